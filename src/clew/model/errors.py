@@ -1,0 +1,55 @@
+"""Errors know whether trying again helps."""
+
+from __future__ import annotations
+
+
+class ClewError(Exception):
+    """Root of every error Clew raises on purpose."""
+
+
+class IngestError(ClewError):
+    """Telemetry could not be accepted."""
+
+    retryable = True
+
+
+class MalformedTelemetry(IngestError):
+    """The payload will never parse; sending it again cannot help."""
+
+    retryable = False
+
+
+class TelemetryTooLarge(IngestError):
+    """The payload is over the size limit, before or after decompression."""
+
+    retryable = False
+
+
+class UnsupportedEncoding(IngestError):
+    """The payload's content type or encoding is not one Clew reads."""
+
+    retryable = False
+
+
+class Overloaded(IngestError):
+    """Clew is at its memory or queue limit; ``retry_after_s`` is short enough for every SDK."""
+
+    def __init__(self, message: str, retry_after_s: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class StoreUnavailable(Overloaded):
+    """The engine can't take data now (full disk, memory limit, closing)."""
+
+
+class StoreError(ClewError):
+    """A query or statement failed in the engine."""
+
+
+class FlowError(ClewError):
+    """A flow file is wrong; ``problems`` lists every mistake."""
+
+
+class SettingsError(ClewError):
+    """A setting is wrong: the message names key, value and mend."""
