@@ -1,0 +1,1 @@
+"""The store: one contract, its engines, the schema and the named queries."""
