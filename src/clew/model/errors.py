@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 
 class ClewError(Exception):
     """Root of every error Clew raises on purpose."""
@@ -47,8 +50,26 @@ class StoreError(ClewError):
     """A query or statement failed in the engine."""
 
 
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake in a file: where it is, what is wrong, and how to mend it.
+
+    ``line`` and ``column`` count from 1 and are 0 when unknown; ``key`` is the dotted way to the value.
+    """
+
+    line: int
+    column: int
+    key: str
+    cause: str
+    mend: str = ""
+
+
 class FlowError(ClewError):
-    """A flow file is wrong; ``problems`` lists every mistake."""
+    """A flow file is wrong; ``problems`` lists every mistake, in the order of the file."""
+
+    def __init__(self, message: str, problems: Iterable[Problem] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)
 
 
 class SettingsError(ClewError):

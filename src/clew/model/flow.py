@@ -75,7 +75,9 @@ class Flow:
     ``paths`` maps a path to its entry stages; an order whose path was never named takes the first
     path that its first stage is an entry of. ``transit_limits`` maps a destination (or ``*``) to the longest
     transit time in nanoseconds before an untaken message is lost. ``accepted`` lists deviations
-    that count as normal: ``skipped:STAGE``, ``repeated:STAGE``, ``out_of_sequence:FROM>TO``.
+    that count as normal: ``skipped:STAGE``, ``repeated:STAGE``, ``unknown_stage:STAGE``,
+    ``out_of_sequence:FROM>TO``. ``hold_limit_ns`` is the longest a hold may last (None: for ever);
+    ``due_margin_ns`` is how long before its due date an order comes into jeopardy.
     """
 
     name: str
@@ -86,6 +88,8 @@ class Flow:
     plural: str = "orders"
     transit_limits: Mapping[str, int] = field(default_factory=dict)
     accepted: frozenset[str] = frozenset()
+    hold_limit_ns: int | None = None
+    due_margin_ns: int = 0
 
     def stage(self, name: str) -> Stage | None:
         """The stage of that name, or None when the flow doesn't declare it."""

@@ -106,10 +106,14 @@ class Loss:
 class Journey:
     """All that is known of one order, folded from the set of its stage events and losses.
 
-    ``milestones`` are in journey order with repeats of the same stage collapsed to the first.
-    ``warn_at_ns`` and ``deadline_at_ns`` are when the dwell in the current stage reaches the
-    warning and the limit, holds taken into account; None when there is no limit, on hold or at the
-    end. ``facts`` counts distinct facts: more knowledge always has the larger number.
+    ``milestones`` are in journey order with repeats of the same stage collapsed to the first; a
+    terminal one is the last, and what came later is in ``after_end``. ``deadline_at_ns`` is when the
+    dwell in the current stage reaches its limit, holds taken into account, or when a lasting hold
+    reaches the flow's hold limit; ``warn_at_ns`` is when jeopardy begins: at the stage's warning or
+    ahead of the due date, whichever is first. Both are None when nothing limits, and at the end.
+    ``losses`` are those that no later milestone of another service has healed. ``deviations`` index
+    into ``milestones + after_end``. ``facts`` counts distinct stage events: more knowledge always has
+    the larger number.
     """
 
     order_id: str
@@ -132,6 +136,7 @@ class Journey:
     traces: tuple[str, ...] = ()
     errors: int = 0
     facts: int = 0
+    after_end: tuple[Milestone, ...] = ()
 
     @property
     def stage(self) -> str:

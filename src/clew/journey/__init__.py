@@ -1,0 +1,6 @@
+"""Journeys: what the facts of one order add up to, and what to say of it now."""
+
+from clew.journey.judge import judge
+from clew.journey.rebuild import rebuild
+
+__all__ = ["judge", "rebuild"]

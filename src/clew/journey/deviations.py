@@ -1,0 +1,64 @@
+"""Deviations: where a journey leaves the ways that its flow declares.
+
+Each milestone is compared with the declared one before it; the first with the entries of its path.
+For a step from A to B that the flow doesn't declare, the first of these that holds is the answer:
+
+- B was entered before: ``repeated`` (rework);
+- B can be reached from A: ``skipped``, once for each stage on the shortest declared way between them;
+- else ``out_of_sequence``.
+
+A stage the flow doesn't know is ``unknown_stage``; the step is then judged as if it weren't there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from clew.flow.graph import Ways
+from clew.model.flow import Flow
+from clew.model.journey import Deviation, DeviationKind, Milestone
+
+
+def deviations_of(milestones: Sequence[Milestone], flow: Flow, ways: Ways, path: str) -> tuple[Deviation, ...]:
+    """Every deviation in journey order, accepted ones marked; an index points to the milestone it shows at."""
+    declared = {stage.name for stage in flow.stages}
+    found: list[Deviation] = []
+    before: str | None = None
+    seen: set[str] = set()
+    for index, milestone in enumerate(milestones):
+        stage = milestone.stage
+        if stage not in declared:
+            found.append(_deviation(flow, DeviationKind.UNKNOWN_STAGE, stage, index))
+            continue
+        if before != stage:
+            starts = _entries(flow, path) if before is None else (before,)
+            found.extend(_step(flow, ways, before, starts, stage, index, stage in seen))
+        seen.add(stage)
+        before = stage
+    return tuple(found)
+
+
+def _entries(flow: Flow, path: str) -> tuple[str, ...]:
+    """The entry stages of a path; those of all paths when it isn't one of the flow's."""
+    return flow.paths.get(path) or tuple(entry for entries in flow.paths.values() for entry in entries)
+
+
+def _step(
+    flow: Flow, ways: Ways, before: str | None, starts: tuple[str, ...], after: str, index: int, again: bool
+) -> Iterator[Deviation]:
+    """The deviations of one step; ``before`` is None for the first milestone, which comes from the entries."""
+    if (before is None and after in starts) or (before is not None and ways.declared(before, after)):
+        return
+    if again:
+        yield _deviation(flow, DeviationKind.REPEATED, after, index)
+        return
+    way = ways.shortest(starts, after)
+    if way is None:
+        yield _deviation(flow, DeviationKind.OUT_OF_SEQUENCE, after, index, f"{before or ''}>{after}")
+        return
+    for stage in way[0 if before is None else 1 : -1]:
+        yield _deviation(flow, DeviationKind.SKIPPED, stage, index)
+
+
+def _deviation(flow: Flow, kind: DeviationKind, stage: str, index: int, token: str = "") -> Deviation:
+    return Deviation(kind, stage, index, accepted=f"{kind}:{token or stage}" in flow.accepted)

@@ -1,0 +1,178 @@
+"""What to say of an order now.
+
+The kind of a verdict is a comparison of the journey's own columns with the clock, so that the store's
+list query can repeat it. The first line that holds is the answer:
+
+    terminal = closed                               closed
+    terminal = cancelled                            cancelled
+    losses not empty                                lost
+    failure not null                                failed
+    deadline_at not null and deadline_at <= now     stuck
+    warn_at not null and warn_at <= now             in_jeopardy
+    on_hold (the last hold has no end)              on_hold
+    else                                            on_time
+
+Why ``on_hold`` stands so low: a hold stops the clock of the stage, and nothing else. A message that was
+lost during a hold is still lost, a failed stage still failed. While a hold lasts, ``deadline_at`` is the end of
+the flow's hold limit (null without one) and ``warn_at`` comes from the due date only, since the customer's
+calendar doesn't stop. ``warn_at`` is never after the due date, so the due date needs no comparison of its own.
+"""
+
+from __future__ import annotations
+
+from clew.journey.holds import held_ns
+from clew.journey.rebuild import watched
+from clew.journey.words import ago, how_long, one_of
+from clew.model.flow import Flow, Stage, Terminal
+from clew.model.journey import Failure, Journey, Loss, LostReason, Milestone, Verdict, VerdictKind
+
+
+def judge(journey: Journey, flow: Flow, now_ns: int) -> Verdict:
+    """The verdict on a journey at a moment, with its reason, its evidence and who must act.
+
+    ``since_ns`` is when the verdict began to hold: the end, the loss, the failure, the deadline, the warning, the
+    hold, or for an order on time its entry into the stage.
+    """
+    kind = verdict_kind(journey, now_ns)
+    match kind:
+        case VerdictKind.CLOSED | VerdictKind.CANCELLED:
+            return _ended(journey, kind, now_ns)
+        case VerdictKind.LOST:
+            return _lost(journey, journey.losses[0], flow, now_ns)
+        case VerdictKind.FAILED:
+            assert journey.failure is not None, "this kind follows from it"
+            return _failed(journey, journey.failure, flow, now_ns)
+        case _:
+            return _waiting(journey, flow, kind, now_ns)
+
+
+def verdict_kind(journey: Journey, now_ns: int) -> VerdictKind:
+    """The kind alone, by the comparison that this module's docstring states."""
+    if journey.terminal is not None:
+        return VerdictKind.CLOSED if journey.terminal is Terminal.CLOSED else VerdictKind.CANCELLED
+    if journey.losses:
+        return VerdictKind.LOST
+    if journey.failure is not None:
+        return VerdictKind.FAILED
+    if journey.deadline_at_ns is not None and journey.deadline_at_ns <= now_ns:
+        return VerdictKind.STUCK
+    if journey.warn_at_ns is not None and journey.warn_at_ns <= now_ns:
+        return VerdictKind.IN_JEOPARDY
+    return VerdictKind.ON_HOLD if journey.on_hold else VerdictKind.ON_TIME
+
+
+def owner_of(flow: Flow, stage: Stage | None) -> str:
+    """Who must act on an order that waits in a stage.
+
+    The people the stage names; else the services that can take the order next, since a waiting order waits
+    for them; else the stage's own service. Cancelling is nobody's duty, so those stages don't count.
+    """
+    if stage is None:
+        return ""
+    return stage.owner or one_of(_takers(flow, stage)) or stage.service
+
+
+def _takers(flow: Flow, stage: Stage) -> list[str]:
+    followers = [flow.stage(name) for name in stage.next]
+    services = [each.service for each in followers if each and each.terminal is not Terminal.CANCELLED]
+    return list(dict.fromkeys(service for service in services if service))
+
+
+def _ended(journey: Journey, kind: VerdictKind, now_ns: int) -> Verdict:
+    end = journey.milestones[-1]
+    by = f" by {end.service}" if end.service else ""
+    took = (
+        f", {how_long(end.at_ns - journey.milestones[0].at_ns)} after it began" if len(journey.milestones) > 1 else ""
+    )
+    later = f"; {journey.after_end[-1].stage} came after the end" if journey.after_end else ""
+    reason = f"{kind} {ago(end.at_ns, now_ns)}{by}{took}{later}"
+    return Verdict(kind, end.at_ns, reason, "", end.trace_id, end.span_id)
+
+
+def _lost(journey: Journey, loss: Loss, flow: Flow, now_ns: int) -> Verdict:
+    """The publisher mends what has no queue; everything else waits for whoever should have taken it."""
+    stage = flow.stage(journey.stage)
+    takers = one_of(_takers(flow, stage)) if stage and loss.reason is not LostReason.UNROUTABLE else ""
+    reason = loss_sentence(loss, now_ns)
+    return Verdict(VerdictKind.LOST, loss.published_ns, reason, takers or loss.service, loss.trace_id, loss.span_id)
+
+
+def loss_sentence(loss: Loss, now_ns: int) -> str:
+    """What happened to a hand-over, in one sentence."""
+    target = loss.destination or loss.queue or "an unnamed destination"
+    queue = loss.queue or target
+    published = f"published to {target} {ago(loss.published_ns, now_ns)} by {loss.service or 'an unnamed service'}"
+    detail = f" ({loss.detail})" if loss.detail else ""
+    match loss.reason:
+        case LostReason.IN_QUEUE:
+            end = ", nobody consumed it" if queue == target else f", waits in {queue}, nobody consumed it"
+        case LostReason.UNROUTABLE:
+            end = ", but no queue is bound there, so the broker returned it"
+        case LostReason.EXPIRED:
+            end = f", expired in {queue} before anybody took it"
+        case LostReason.REJECTED:
+            end = f", rejected from {queue} and not kept anywhere"
+        case LostReason.DEAD_LETTERED:
+            end = f", rejected from {queue} and dead-lettered"
+        case LostReason.CONSUMED_WITHOUT_EFFECT:
+            end = ", consumed, but the order never moved on"
+        case LostReason.UNKNOWN:
+            end = ", and no trace of it since"
+    return published + end + detail
+
+
+def _failed(journey: Journey, failure: Failure, flow: Flow, now_ns: int) -> Verdict:
+    stage = failure.stage or journey.stage
+    where = f" in {stage}" if stage else ""
+    by = f" by {failure.service}" if failure.service else ""
+    error = f": {failure.error}" if failure.error else ""
+    still = f"; still in {journey.stage}" if journey.stage and journey.stage != stage else ""
+    declared = flow.stage(stage)
+    owner = (declared.owner if declared else "") or failure.service or (declared.service if declared else "")
+    reason = f"failed{where} {ago(failure.at_ns, now_ns)}{by}{error}{still}"
+    return Verdict(VerdictKind.FAILED, failure.at_ns, reason, owner, failure.trace_id, failure.span_id)
+
+
+def _waiting(journey: Journey, flow: Flow, kind: VerdictKind, now_ns: int) -> Verdict:
+    milestone = watched(journey, flow) or (journey.milestones[-1] if journey.milestones else None)
+    stage = flow.stage(milestone.stage) if milestone else None
+    dwell = _dwell_words(journey, milestone, now_ns)
+    takers = one_of(_takers(flow, stage)) if stage else ""
+    waits = f"; waiting for {takers}" if takers else ""
+    limit = stage.limit(journey.path) if stage else None
+    allowed = f", allowed {how_long(limit.allowed_ns)}" if limit else ""
+    since_ns = journey.entered_ns
+    match kind:
+        case VerdictKind.STUCK | VerdictKind.ON_HOLD if journey.on_hold:
+            reason, since_ns = _hold_words(journey, flow, kind, now_ns), journey.holds[-1].begin_ns
+        case VerdictKind.STUCK:
+            reason, since_ns = f"{dwell}{allowed}{waits}", journey.deadline_at_ns or since_ns
+        case VerdictKind.IN_JEOPARDY:
+            reason, since_ns = f"{dwell}{allowed}{_due_words(journey, now_ns)}{waits}", journey.warn_at_ns or since_ns
+        case _:
+            reason = f"{dwell}{allowed}"
+    evidence = ("", "") if milestone is None else (milestone.trace_id, milestone.span_id)
+    return Verdict(kind, since_ns, reason, owner_of(flow, stage), *evidence)
+
+
+def _dwell_words(journey: Journey, milestone: Milestone | None, now_ns: int) -> str:
+    if milestone is None:
+        return f"first heard of {ago(journey.first_ns, now_ns)}, no stage known yet"
+    held = held_ns(journey.holds, milestone.at_ns, now_ns)
+    paused = f" ({how_long(held)} on hold not counted)" if held else ""
+    return f"in {milestone.stage} for {how_long(now_ns - milestone.at_ns - held)}{paused}"
+
+
+def _due_words(journey: Journey, now_ns: int) -> str:
+    if journey.due_at_ns is None:
+        return ""
+    if journey.due_at_ns <= now_ns:
+        return f"; its due date passed {ago(journey.due_at_ns, now_ns)}"
+    return f"; due in {how_long(journey.due_at_ns - now_ns)}"
+
+
+def _hold_words(journey: Journey, flow: Flow, kind: VerdictKind, now_ns: int) -> str:
+    held = how_long(now_ns - journey.holds[-1].begin_ns)
+    where = f" in {journey.stage}" if journey.stage else ""
+    allowed = f", allowed {how_long(flow.hold_limit_ns)}" if flow.hold_limit_ns and kind is VerdictKind.STUCK else ""
+    return f"on hold{where} for {held}{allowed}"

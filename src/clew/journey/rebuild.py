@@ -1,0 +1,223 @@
+"""The one fold: from the set of facts about an order to its journey.
+
+    events --distinct, ordered--> facts --clocks put right--> entries --repeats collapsed--> milestones
+                                     \\--> holds, failure, due date, user, aliases, traces
+    milestones + flow --> path, deviations, warning and deadline; losses that nothing healed
+
+A pure function of the *set* of events: late, repeated and shuffled ones tell the same journey.
+The rules are argued in docs/decisions/0050 to 0053.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
+
+from clew.flow.graph import Ways
+from clew.journey.deviations import deviations_of
+from clew.journey.holds import holds_of, moment_after
+from clew.model.event import Outcome, StageEvent
+from clew.model.flow import Flow
+from clew.model.journey import Failure, Hold, Journey, Loss, Milestone
+
+CLOCK_SKEW_NS = 2_000_000_000
+"""Two services' clocks are taken to agree within this. NTP keeps hosts within tens of milliseconds and
+a restarted or paused virtual machine within a second or two; no step that people care about is shorter."""
+
+
+def rebuild(order_id: str, events: Iterable[StageEvent], flow: Flow, losses: Sequence[Loss] = ()) -> Journey:
+    """The journey that the set of events and losses tells, by the flow.
+
+    Events may come in any order, late and repeated. A failed attempt enters no stage and resets no clock.
+    """
+    facts = distinct_facts(events, flow)
+    ways = Ways(flow)
+    passed = _collapsed(_clocks_put_right([fact for fact in facts if _enters(fact)], ways))
+    milestones, after_end = _cut_at_end(passed, flow)
+    last = flow.stage(milestones[-1].stage) if milestones else None
+    terminal = last.terminal if last else None
+    path = _path(facts, milestones, flow)
+    holds = holds_of(facts, milestones[-1].at_ns if terminal else None)
+    due_at_ns = next((fact.due_at_ns for fact in reversed(facts) if fact.due_at_ns is not None), None)
+    warn_at_ns, deadline_at_ns = (None, None) if terminal else _clock(milestones, holds, flow, path, due_at_ns)
+    open_losses = unhealed(losses, facts)
+    return Journey(
+        order_id=order_id,
+        flow=flow.name,
+        flow_version=flow.version,
+        path=path,
+        milestones=milestones,
+        after_end=after_end,
+        holds=holds,
+        deviations=deviations_of(milestones + after_end, flow, ways, path),
+        failure=_failure(facts),
+        losses=open_losses,
+        terminal=terminal,
+        warn_at_ns=warn_at_ns,
+        deadline_at_ns=deadline_at_ns,
+        due_at_ns=due_at_ns,
+        user_id=next((fact.user_id for fact in facts if fact.user_id), ""),
+        aliases=_aliases(facts),
+        first_ns=min((fact.at_ns for fact in facts), default=0),
+        last_ns=max((fact.at_ns for fact in facts), default=0),
+        traces=tuple(sorted({fact.trace_id for fact in facts if fact.trace_id})),
+        errors=sum(fact.outcome is Outcome.FAILED for fact in facts),
+        facts=len(facts),
+    )
+
+
+def distinct_facts(events: Iterable[StageEvent], flow: Flow) -> list[StageEvent]:
+    """The events without repeats, ordered by time, then the flow's order, then span id, then content.
+
+    Two events are the same fact when they differ at most in when and by which door they came in.
+    """
+    position = {stage.name: index for index, stage in enumerate(flow.stages)}
+    known = {_identity(event, position): event for event in events}
+    return [known[key] for key in sorted(known)]
+
+
+def unhealed(losses: Iterable[Loss], facts: Iterable[StageEvent]) -> tuple[Loss, ...]:
+    """The distinct losses that still count, the oldest first.
+
+    A loss is healed when, after the message was published, a service other than the publisher brought
+    the order into a stage: the hand-over took effect in some way, and the order isn't where it was.
+    A milestone of the publisher itself proves nothing: it may report its own step after publishing.
+    """
+    entries = [(fact.at_ns, fact.service) for fact in facts if _enters(fact)]
+    left = {
+        loss
+        for loss in losses
+        if not any(at_ns > loss.published_ns and service != loss.service for at_ns, service in entries)
+    }
+    return tuple(sorted(left, key=attrgetter("published_ns", "trace_id", "span_id", "destination", "reason", "detail")))
+
+
+def watched(journey: Journey, flow: Flow) -> Milestone | None:
+    """The milestone whose stage's clock runs: the last one that the flow declares.
+
+    An undeclared stage has no limit of its own and must not stop the clock of the declared one.
+    """
+    return _watched(journey.milestones, flow)
+
+
+def _watched(milestones: Sequence[Milestone], flow: Flow) -> Milestone | None:
+    declared = {stage.name for stage in flow.stages}
+    return next((milestone for milestone in reversed(milestones) if milestone.stage in declared), None)
+
+
+def _identity(event: StageEvent, position: Mapping[str, int]) -> tuple[object, ...]:
+    """What makes a fact distinct, beginning with the tie rule: time, the flow's order, span id."""
+    return (
+        event.at_ns,
+        position.get(event.stage, len(position)),
+        event.span_id,
+        event.stage,
+        event.outcome,
+        -1 if event.hold is None else int(event.hold),
+        event.service,
+        event.trace_id,
+        event.path,
+        -1 if event.due_at_ns is None else event.due_at_ns,
+        event.user_id,
+        event.actor,
+        event.error,
+        event.flow,
+        event.order_id,
+        tuple(sorted(event.aliases.items())),
+    )
+
+
+def _enters(fact: StageEvent) -> bool:
+    return bool(fact.stage) and fact.outcome is Outcome.OK
+
+
+def _clocks_put_right(entries: Sequence[StageEvent], ways: Ways) -> list[StageEvent]:
+    """The entries in journey order: by time, except where skewed clocks contradict the flow.
+
+    An entry moves before those that another service reported up to `CLOCK_SKEW_NS` earlier, when the
+    flow itself says it comes first.
+    """
+    ordered: list[StageEvent] = []
+    for entry in entries:
+        place = len(ordered)
+        while place and _contradicts(ordered[place - 1], entry, ways):
+            place -= 1
+        ordered.insert(place, entry)
+    return ordered
+
+
+def _contradicts(earlier: StageEvent, entry: StageEvent, ways: Ways) -> bool:
+    return (
+        earlier.service != entry.service
+        and entry.at_ns - earlier.at_ns <= CLOCK_SKEW_NS
+        and ways.precedes(entry.stage, earlier.stage)
+    )
+
+
+def _collapsed(entries: Iterable[StageEvent]) -> list[Milestone]:
+    """Milestones: the first entry of each run of the same stage."""
+    milestones: list[Milestone] = []
+    for entry in entries:
+        if not milestones or milestones[-1].stage != entry.stage:
+            milestones.append(
+                Milestone(entry.stage, entry.at_ns, entry.service, entry.trace_id, entry.span_id, entry.actor)
+            )
+    return milestones
+
+
+def _cut_at_end(milestones: Sequence[Milestone], flow: Flow) -> tuple[tuple[Milestone, ...], tuple[Milestone, ...]]:
+    """The journey up to its first terminal stage, and what came after: an ended order doesn't reopen."""
+    terminal = {stage.name for stage in flow.stages if stage.terminal}
+    for index, milestone in enumerate(milestones, start=1):
+        if milestone.stage in terminal:
+            return tuple(milestones[:index]), tuple(milestones[index:])
+    return tuple(milestones), ()
+
+
+def _path(facts: Iterable[StageEvent], milestones: Sequence[Milestone], flow: Flow) -> str:
+    """The path that the earliest fact names, else the first that the first stage is an entry of."""
+    named = next((fact.path for fact in facts if fact.path), "")
+    if named or not milestones:
+        return named
+    first = milestones[0].stage
+    return next((path for path, entries in flow.paths.items() if first in entries), "")
+
+
+def _clock(
+    milestones: Sequence[Milestone], holds: Sequence[Hold], flow: Flow, path: str, due_at_ns: int | None
+) -> tuple[int | None, int | None]:
+    """When jeopardy begins and when the limit is reached, for an order that hasn't ended."""
+    warn_ns, deadline_ns = _stage_clock(milestones, holds, flow, path)
+    ahead_ns = None if due_at_ns is None else due_at_ns - flow.due_margin_ns
+    return min((moment for moment in (warn_ns, ahead_ns) if moment is not None), default=None), deadline_ns
+
+
+def _stage_clock(
+    milestones: Sequence[Milestone], holds: Sequence[Hold], flow: Flow, path: str
+) -> tuple[int | None, int | None]:
+    if holds and holds[-1].end_ns is None:
+        return None, None if flow.hold_limit_ns is None else holds[-1].begin_ns + flow.hold_limit_ns
+    current = _watched(milestones, flow)
+    stage = flow.stage(current.stage) if current else None
+    limit = stage.limit(path) if stage else None
+    if current is None or limit is None:
+        return None, None
+    return moment_after(current.at_ns, limit.warn_ns, holds), moment_after(current.at_ns, limit.allowed_ns, holds)
+
+
+def _failure(facts: Sequence[StageEvent]) -> Failure | None:
+    """The last failed attempt, unless the order came into any stage after it."""
+    for fact in reversed(facts):
+        if _enters(fact):
+            return None
+        if fact.outcome is Outcome.FAILED:
+            return Failure(fact.stage, fact.at_ns, fact.error, fact.service, fact.trace_id, fact.span_id)
+    return None
+
+
+def _aliases(facts: Iterable[StageEvent]) -> dict[str, str]:
+    """All aliases; where two facts differ on one, the later fact is right. Sorted by name."""
+    union: dict[str, str] = {}
+    for fact in facts:
+        union.update(fact.aliases)
+    return dict(sorted(union.items()))

@@ -1,0 +1,38 @@
+"""The words of a verdict: lengths of time and sentences a support person understands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+_UNITS = (("day", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+
+
+def how_long(length_ns: int) -> str:
+    """A length of time in at most two neighbouring units, rounded down: ``2 h 10 min``, ``3 days 4 h``.
+
+    Under one second it is "less than 1 s"; a negative length counts as zero.
+    """
+    seconds = length_ns // 1_000_000_000
+    for index, (unit, size) in enumerate(_UNITS):
+        if seconds >= size:
+            number, rest = divmod(seconds, size)
+            words = [_count(number, unit)]
+            smaller = rest // _UNITS[index + 1][1] if index + 1 < len(_UNITS) else 0
+            if smaller:
+                words.append(_count(smaller, _UNITS[index + 1][0]))
+            return " ".join(words)
+    return "less than 1 s"
+
+
+def ago(at_ns: int, now_ns: int) -> str:
+    """How long before now a moment was: ``42 min ago``; "just now" within the last second."""
+    return "just now" if now_ns - at_ns < 1_000_000_000 else f"{how_long(now_ns - at_ns)} ago"
+
+
+def one_of(names: Sequence[str]) -> str:
+    """Names as a choice: ``mes``, ``mes or crm-api``, ``a, b or c``."""
+    return " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else list(names))
+
+
+def _count(number: int, unit: str) -> str:
+    return f"{number} {unit}s" if unit == "day" and number != 1 else f"{number} {unit}"
