@@ -1,0 +1,89 @@
+"""The tracer provider: the plain SDK, plus the order's attributes on each span and masking on export."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+
+from opentelemetry import propagate, trace
+from opentelemetry.baggage.propagation import W3CBaggagePropagator
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.propagators.composite import CompositePropagator
+from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from clew_sdk.context import current_order
+from clew_sdk.masking import masked_span
+from clew_sdk.settings import Settings
+
+logger = logging.getLogger("clew_sdk")
+
+
+class OrderAttributes(SpanProcessor):
+    """Gives each span the attributes of the order at work, unless the span already says otherwise."""
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """Copy order.id, order.path and user.id of the context."""
+        order = current_order(parent_context)
+        if order is None:
+            return
+        said = span.attributes or ()
+        for key, value in order.span_attributes.items():
+            if key not in said:
+                span.set_attribute(key, value)
+
+
+class OrderSpanProcessor(OrderAttributes, BatchSpanProcessor):
+    """The SDK's batching processor and the order's attributes in one: each processor costs every span a call."""
+
+
+class MaskingExporter(SpanExporter):
+    """Masks attributes in the export thread, where it costs the request nothing."""
+
+    def __init__(self, exporter: SpanExporter, keys: frozenset[str]) -> None:
+        self._exporter = exporter
+        self._keys = keys
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Export the spans with the values of the masked keys shortened."""
+        return self._exporter.export([masked_span(span, self._keys) for span in spans])
+
+    def shutdown(self) -> None:
+        """Close the exporter behind."""
+        self._exporter.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        """Nothing is held here."""
+        return self._exporter.force_flush(timeout_millis)
+
+
+def install_tracing(settings: Settings) -> TracerProvider:
+    """Make and register the process's tracer provider and propagators.
+
+    When the application already registered an SDK provider, that one is kept with its exporters, and only the order's
+    attributes are added to its spans.
+    """
+    if not os.environ.get("OTEL_PROPAGATORS"):
+        propagate.set_global_textmap(CompositePropagator([TraceContextTextMapPropagator(), W3CBaggagePropagator()]))
+    existing = trace.get_tracer_provider()
+    if isinstance(existing, TracerProvider):
+        logger.warning(
+            "a tracer provider is already set: clew-sdk adds the order's attributes and leaves its exporters"
+        )
+        existing.add_span_processor(OrderAttributes())
+        return existing
+    provider = TracerProvider(
+        # A caller's "not sampled" flag must not erase an order's spans, hence not the SDK's parent-based default.
+        sampler=None if os.environ.get("OTEL_TRACES_SAMPLER") else ALWAYS_ON,
+        resource=Resource.create({SERVICE_NAME: settings.service}),
+        shutdown_on_exit=False,
+    )
+    exporter: SpanExporter = OTLPSpanExporter(settings.traces_url, headers=dict(settings.headers) or None)
+    provider.add_span_processor(OrderSpanProcessor(MaskingExporter(exporter, settings.mask)))
+    trace.set_tracer_provider(provider)
+    return provider

@@ -1,0 +1,3 @@
+"""The version of clew-sdk, also sent as the version of its instrumentation scope."""
+
+__version__ = "0.1.0"
