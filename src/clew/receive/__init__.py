@@ -1,0 +1,1 @@
+"""Telemetry comes in here: OTLP over HTTP and gRPC, admission, group commit."""
