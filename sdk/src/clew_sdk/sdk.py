@@ -15,7 +15,7 @@ from clew_sdk import lifecycle
 from clew_sdk.context import Order, trust
 from clew_sdk.event import Fact, requests_for
 from clew_sdk.outbox import Outbox, OutboxFull, open_private
-from clew_sdk.rabbitmq import instrument_all, settle_open_deliveries
+from clew_sdk.rabbitmq import end_open_spans, instrument_installed
 from clew_sdk.sender import Sender
 from clew_sdk.settings import DEFAULT_TRUSTED, GIB, Settings, read_settings
 from clew_sdk.source import CONNECT, SqliteSource, open_source
@@ -91,7 +91,7 @@ class Sdk:
             return True
         self._closed = True
         end = time.monotonic() + timeout
-        settle_open_deliveries()
+        end_open_spans()
         spans_out = lifecycle.bounded(self.provider.shutdown, timeout / 2)
         stages_out = [sender.stop(max(0.0, end - time.monotonic())) for sender in self._senders]
         if self._outbox is not None:
@@ -150,7 +150,7 @@ def setup(
         settings = read_settings(service, endpoint, outbox, headers, trusted_baggage, mask, outbox_limit)
         handle = Sdk(settings)
         if rabbitmq:
-            instrument_all()
+            instrument_installed()
         if sigterm:
             lifecycle.on_sigterm(handle.flush, 3.0)
         lifecycle.on_exit(handle.shutdown)
