@@ -58,7 +58,7 @@ def test_the_summary_names_what_could_not_run(pytester, capsys):
 
 def test_a_listed_test_needs_a_reason():
     assert allowed_skips("# head\n\ntests/a.py::test_b  # no such disk\n") == {"tests/a.py::test_b": "no such disk"}
-    with pytest.raises(ValueError, match="line 1: tests/a.py::test_b is listed without a reason"):
+    with pytest.raises(ValueError, match=r"line 1: tests/a\.py::test_b is listed without a reason"):
         allowed_skips("tests/a.py::test_b\n")
 
 

@@ -1,7 +1,8 @@
 """Runs a server for as long as its owner lives: `python guard.py SPEC`, where standard input is the owner's pipe.
 
 The pipe ends when the owner closes it, is interrupted or is killed; each way the server is stopped and its
-directory removed. SPEC is JSON: {"commands": [[...], ...], "user": name or null, "stop_signal": number, "directory": path}.
+directory removed. SPEC is JSON with "commands" (a list of argument lists), "user" (a name or null), "stop_signal"
+(a number) and "directory" (where they run and write).
 """
 
 import contextlib

@@ -47,10 +47,8 @@ def start_postgres() -> Postgres:
     directory, port = private_directory("postgres", user), free_port()
     _make_cluster(programs, directory, user)
     command = [str(programs / "postgres"), "-D", "data", "-p", str(port), "-h", "127.0.0.1", "-k", str(directory)]
-    postgres = Postgres(
-        start("PostgreSQL", directory, [command], lambda: _answers(port), user=user, stop_signal=signal.SIGINT), port
-    )
-    return postgres
+    server = start("PostgreSQL", directory, [command], lambda: _answers(port), user=user, stop_signal=signal.SIGINT)
+    return Postgres(server, port)
 
 
 def _newest_programs() -> Path | None:

@@ -107,7 +107,7 @@ def test_an_interrupted_run_leaves_no_server_behind(tmp_path):
 
 def test_without_root_a_missing_server_is_named_with_its_remedy(monkeypatch):
     monkeypatch.setattr(packages.os, "geteuid", lambda: 1000)
-    with pytest.raises(Unavailable, match="RabbitMQ is not installed. As root: apt-get install rabbitmq-server"):
+    with pytest.raises(Unavailable, match=r"RabbitMQ is not installed\. As root: apt-get install rabbitmq-server"):
         ensure_installed("RabbitMQ", lambda: None, ("rabbitmq-server",))
 
 
