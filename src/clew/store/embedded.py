@@ -1,0 +1,289 @@
+"""The embedded engine: ClickHouse in the process (chDB), one data directory, one process.
+
+Batches go in by a memfd on a direct connection, because ``INSERT ... FROM INFILE`` reports an error of any view, which
+``send_insert`` hides. Everything else goes through clickhouse-connect, which escapes bound values.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import logging
+import os
+import re
+import signal
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from queue import LifoQueue
+from typing import Any, NoReturn
+
+import chdb
+import clickhouse_connect
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from clew.model.errors import MalformedTelemetry, StoreError, StoreUnavailable
+from clew.store.contract import Batch, Rejected, Signal
+from clew.store.engine_config import ENCRYPTED_DISK, KEY_VARIABLE, EngineLimits, check_key, engine_config
+from clew.store.migrate import migrate
+from clew.store.render import Layout, render_intake
+from clew.store.sanitize import sanitize
+
+log = logging.getLogger(__name__)
+
+_MESSAGE = {Signal.TRACES: "Traces", Signal.LOGS: "Logs"}
+_TABLE = {Signal.TRACES: "otlp_traces", Signal.LOGS: "otlp_logs"}
+_READERS = 4
+# What the engine answers when a payload is no protobuf of the declared shape (CANNOT_PARSE..., UNKNOWN_PROTOBUF_FORMAT,
+# PROTOBUF_BAD_CAST, ATTEMPT_TO_READ_AFTER_EOF, CANNOT_READ_ALL_DATA, BAD_ARGUMENTS, ...).
+_PARSE_CODES = {6, 26, 27, 32, 33, 36, 38, 41, 70, 72, 117, 246, 444, 445, 636, 691}
+_REJECT_CODES = {131, 395}
+_CRASH_SIGNALS = ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGTRAP", "SIGSYS", "SIGTSTP")
+
+
+def open_store(
+    path: str | Path, *, layout: Layout | None = None, key: str = "", limits: EngineLimits | None = None
+) -> EmbeddedStore:
+    """Open (or make) the data directory and bring its schema up to date.
+
+    ``key`` of 64 hex digits encrypts everything at rest. Raises StoreError when another process has the directory,
+    the key is wrong, or a newer Clew wrote it.
+    """
+    data = Path(os.path.realpath(path))
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    layout = layout or Layout()
+    if key:
+        os.environ[KEY_VARIABLE] = check_key(key)
+        layout = _on_encrypted_disk(layout)
+    _check_encryption_unchanged(data, encrypted=bool(key))
+    (data / "otlp.proto").write_text(files("clew.store").joinpath("schema", "otlp.proto").read_text(), encoding="utf-8")
+    (data / "engine.xml").write_text(engine_config(str(data), limits or EngineLimits(), bool(key)), encoding="utf-8")
+    return EmbeddedStore(data, layout)
+
+
+def _on_encrypted_disk(layout: Layout) -> Layout:
+    from dataclasses import replace
+
+    # The engine doubles the path when it syncs a directory of an encrypted disk, which fails every insert.
+    return replace(layout, disk=ENCRYPTED_DISK, fsync_directory=False)
+
+
+def _check_encryption_unchanged(data: Path, *, encrypted: bool) -> None:
+    fresh = not (data / "engine").exists()
+    was = (data / "sealed").exists()
+    if not fresh and was != encrypted:
+        raise StoreError(
+            f"{data} was made {'with' if was else 'without'} encryption; "
+            + ("give its key (encryption.key)" if was else "remove encryption.key, or start with a new data directory")
+        )
+
+
+class EmbeddedStore:
+    """A Store over chDB. Open it from the main thread, then use it from any other."""
+
+    def __init__(self, data: Path, layout: Layout) -> None:
+        self._data = data
+        self._layout = layout
+        self._url = f"{data}/engine?config-file={data}/engine.xml&async_insert=0"
+        self._closed = threading.Event()
+        self._local = threading.local()
+        self._direct: list[Any] = []
+        self._lock = threading.Lock()
+        with _engine_errors():
+            self._anchor = chdb.connect(self._url)
+            _restore_crash_handlers()
+            self._anchor.query("CREATE DATABASE IF NOT EXISTS clew")
+            self._readers: LifoQueue[Client] = LifoQueue()
+            for _ in range(_READERS):
+                self._readers.put(
+                    clickhouse_connect.get_client(interface="chdb", path=f"{data}/engine", database="clew")
+                )
+            self._clients = list(self._readers.queue)
+        migrate(self, layout)
+
+    @property
+    def layout(self) -> Layout:
+        """The layout the schema was rendered with."""
+        return self._layout
+
+    def ingest(self, batch: Batch) -> Mapping[int, Rejected]:
+        """Store a batch; see the contract."""
+        try:
+            self._insert_otlp(batch.signal, batch.payloads, batch.token, batch.received_ns)
+        except _Refused:
+            return self._ingest_sanitized(batch)
+        return {}
+
+    def _ingest_sanitized(self, batch: Batch) -> Mapping[int, Rejected]:
+        cleaned = [sanitize(batch.signal, payload, batch.received_ns) for payload in batch.payloads]
+        try:
+            self._insert_otlp(
+                batch.signal, tuple(payload for payload, _ in cleaned), f"{batch.token}-sane", batch.received_ns
+            )
+        except _Refused as error:
+            raise StoreUnavailable(f"the engine refuses items that Clew's own check accepts: {error}") from error
+        return {index: rejected for index, (_, rejected) in enumerate(cleaned) if rejected}
+
+    def probe(self, signal: Signal, payload: bytes) -> None:
+        """Parse one request without storing it; see the contract."""
+        self._insert_from_memfd(
+            f"{_TABLE[signal]}_probe", _MESSAGE[signal], _framed((payload,), b""), f"probe-{uuid.uuid4().hex}"
+        )
+
+    def _insert_otlp(self, signal: Signal, payloads: Sequence[bytes], token: str, received_ns: int) -> None:
+        # fixed64 received_ns = 1000, appended to each message: protobuf merges what is concatenated.
+        stamp = b"\xc1\x3e" + received_ns.to_bytes(8, "little")
+        self._insert_from_memfd(_TABLE[signal], _MESSAGE[signal], _framed(payloads, stamp), token)
+
+    def _insert_from_memfd(self, table: str, message: str, content: bytes, token: str) -> None:
+        with _memfd(content) as path, _ingest_errors():
+            self._connection().query(
+                f"INSERT INTO {table} FROM INFILE '{path}' SETTINGS "
+                f"format_schema = '{self._data}/otlp.proto:{message}', input_format_protobuf_oneof_presence = 1, "
+                "async_insert = 0, max_threads = 1, max_insert_threads = 1, max_partitions_per_insert_block = 0, "
+                "max_insert_block_size = 1048576, "
+                f"insert_deduplication_token = '{token}' FORMAT Protobuf"
+            )
+
+    def _connection(self) -> Any:
+        if self._closed.is_set():
+            raise StoreUnavailable("the store is closing")
+        connection = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = chdb.connect(self._url)
+            connection.query("USE clew")
+            self._local.connection = connection
+            with self._lock:
+                self._direct.append(connection)
+        return connection
+
+    def rows(self, sql: str, bind: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Run a query; see the contract."""
+        with self._client() as client:
+            return list(client.query(sql, parameters=dict(bind or {})).named_results())
+
+    def command(self, sql: str, bind: Mapping[str, Any] | None = None) -> None:
+        """Run a statement; see the contract."""
+        with self._client() as client:
+            client.command(sql, parameters=dict(bind or {}))
+
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Insert rows; see the contract."""
+        if not rows:
+            return
+        with self._client() as client:
+            # A deduplication window without a token would hash every block instead (three times the CPU).
+            token = {"insert_deduplication_token": uuid.uuid4().hex, "max_partitions_per_insert_block": 0}
+            client.insert(table, rows, column_names=list(columns), settings=token)
+
+    @contextlib.contextmanager
+    def _client(self) -> Iterator[Client]:
+        if self._closed.is_set():
+            raise StoreUnavailable("the store is closing")
+        client = self._readers.get()
+        try:
+            with _engine_errors():
+                yield client
+        finally:
+            self._readers.put(client)
+
+    def use_rules(self, layout: Layout) -> None:
+        """Derive stage events by the layout's rules from now on; what runs already ends with the old ones."""
+        statement = next(s for s in render_intake(layout) if "derive_stages_of_spans" in s)
+        query = statement.split(" AS\n", 1)[1]
+        self.command(f"ALTER TABLE derive_stages_of_spans MODIFY QUERY {query}")
+        self._layout = layout
+
+    def close(self) -> None:
+        """Stop running queries and close every connection; see the contract."""
+        if self._closed.is_set():
+            return
+        self._closed.set()
+        with contextlib.suppress(Exception):
+            self._anchor.query("KILL QUERY WHERE query NOT LIKE '%KILL QUERY%' ASYNC")
+        for _ in self._clients:
+            self._readers.get().close()
+        for connection in self._direct:
+            connection.close()
+        self._anchor.close()
+
+
+class _Refused(Exception):
+    """Some item of the batch can never be stored."""
+
+
+def _framed(payloads: Sequence[bytes], stamp: bytes) -> bytes:
+    parts: list[bytes] = []
+    for payload in payloads:
+        parts += (_varint(len(payload) + len(stamp)), payload, stamp)
+    return b"".join(parts)
+
+
+def _varint(number: int) -> bytes:
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+@contextlib.contextmanager
+def _memfd(content: bytes) -> Iterator[str]:
+    descriptor = os.memfd_create("clew")
+    try:
+        with open(descriptor, "wb", closefd=False) as file:
+            file.write(content)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        yield f"/proc/self/fd/{descriptor}"
+    finally:
+        os.close(descriptor)
+
+
+def _code(error: BaseException) -> int:
+    match = re.search(r"Code: (\d+)", str(error))
+    return int(match.group(1)) if match else 0
+
+
+@contextlib.contextmanager
+def _ingest_errors() -> Iterator[None]:
+    try:
+        yield
+    except chdb.ChdbError as error:
+        code = _code(error)
+        if code in _REJECT_CODES:
+            raise _Refused(str(error)) from error
+        if code in _PARSE_CODES:
+            raise MalformedTelemetry(f"not an OTLP protobuf message: {_first_line(error)}") from error
+        raise StoreUnavailable(f"the engine can't store now: {_first_line(error)}") from error
+
+
+@contextlib.contextmanager
+def _engine_errors() -> Iterator[None]:
+    try:
+        yield
+    except (chdb.ChdbError, ClickHouseError) as error:
+        raise _store_error(error) from error
+
+
+def _store_error(error: Exception) -> StoreError:
+    text = str(error)
+    if _code(error) == 76:
+        return StoreError("another process has this data directory open; stop it, or choose another with --data")
+    return StoreError(_first_line(error) or text)
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().split("\n", 1)[0][:500]
+
+
+def _restore_crash_handlers() -> None:
+    """Make a crash end the process: the engine's own handlers hang it for ever, so that no supervisor restarts it."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for name in _CRASH_SIGNALS:
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
+    faulthandler.enable()

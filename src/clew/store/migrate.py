@@ -1,0 +1,70 @@
+"""Brings a database to the schema this program knows.
+
+A fresh database gets ``schema/tables.sql`` whole; an older one gets the files of ``schema/migrations`` after its
+version, in order. Both must end in the same tables (a test compares them). Views and Null tables hold no data, so they
+are made anew each time.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from clew.model.errors import StoreError
+from clew.store.render import Layout, render_intake, render_probes, render_statements, render_tables
+
+if TYPE_CHECKING:
+    from clew.store.contract import Store
+
+
+def migrations() -> dict[int, str]:
+    """File names of the migrations by the version they lead to."""
+    folder = files("clew.store").joinpath("schema", "migrations")
+    names = sorted(item.name for item in folder.iterdir() if item.name.endswith(".sql"))
+    return {int(name.split("_", 1)[0]): f"migrations/{name}" for name in names}
+
+
+def migrate(store: Store, layout: Layout) -> None:
+    """Make or upgrade the tables, then the intake. Raises StoreError when a newer Clew wrote the database."""
+    known = migrations()
+    latest = max(known, default=1)
+    version = _version(store)
+    if version > latest:
+        raise StoreError(
+            f"the data was written by a newer Clew (schema {version}, this one knows {latest}); upgrade Clew"
+        )
+    if version == 0:
+        for statement in render_tables(layout):
+            store.command(statement)
+        _record(store, latest)
+    for number in range(version + 1, latest + 1) if version else ():
+        for statement in render_statements(known[number], layout):
+            store.command(statement)
+        _record(store, number)
+    _renew_intake(store, layout)
+
+
+def _version(store: Store) -> int:
+    found = store.rows("SELECT 1 FROM system.tables WHERE database = currentDatabase() AND name = 'marks'")
+    if not found:
+        return 0
+    rows = store.rows("SELECT value FROM marks FINAL WHERE name = 'schema'")
+    return int(rows[0]["value"]) if rows else 0
+
+
+def _record(store: Store, version: int) -> None:
+    store.insert("marks", ("name", "value", "written"), [("schema", version, time.time_ns())])
+
+
+def _renew_intake(store: Store, layout: Layout) -> None:
+    made = store.rows(
+        "SELECT name FROM system.tables WHERE database = currentDatabase() "
+        "AND engine IN ('MaterializedView', 'Null') ORDER BY engine = 'Null'"
+    )
+    for row in made:
+        if re.fullmatch(r"\w+", row["name"]):
+            store.command(f"DROP TABLE IF EXISTS {row['name']}")
+    for statement in (*render_intake(layout), *render_probes(layout)):
+        store.command(statement)

@@ -1,0 +1,203 @@
+-- The way in. An export request is one row of a Null table shaped like its protobuf; views explode it and fill the
+-- tables. Nothing here holds data, so all of it is dropped and made anew when the flow or the masking changes.
+--
+-- An explode view meets only what it can store: a wrong id or a time out of range raises 'clew:reject', which stops the
+-- whole insert before anything is written; clew.store.sanitize then takes such items out and counts them.
+-- $text_map(x) is a masked Map of attribute texts, $kinds(x) their AnyValue kinds.
+
+NULL TABLE otlp_traces
+(
+    resource_spans Array(Tuple(
+        resource Tuple(attributes ${key_values}, dropped_attributes_count UInt32),
+        scope_spans Array(Tuple(
+            scope Tuple(name String, version String, attributes ${key_values}, dropped_attributes_count UInt32),
+            spans Array(Tuple(
+                trace_id String, span_id String, trace_state String, parent_span_id String, name String, kind Int32,
+                start_time_unix_nano UInt64, end_time_unix_nano UInt64,
+                attributes ${key_values}, dropped_attributes_count UInt32,
+                events Array(Tuple(time_unix_nano UInt64, name String, attributes ${key_values}, dropped_attributes_count UInt32)),
+                dropped_events_count UInt32,
+                links Array(Tuple(trace_id String, span_id String, trace_state String, attributes ${key_values}, dropped_attributes_count UInt32, flags UInt32)),
+                dropped_links_count UInt32,
+                status Tuple(message String, code Int32),
+                flags UInt32)),
+            schema_url String)),
+        schema_url String)),
+    received_ns UInt64
+);
+
+NULL TABLE otlp_logs
+(
+    resource_logs Array(Tuple(
+        resource Tuple(attributes ${key_values}, dropped_attributes_count UInt32),
+        scope_logs Array(Tuple(
+            scope Tuple(name String, version String, attributes ${key_values}, dropped_attributes_count UInt32),
+            log_records Array(Tuple(
+                time_unix_nano UInt64, observed_time_unix_nano UInt64, severity_number Int32, severity_text String,
+                body ${any_value}, attributes ${key_values}, dropped_attributes_count UInt32, flags UInt32,
+                trace_id String, span_id String, event_name String)),
+            schema_url String)),
+        schema_url String)),
+    received_ns UInt64
+);
+
+NULL TABLE spans_in AS
+SELECT *, toDateTime64(0, 9, 'UTC') AS received, CAST([], 'Array(${text})') AS alias_keys FROM spans${local};
+
+NULL TABLE logs_in AS
+SELECT *, toDateTime64(0, 9, 'UTC') AS received, CAST([], 'Array(${text})') AS alias_keys FROM logs${local};
+
+VIEW explode_spans TO spans_in AS
+SELECT
+    toFixedString(sp.trace_id, 16) AS trace_id,
+    toFixedString(sp.span_id, 8) AS span_id,
+    toFixedString(if(length(sp.parent_span_id) = 8, sp.parent_span_id, ''), 8) AS parent_span_id,
+    svc AS service,
+    toLowCardinality(sp.name) AS name,
+    toInt8(sp.kind) AS kind,
+    toInt8(sp.status.code) AS status,
+    sp.status.message AS status_message,
+    fromUnixTimestamp64Nano(toInt64($moment(sp.start_time_unix_nano, sp.end_time_unix_nano, received_ns)), 'UTC') AS ts,
+    if(sp.end_time_unix_nano > sp.start_time_unix_nano AND sp.start_time_unix_nano > 0, sp.end_time_unix_nano - sp.start_time_unix_nano, 0) AS duration_ns,
+    sp.trace_state AS trace_state,
+    sp.flags + throwIf(length(sp.trace_id) != 16 OR length(sp.span_id) != 8 OR sp.trace_id = unhex('${zero_trace}') OR sp.span_id = unhex('${zero_span}')
+        OR NOT $in_range($moment(sp.start_time_unix_nano, sp.end_time_unix_nano, received_ns)), 'clew:reject') AS flags,
+    origin AS origin_id,
+    scope_name AS scope,
+    $text_map(sp.attributes) AS attrs,
+    $kinds(sp.attributes) AS kinds,
+    arrayMap(e -> (e.time_unix_nano, toLowCardinality(e.name), $text_map(e.attributes), $kinds(e.attributes), e.dropped_attributes_count), sp.events) AS events,
+    arrayMap(l -> (l.trace_id, l.span_id, l.trace_state, $text_map(l.attributes), $kinds(l.attributes), l.dropped_attributes_count, l.flags), sp.links) AS links,
+    sp.dropped_attributes_count AS dropped_attributes,
+    sp.dropped_events_count AS dropped_events,
+    sp.dropped_links_count AS dropped_links,
+    arrayFilter(k -> startsWith(k, 'order.alias.'), mapKeys(attrs)) AS alias_keys,
+    $order_ids(attrs) AS order_ids,
+    attrs['user.id'] AS user_id,
+    multiIf(attrs['error.type'] != '', attrs['error.type'], status = 2, 'error', '') AS error,
+    toUInt16OrZero(attrs['retry.count']) AS retry_count,
+    attrs['timeout'] = 'true' AS timeout,
+    fromUnixTimestamp64Nano(toInt64(received_ns), 'UTC') AS received
+FROM
+(
+    SELECT arrayJoin(ss.spans) AS sp, svc, toLowCardinality(ss.scope.name) AS scope_name, origin, received_ns
+    FROM
+    (
+        SELECT arrayJoin(rs.scope_spans) AS ss, toLowCardinality($service(rs.resource)) AS svc, $origin(rs, ss) AS origin, received_ns
+        FROM (SELECT arrayJoin(resource_spans) AS rs, received_ns FROM otlp_traces)
+    )
+);
+
+VIEW explode_logs TO logs_in AS
+SELECT
+    fromUnixTimestamp64Nano(toInt64($moment(lr.time_unix_nano, lr.observed_time_unix_nano, received_ns)), 'UTC') AS ts,
+    fromUnixTimestamp64Nano(toInt64($moment(lr.observed_time_unix_nano, received_ns, received_ns)), 'UTC') AS observed,
+    toFixedString(if(length(lr.trace_id) = 16, lr.trace_id, ''), 16) AS trace_id,
+    toFixedString(if(length(lr.span_id) = 8, lr.span_id, ''), 8) AS span_id,
+    svc AS service,
+    toUInt8(lr.severity_number) AS severity_number,
+    toLowCardinality(lr.severity_text) AS severity_text,
+    toLowCardinality(lr.event_name) AS event_name,
+    $text(lr.body) AS body,
+    lr.body.value AS body_kind,
+    origin AS origin_id,
+    scope_name AS scope,
+    $text_map(lr.attributes) AS attrs,
+    $kinds(lr.attributes) AS kinds,
+    lr.dropped_attributes_count AS dropped_attributes,
+    lr.flags + throwIf(NOT $in_range($moment(lr.time_unix_nano, lr.observed_time_unix_nano, received_ns)), 'clew:reject') AS flags,
+    arrayFilter(k -> startsWith(k, 'order.alias.'), mapKeys(attrs)) AS alias_keys,
+    $order_ids(attrs) AS order_ids,
+    attrs['log.record.uid'] AS uid,
+    fromUnixTimestamp64Nano(toInt64(received_ns), 'UTC') AS received
+FROM
+(
+    SELECT arrayJoin(ss.log_records) AS lr, svc, toLowCardinality(ss.scope.name) AS scope_name, origin, received_ns
+    FROM
+    (
+        SELECT arrayJoin(rs.scope_logs) AS ss, toLowCardinality($service(rs.resource)) AS svc, $origin(rs, ss) AS origin, received_ns
+        FROM (SELECT arrayJoin(resource_logs) AS rs, received_ns FROM otlp_logs)
+    )
+);
+
+VIEW fill_spans TO spans AS
+SELECT * EXCEPT (received, alias_keys) FROM spans_in;
+
+VIEW fill_logs TO logs AS
+SELECT * EXCEPT (received, alias_keys) FROM logs_in;
+
+VIEW fill_origins_of_spans TO origins AS
+SELECT DISTINCT $origin_columns(o.1, o.2, o.3, o.4)
+FROM (SELECT arrayJoin(arrayFlatten(arrayMap(r -> arrayMap(s -> (r.resource, r.schema_url, s.scope, s.schema_url), r.scope_spans), resource_spans))) AS o, received_ns FROM otlp_traces);
+
+VIEW fill_origins_of_logs TO origins AS
+SELECT DISTINCT $origin_columns(o.1, o.2, o.3, o.4)
+FROM (SELECT arrayJoin(arrayFlatten(arrayMap(r -> arrayMap(s -> (r.resource, r.schema_url, s.scope, s.schema_url), r.scope_logs), resource_logs))) AS o, received_ns FROM otlp_logs);
+
+-- A span states a stage by an event named order.stage, by its attribute order.stage (at its start), or by a rule of the flow.
+VIEW derive_stages_of_spans TO order_events AS
+SELECT ${stage_columns}
+FROM
+(
+    SELECT trace_id, span_id, service, received, order_ids AS outer_ids, user_id AS outer_user, arrayJoin(arrayConcat(
+        if(mapContains(attrs, 'order.stage'), [(toInt64(toUnixTimestamp64Nano(ts)), attrs, 'span')], []),
+        arrayMap(e -> (toInt64($moment(e.ts, toUInt64(toUnixTimestamp64Nano(ts)), 0)), e.attrs, 'span_event'), arrayFilter(e -> e.name = 'order.stage', events)),
+        arrayMap(r -> (toInt64(toUnixTimestamp64Nano(ts)), CAST(map('order.flow', r.1, 'order.stage', r.2, 'order.id', r.3, 'order.outcome', r.4, 'order.path', r.5, 'error.type', error), 'Map(LowCardinality(String), String)'), 'rule'), ${rules})
+    )) AS fact
+    FROM spans_in
+)
+ARRAY JOIN $fact_orders(fact.2, outer_ids) AS order_id
+WHERE order_id != '';
+
+VIEW derive_stages_of_logs TO order_events AS
+SELECT ${stage_columns}
+FROM
+(
+    SELECT trace_id, span_id, service, received, order_ids AS outer_ids, attrs['user.id'] AS outer_user, (toInt64(toUnixTimestamp64Nano(ts)), attrs, 'log') AS fact
+    FROM logs_in WHERE event_name = 'order.stage'
+)
+ARRAY JOIN $fact_orders(fact.2, outer_ids) AS order_id
+WHERE order_id != '';
+
+VIEW touch_orders TO order_touch AS
+SELECT received, order_id, min(e.ts) AS ts FROM order_events${local} AS e GROUP BY received, order_id;
+
+VIEW relate_spans TO trace_orders AS
+SELECT ${relation_columns}
+FROM spans_in
+ARRAY JOIN arrayConcat(
+    arrayMap(o -> ('order', o, toString(trace_id)), order_ids),
+    arrayMap(l -> ('link', l.trace_id, toString(trace_id)), arrayFilter(l -> length(l.trace_id) = 16 AND l.trace_id != toString(trace_id), links)),
+    arrayMap(l -> ('link', toString(trace_id), l.trace_id), arrayFilter(l -> length(l.trace_id) = 16 AND l.trace_id != toString(trace_id), links)),
+    $alias_relations(attrs, alias_keys, order_ids)) AS rel
+GROUP BY relation, ref, target;
+
+VIEW relate_logs TO trace_orders AS
+SELECT ${relation_columns}
+FROM logs_in
+ARRAY JOIN arrayConcat(
+    if(trace_id = toFixedString('', 16), [], arrayMap(o -> ('order', o, toString(trace_id)), order_ids)),
+    $alias_relations(attrs, alias_keys, order_ids)) AS rel
+GROUP BY relation, ref, target;
+
+VIEW pair_hops TO hops AS
+SELECT
+    hop.1 AS side,
+    toDateTime(if(side = 'sent', end_ts, ts), 'UTC') AS t,
+    toFixedString(hop.2, 16) AS origin_trace_id,
+    toFixedString(hop.3, 8) AS origin_span_id,
+    trace_id, span_id, parent_span_id, ts,
+    fromUnixTimestamp64Nano(toUnixTimestamp64Nano(ts) + toInt64(duration_ns), 'UTC') AS end_ts,
+    service, scope,
+    toLowCardinality(multiIf(attrs['messaging.destination.name'] != '', attrs['messaging.destination.name'], attrs['messaging.destination'])) AS destination,
+    toLowCardinality(attrs['clew.message.queue']) AS queue,
+    order_ids, error,
+    toLowCardinality(attrs['clew.message.settlement']) AS settlement,
+    attrs['clew.message.redelivered'] = 'true' AS redelivered,
+    toLowCardinality(attrs['clew.message.death.reason']) AS death_reason,
+    toLowCardinality(attrs['clew.message.death.queue']) AS death_queue,
+    received
+FROM spans_in
+ARRAY JOIN if(kind = 4, [('sent', toString(trace_id), toString(span_id))],
+    arrayDistinct(arrayConcat([('taken', toString(trace_id), toString(parent_span_id))], arrayMap(l -> ('taken', l.trace_id, l.span_id), arrayFilter(l -> length(l.trace_id) = 16 AND length(l.span_id) = 8, links))))) AS hop
+WHERE kind IN (4, 5) AND hop.3 != unhex('${zero_span}');

@@ -1,0 +1,1 @@
+-- Version 1 is the schema of tables.sql itself.
