@@ -118,20 +118,21 @@ def long_functions(modules: Mapping[str, ast.Module], limit: int) -> list[str]:
 
 
 SQL = re.compile(
-    r"\b(SELECT\s|INSERT\s+INTO\s|DELETE\s+FROM\s|UPDATE\s+\w+\s+SET\s|ALTER\s+TABLE\s|DROP\s+(TABLE|VIEW|PARTITION)\s"
-    r"|CREATE\s+(TABLE|VIEW|MATERIALIZED|DATABASE)\s|\bWHERE\s|ORDER\s+BY\s|GROUP\s+BY\s|(JOIN|FROM)\s+[a-z_]+\s)"
+    r"\b(SELECT\s|INSERT\s+INTO\s|DELETE\s+FROM\s|UPDATE\s+\S+\s+SET\s|ALTER\s+TABLE\s|DROP\s+(TABLE|VIEW|PARTITION)\s"
+    r"|CREATE\s+(TABLE|VIEW|MATERIALIZED|DATABASE)\s|WHERE\s|ORDER\s+BY\s|GROUP\s+BY\s|(JOIN|FROM)\s+[a-z_{}]+\s)"
 )
 
 
-def pasted_sql(tree: ast.Module) -> list[int]:
-    """Lines where SQL text and Python values are put together: f-string, `%`, `+` or `.format`."""
-    return sorted({node.lineno for node in ast.walk(tree) if (text := _formatted_text(node)) and SQL.search(text)})
+def pasted_sql(tree: ast.Module) -> list[str]:
+    """SQL texts put together with Python values, by f-string, `%`, `+` or `.format`; a pasted value shows as {}."""
+    texts = (_formatted_text(node) for node in ast.walk(tree))
+    return [text for text in texts if SQL.search(text)]
 
 
 def _formatted_text(node: ast.AST) -> str:
     match node:
         case ast.JoinedStr(values=values) if any(isinstance(value, ast.FormattedValue) for value in values):
-            return " ".join(str(value.value) for value in values if isinstance(value, ast.Constant))
+            return "".join(str(value.value) if isinstance(value, ast.Constant) else "{}" for value in values)
         case ast.BinOp(left=ast.Constant(value=str(text)), op=ast.Mod() | ast.Add()):
             return text if not isinstance(node.right, ast.Constant) else ""
         case ast.Call(func=ast.Attribute(value=ast.Constant(value=str(text)), attr="format")):

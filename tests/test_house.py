@@ -38,8 +38,12 @@ ROOMS = {
 PURE = ("clew.model", "clew.flow", "clew.journey")
 NOT_PURE = ("clew.journey.ticker", "clew.journey.losses")
 SIDE_EFFECTS = {"asyncio", "httpx", "random", "select", "socket", "sqlite3", "subprocess", "threading", "time", "uuid"}
-# Modules whose work is to put SQL text together, from names of a closed set; values are bound there too.
-RENDERERS = {"clew.store.render"}
+# How SQL that is put together may begin: names out of our own schema are pasted, values never.
+PASTED_NAMES = {
+    "clew.store.render": ("",),  # renders the schema for one node and for a cluster; its snapshots are tests
+    "clew.store.migrate": ("DROP TABLE IF EXISTS {}",),
+    "clew.store.embedded": ("INSERT INTO {} FROM INFILE ", "ALTER TABLE derive_stages_of_spans MODIFY QUERY {}"),
+}
 
 LONGEST_FUNCTION = 80
 LONGEST_MODULE = 450
@@ -122,26 +126,28 @@ def test_no_module_is_too_long_to_read():
     assert {str(path): lines for path, lines in lengths.items() if lines > LONGEST_MODULE} == {}
 
 
-@pytest.mark.parametrize("name", sorted(CLEW.keys() - RENDERERS))
+@pytest.mark.parametrize("name", sorted(CLEW))
 def test_sql_values_are_bound_never_pasted(name):
-    assert house.pasted_sql(CLEW[name]) == []
+    openings = PASTED_NAMES.get(name, ())
+    assert [text for text in house.pasted_sql(CLEW[name]) if not text.startswith(openings)] == []
 
 
 @pytest.mark.parametrize(
-    ("source", "lines"),
+    ("source", "texts"),
     [
-        ("""q = f"SELECT * FROM orders WHERE id = '{order}'" """, [1]),
-        ("""\nq = "DELETE FROM orders WHERE id = '%s'" % order""", [2]),
-        ("""q = "INSERT INTO orders VALUES ({})".format(order)""", [1]),
-        ("""q = "SELECT x FROM orders LIMIT " + limit""", [1]),
-        ("""q = f"{head} ORDER BY {column} DESC" """, [1]),
-        ("""q = "SELECT x FROM orders WHERE id = {id:String}" """, []),
-        ("""q = f"{count} orders from {shop} were selected" """, []),
-        ("""q = "SELECT x " + "FROM orders" """, []),
+        ("f\"SELECT * FROM orders WHERE id = '{order}'\"", ["SELECT * FROM orders WHERE id = '{}'"]),
+        ("'DELETE FROM orders WHERE id = %s' % order", ["DELETE FROM orders WHERE id = %s"]),
+        ("'INSERT INTO orders VALUES ({})'.format(order)", ["INSERT INTO orders VALUES ({})"]),
+        ("'SELECT x FROM orders LIMIT ' + limit", ["SELECT x FROM orders LIMIT "]),
+        ("f'{head} ORDER BY {column} DESC'", ["{} ORDER BY {} DESC"]),
+        ("f'UPDATE {table} SET x = {y}'", ["UPDATE {} SET x = {}"]),
+        ("'SELECT x FROM orders WHERE id = {id:String}'", []),
+        ("f'{count} orders from {shop} were selected'", []),
+        ("'SELECT x ' + 'FROM orders'", []),
     ],
 )
-def test_the_sql_check_finds_pasted_values(source, lines):
-    assert house.pasted_sql(ast.parse(source.strip(" "))) == lines
+def test_the_sql_check_finds_pasted_values(source, texts):
+    assert house.pasted_sql(ast.parse(source)) == texts
 
 
 def test_no_file_names_a_registry_or_somebodys_machine():
