@@ -56,7 +56,7 @@ def _check_names(flow: Flow) -> Iterator[Fault]:
 
 def _check_stage(flow: Flow, stage: Stage) -> Iterator[Fault]:
     key = join("stages", stage.name)
-    names = [each.name for each in flow.stages]
+    names = [each.name for each in flow.stages if each is not stage]
     for index, after in enumerate(stage.next):
         place = f"{key}.next[{index}]"
         if after == stage.name:

@@ -18,7 +18,7 @@ UNITS_NS = {
 LONGEST_NS = 3650 * UNITS_NS["d"]
 """Ten years: a longer limit is a slip of the pen, and later sums must stay inside 64 bits."""
 
-_PART = re.compile(r"(\d{1,18})(ms|us|ns|d|h|m|s)")
+_PART = re.compile(r"([0-9]{1,18})(ms|us|ns|d|h|m|s)")
 _WHOLE = re.compile(rf"(?:{_PART.pattern})+")
 
 

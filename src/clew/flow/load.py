@@ -37,6 +37,9 @@ def parse_flow(text: str, name: str = "<flow>") -> Flow:
         raise _failure(name, [_syntax_problem(error)]) from error
     if root is None:
         raise _failure(name, [Problem(1, 1, "", "the file is empty", "declare stages: see docs/write-a-flow.md")])
+    if not isinstance(root, yaml.MappingNode):
+        mend = "begin with 'flow: NAME' and 'stages:' at the margin"
+        raise _failure(name, [Problem(1, 1, "", "not a flow: no keys with values", mend)])
     flow = _read_flow(reader, root)
     noted = tuple(problem.key for problem in reader.problems)
     for fault in check_flow(flow):

@@ -68,7 +68,7 @@ def _scan(pattern: str) -> str | None:
                     else None
                 )
             case _:
-                fault = None
+                fault = "brackets that are not closed" if text == "[" else None
         if fault is not None:
             return fault
         previous_closed_counted = closed_counted
