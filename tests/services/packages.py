@@ -47,7 +47,7 @@ def exclusively(name: str) -> Iterator[None]:
 def _install(packages: tuple[str, ...], by_hand: str) -> None:
     apt = ("apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    with _services_not_started():
+    with services_not_started():
         subprocess.run([*apt, "update"], env=environment, check=False, capture_output=True)
         done = subprocess.run(
             [*apt, "install", "--yes", "--no-install-recommends", *packages],
@@ -61,7 +61,7 @@ def _install(packages: tuple[str, ...], by_hand: str) -> None:
 
 
 @contextlib.contextmanager
-def _services_not_started() -> Iterator[None]:
+def services_not_started() -> Iterator[None]:
     """Debian starts a server as it is installed, on the default port; a machine under test must not get one."""
     if POLICY.exists():
         yield

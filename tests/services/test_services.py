@@ -111,6 +111,17 @@ def test_without_root_a_missing_server_is_named_with_its_remedy(monkeypatch):
         ensure_installed("RabbitMQ", lambda: None, ("rabbitmq-server",))
 
 
+@pytest.mark.parametrize("before", [None, "#!/bin/sh\nexit 0\n"], ids=["a plain machine", "a machine with a policy"])
+def test_an_installed_server_is_not_started_by_debian(before, tmp_path, monkeypatch):
+    policy = tmp_path / "policy-rc.d"
+    if before:
+        policy.write_text(before)
+    monkeypatch.setattr(packages, "POLICY", policy)
+    with packages.services_not_started():
+        assert policy.read_text() == before or subprocess.run([policy], check=False).returncode == 101
+    assert (policy.read_text() if policy.exists() else None) == before
+
+
 @contextlib.contextmanager
 def _channel(url):
     connection = pika.BlockingConnection(pika.URLParameters(url))
