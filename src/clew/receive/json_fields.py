@@ -19,6 +19,8 @@ Emit = Callable[[object], bytes]
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 _SHORT = [varint(n) for n in range(1 << 14)]
 _SHORT_COUNT = len(_SHORT)
+_MOST_32 = (1 << 32) - 1
+_MOST_64 = (1 << 64) - 1
 _U64 = struct.Struct("<Q").pack
 _U32 = struct.Struct("<I").pack
 _F64 = struct.Struct("<d").pack
@@ -44,7 +46,7 @@ def tag(number: int, wire_type: int) -> bytes:
 
 
 def size(length: int) -> bytes:
-    """The bytes that say how long a field is."""
+    """A varint, such as the one that says how long a field is; short ones come from a table."""
     return _SHORT[length] if length < _SHORT_COUNT else varint(length)
 
 
@@ -80,7 +82,7 @@ def fixed64(number: int) -> Emit:
     head = tag(number, FIXED64)
 
     def emit(value: object) -> bytes:
-        count = integer(value, 0, (1 << 64) - 1)
+        count = integer(value, 0, _MOST_64)
         return head + _U64(count) if count else b""
 
     return emit
@@ -91,7 +93,7 @@ def fixed32(number: int) -> Emit:
     head = tag(number, FIXED32)
 
     def emit(value: object) -> bytes:
-        count = integer(value, 0, (1 << 32) - 1)
+        count = integer(value, 0, _MOST_32)
         return head + _U32(count) if count else b""
 
     return emit
@@ -102,8 +104,8 @@ def uint32(number: int) -> Emit:
     head = tag(number, VARINT)
 
     def emit(value: object) -> bytes:
-        count = integer(value, 0, (1 << 32) - 1)
-        return head + varint(count) if count else b""
+        count = integer(value, 0, _MOST_32)
+        return head + size(count) if count else b""
 
     return emit
 
@@ -116,7 +118,7 @@ def enum(number: int) -> Emit:
         if type(value) is not int:
             raise WrongValue(f"expected the number of an enum value, not {kind_of(value)}")
         count = integer(value, -(1 << 31), (1 << 31) - 1)
-        return head + varint(count & (1 << 64) - 1) if count else b""
+        return head + size(count & _MOST_64) if count else b""
 
     return emit
 
@@ -152,7 +154,7 @@ def utf8(value: object) -> bytes:
 
 def int64_bytes(value: object) -> bytes:
     """A signed integer as a varint of ten bytes when negative."""
-    return varint(integer(value, -(1 << 63), (1 << 63) - 1) & (1 << 64) - 1)
+    return size(integer(value, -(1 << 63), (1 << 63) - 1) & _MOST_64)
 
 
 def bool_bytes(value: object) -> bytes:

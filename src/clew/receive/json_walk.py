@@ -7,6 +7,7 @@ messages are declared here as tables of fields, and one walk writes their bytes.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import orjson
 
@@ -36,6 +37,11 @@ Fields = Mapping[str, Emit]
 
 DEPTH_LIMIT = 30
 """Levels of arrays and key-value lists inside each other; protobuf parsers stop at about that depth."""
+
+
+REMEMBERED = 8192
+REMEMBERED_LENGTH = 96
+"""How many short attributes are remembered a kind of message, and what is short, in characters."""
 
 
 def request_from_json(signal: Signal, body: bytes) -> bytes:
@@ -167,19 +173,30 @@ def _any_value(number: int, depth: int = 0) -> Emit:
 
 
 def _key_value(number: int, depth: int = 0) -> Emit:
-    """An attribute."""
-    head = tag(number, LENGTH)
-    fields = {"key": text(1), "value": _any_value(2, depth)}
+    return _submessage(number, {"key": text(1), "value": _any_value(2, depth)})
 
-    def emit(value: object) -> bytes:
-        data = _message(fields, value)
-        return head + size(len(data)) + data
 
-    return emit
+_PLAIN = {"stringValue": str, "intValue": int}
 
 
 def _attributes(number: int) -> Emit:
-    return _repeated(_key_value(number))
+    """Attributes. Most of a request consists of them and most repeat, so short texts are remembered."""
+    write = _key_value(number)
+
+    @lru_cache(maxsize=REMEMBERED)
+    def remember(key: str, member: str, plain: str | int) -> bytes:
+        return write({"key": key, "value": {member: plain}})
+
+    def emit(value: object) -> bytes:
+        if type(value) is dict and len(value) == 2:
+            key, inner = value.get("key"), value.get("value")
+            if type(inner) is dict and len(inner) == 1 and type(key) is str:
+                ((member, plain),) = inner.items()
+                if _PLAIN.get(member) is type(plain) and len(key) + len(str(plain)) <= REMEMBERED_LENGTH:
+                    return remember(key, member, plain)
+        return write(value)
+
+    return _repeated(emit)
 
 
 _ENTITY: Fields = {
