@@ -1,0 +1,1 @@
+"""The jeweller's shop: four services that use clew-sdk like any other, a load of orders, and troubles on command."""

@@ -1,0 +1,3 @@
+"""The version of clew-demo."""
+
+__version__ = "0.1.0"
