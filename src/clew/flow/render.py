@@ -53,17 +53,22 @@ def _format(problem: Problem, lines: list[str]) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Short lists on one line, without anchors for values that happen to be equal."""
+    """Short lists on one line, no anchors for values that happen to be equal, odd signs as escapes."""
 
     def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - the base class passes it
         return True
 
-    def represent_list(self, data: list[object]) -> yaml.SequenceNode:
+    def short_list(self, data: list[object]) -> yaml.SequenceNode:
         flat = all(isinstance(item, str) for item in data)
         return self.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=flat)
 
+    def plain_text(self, data: str) -> yaml.ScalarNode:
+        # Outside double quotes the emitter writes U+0085 and its like as line breaks.
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style=None if data.isprintable() else '"')
 
-_Dumper.add_representer(list, _Dumper.represent_list)
+
+_Dumper.add_representer(list, _Dumper.short_list)
+_Dumper.add_representer(str, _Dumper.plain_text)
 
 
 def _filled(entries: Mapping[str, object]) -> dict[str, object]:
