@@ -136,31 +136,38 @@ def _failed(journey: Journey, failure: Failure, flow: Flow, now_ns: int) -> Verd
 def _waiting(journey: Journey, flow: Flow, kind: VerdictKind, now_ns: int) -> Verdict:
     milestone = watched(journey, flow) or (journey.milestones[-1] if journey.milestones else None)
     stage = flow.stage(milestone.stage) if milestone else None
-    dwell = _dwell_words(journey, milestone, now_ns)
-    takers = one_of(_takers(flow, stage)) if stage else ""
-    waits = f"; waiting for {takers}" if takers else ""
-    limit = stage.limit(journey.path) if stage else None
-    allowed = f", allowed {how_long(limit.allowed_ns)}" if limit else ""
-    since_ns = journey.entered_ns
-    match kind:
-        case VerdictKind.STUCK | VerdictKind.ON_HOLD if journey.on_hold:
-            reason, since_ns = _hold_words(journey, flow, kind, now_ns), journey.holds[-1].begin_ns
-        case VerdictKind.STUCK:
-            reason, since_ns = f"{dwell}{allowed}{waits}", journey.deadline_at_ns or since_ns
-        case VerdictKind.IN_JEOPARDY:
-            reason, since_ns = f"{dwell}{allowed}{_due_words(journey, now_ns)}{waits}", journey.warn_at_ns or since_ns
-        case _:
-            reason = f"{dwell}{allowed}"
+    late = kind in (VerdictKind.STUCK, VerdictKind.IN_JEOPARDY)
+    if journey.on_hold:
+        reason = _hold_words(journey, flow, kind, now_ns)
+    else:
+        reason = _dwell_words(journey, milestone, stage, now_ns)
+    if kind is VerdictKind.IN_JEOPARDY:
+        reason += _due_words(journey, now_ns)
+    if late and not journey.on_hold and stage and (takers := _takers(flow, stage)):
+        reason += f"; waiting for {one_of(takers)}"
     evidence = ("", "") if milestone is None else (milestone.trace_id, milestone.span_id)
-    return Verdict(kind, since_ns, reason, owner_of(flow, stage), *evidence)
+    return Verdict(kind, _since_ns(journey, kind), reason, owner_of(flow, stage), *evidence)
 
 
-def _dwell_words(journey: Journey, milestone: Milestone | None, now_ns: int) -> str:
+def _since_ns(journey: Journey, kind: VerdictKind) -> int:
+    begins = {
+        VerdictKind.STUCK: journey.deadline_at_ns,
+        VerdictKind.IN_JEOPARDY: journey.warn_at_ns,
+        VerdictKind.ON_HOLD: journey.holds[-1].begin_ns if journey.holds else None,
+    }
+    begin_ns = begins.get(kind)
+    return journey.entered_ns if begin_ns is None else begin_ns
+
+
+def _dwell_words(journey: Journey, milestone: Milestone | None, stage: Stage | None, now_ns: int) -> str:
     if milestone is None:
         return f"first heard of {ago(journey.first_ns, now_ns)}, no stage known yet"
     held = held_ns(journey.holds, milestone.at_ns, now_ns)
     paused = f" ({how_long(held)} on hold not counted)" if held else ""
-    return f"in {milestone.stage} for {how_long(now_ns - milestone.at_ns - held)}{paused}"
+    limit = stage.limit(journey.path) if stage else None
+    allowed = f", allowed {how_long(limit.allowed_ns)}" if limit else ""
+    strange = f", then {journey.stage}, which the flow doesn't know" if milestone.stage != journey.stage else ""
+    return f"in {milestone.stage} for {how_long(now_ns - milestone.at_ns - held)}{paused}{allowed}{strange}"
 
 
 def _due_words(journey: Journey, now_ns: int) -> str:
