@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
+from clew_sdk.tracing import OrderAttributes
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-
-from clew_sdk.tracing import OrderAttributes
 
 
 @pytest.fixture

@@ -5,17 +5,15 @@ from collections.abc import Iterator
 
 import pika
 import pytest
+from clew_sdk.rabbitmq import deliveries, publications
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from clew_sdk.rabbitmq import deliveries, publications
 from sdk.tests.spans import Spans
 
 
 @pytest.fixture
-def spans(
-    provider: TracerProvider, exporter: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
-) -> Spans:
+def spans(provider: TracerProvider, exporter: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch) -> Spans:
     tracer = provider.get_tracer("clew_sdk.rabbitmq")
     monkeypatch.setattr(deliveries, "tracer", tracer)
     monkeypatch.setattr(publications, "tracer", tracer)

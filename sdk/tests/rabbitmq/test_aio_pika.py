@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import aio_pika
+import clew_sdk
 import pytest
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
+from clew_sdk.rabbitmq import for_aio_pika, instrument_aio_pika
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import StatusCode
 
-import clew_sdk
-from clew_sdk.rabbitmq import for_aio_pika, instrument_aio_pika
 from sdk.tests.spans import Spans, settlements
 
 
@@ -152,11 +152,15 @@ async def test_a_loop_over_a_queue_works_in_the_context_of_each_message(
 
 async def test_an_error_in_a_loop_is_on_the_span_of_its_message(channel, queue, spans: Spans) -> None:
     await send(channel, queue)
-    with pytest.raises(ValueError, match="no 3D data"):
+
+    async def loop() -> None:
         async with (await channel.get_queue(queue)).iterator() as messages:
             async for message in messages:
                 async with message.process():
                     raise ValueError("no 3D data")
+
+    with pytest.raises(ValueError, match="no 3D data"):
+        await loop()
 
     [taken] = spans.delivered
     assert taken.attributes["error.type"] == "ValueError"

@@ -3,16 +3,16 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import clew_sdk
 import pika
 import pytest
+from clew_sdk.rabbitmq import end_open_spans, for_pika, instrument_pika
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import StatusCode
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.channel import Channel
 from pika.exceptions import UnroutableError
 
-import clew_sdk
-from clew_sdk.rabbitmq import end_open_spans, for_pika, instrument_pika
 from sdk.tests.spans import Spans, settlements, wait_for
 
 

@@ -29,7 +29,7 @@ tracer = trace.get_tracer("clew_sdk.rabbitmq", __version__)
 class Delivery:
     """One delivery of one message: its span and the context its handler works in."""
 
-    __slots__ = ("_handled", "_lock", "_settlement", "context", "span")
+    __slots__ = ("_failed", "_handled", "_lock", "_settlement", "context", "span")
 
     def __init__(self, message: Incoming, auto_ack: bool) -> None:
         # The producer's context alone: what happens to be current in the consuming thread is no cause of this delivery.
@@ -43,6 +43,7 @@ class Delivery:
             [Link(producer)] if producer.is_valid else [],
         )
         self.context = trace.set_span_in_context(self.span, came_from)
+        self._failed = False
         self._handled = False
         self._settlement = ACK if auto_ack else ""
         self._lock = threading.Lock()
@@ -73,8 +74,9 @@ class Delivery:
         self.handled()
 
     def failed(self, error: BaseException) -> None:
-        """The handler raised."""
-        if self.span.is_recording():
+        """The handler raised; the same error may be seen at several places, and is told once."""
+        if self.span.is_recording() and not self._failed:
+            self._failed = True
             self.span.record_exception(error)
             self.span.set_attribute("error.type", type(error).__qualname__)
             self.span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
@@ -116,6 +118,10 @@ class Ledger:
         if not auto_ack:
             self._open[message.delivery_tag] = delivery
         return delivery
+
+    def unsettled(self, tag: int) -> Delivery | None:
+        """The open delivery with that tag."""
+        return self._open.get(tag)
 
     def settle(self, tag: int, multiple: bool, settlement: str) -> None:
         """One tag, or with ``multiple`` all up to it; tag 0 with ``multiple`` means all. Unknown tags are no error."""

@@ -14,6 +14,7 @@ import aiormq
 from aio_pika.abc import AbstractIncomingMessage
 from aio_pika.message import IncomingMessage, ProcessContext
 from aio_pika.queue import Queue, QueueIterator
+from aio_pika.robust_queue import RobustQueueIterator
 from aiormq.abc import DeliveredMessage
 from aiormq.channel import Channel
 from aiormq.exceptions import ChannelInvalidStateError, DeliveryError, PublishError
@@ -38,7 +39,8 @@ def instrument() -> None:
     _patches.replace(Channel, "basic_reject", _reject)
     _patches.replace(Queue, "consume", _consume)
     _patches.replace(Queue, "get", _get)
-    _patches.replace(QueueIterator, "__anext__", _next)
+    for iterator in (QueueIterator, RobustQueueIterator):  # the robust one doesn't call the other's
+        _patches.replace(iterator, "__anext__", _next)
     _patches.replace(QueueIterator, "close", _close)
     _patches.replace(ProcessContext, "__aexit__", _leave_process)
 
@@ -184,20 +186,28 @@ def _leave_previous(iterator: Any) -> None:  # noqa: ANN401 - see _next
 def _leave_process(original: Method) -> Method:
     async def __aexit__(self: ProcessContext, kind: Any, error: BaseException | None, trace: Any) -> None:  # noqa: ANN401
         # In a loop over an iterator this is the only place where an error in the work on a message can be seen.
-        delivery = getattr(self.message, "_clew_delivery", None)
-        if error is not None and delivery is not None:
-            delivery.failed(error)
+        if error is not None:
+            _failed(self.message, error)
         await original(self, kind, error, trace)
 
     return __aexit__
 
 
-def _begin(message: Any, queue: str, no_ack: bool) -> Delivery | None:  # noqa: ANN401 - with an attribute of ours
+def _failed(message: Any, error: BaseException) -> None:  # noqa: ANN401 - aio-pika's abstract message hides its channel
+    try:
+        delivery = _ledger(message.channel).unsettled(message.delivery_tag)
+    except ChannelInvalidStateError:
+        return  # told already, as a delivery that was never settled
+    if delivery is not None:
+        delivery.failed(error)
+
+
+def _begin(message: Any, queue: str, no_ack: bool) -> Delivery | None:  # noqa: ANN401 - see _failed
     try:
         channel = message.channel
     except ChannelInvalidStateError:
         return None  # closed while the message waited in the client: the broker will deliver it again
-    delivery = _ledger(channel).begin(
+    return _ledger(channel).begin(
         Incoming(
             exchange=message.exchange or "",
             routing_key=message.routing_key or "",
@@ -210,8 +220,6 @@ def _begin(message: Any, queue: str, no_ack: bool) -> Delivery | None:  # noqa: 
         ),
         no_ack,
     )
-    message._clew_delivery = delivery
-    return delivery
 
 
 def _ledger(channel: Any) -> Ledger:  # noqa: ANN401 - aiormq's channel, open for an attribute of ours

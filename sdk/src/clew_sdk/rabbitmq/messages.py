@@ -94,7 +94,8 @@ def _history(headers: Mapping[str, Any]) -> Attributes:
         death = deaths[0]
         told["clew.message.death.reason"] = text(death.get("reason", ""))
         told["clew.message.death.queue"] = text(death.get("queue", ""))
-        told["clew.message.death.count"] = int(death.get("count", 1))
+        count = death.get("count")
+        told["clew.message.death.count"] = count if isinstance(count, int) else 1
     attempts = headers.get("x-delivery-count")
     if isinstance(attempts, int):
         told["retry.count"] = attempts

@@ -26,7 +26,7 @@ class Patches:
 
     def replace(self, owner: type, name: str, make: Callable[[Method], Method]) -> None:
         """Replace a method by what ``make`` returns for the original."""
-        original = getattr(owner, name)
+        original = vars(owner)[name]
         self._originals.append((owner, name, original))
         setattr(owner, name, functools.wraps(original)(make(original)))
 
