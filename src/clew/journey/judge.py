@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from clew.journey.holds import held_ns
 from clew.journey.rebuild import watched
-from clew.journey.words import ago, how_long, one_of
+from clew.journey.words import ago, how_long
 from clew.model.flow import Flow, Stage, Terminal
 from clew.model.journey import Failure, Journey, Loss, LostReason, Milestone, Verdict, VerdictKind
 
@@ -61,21 +61,12 @@ def verdict_kind(journey: Journey, now_ns: int) -> VerdictKind:
     return VerdictKind.ON_HOLD if journey.on_hold else VerdictKind.ON_TIME
 
 
-def owner_of(flow: Flow, stage: Stage | None) -> str:
-    """Who must act on an order that waits in a stage.
+def owner_of(stage: Stage | None) -> str:
+    """Who must act on an order that waits in a stage: the people it names, else the service that has the order.
 
-    The people the stage names; else the services that can take the order next, since a waiting order waits
-    for them; else the stage's own service. Cancelling is nobody's duty, so those stages don't count.
+    The stage in which an order waits decides, not the next one: a flow may branch, but somebody has the order now.
     """
-    if stage is None:
-        return ""
-    return stage.owner or one_of(_takers(flow, stage)) or stage.service
-
-
-def _takers(flow: Flow, stage: Stage) -> list[str]:
-    followers = [flow.stage(name) for name in stage.next]
-    services = [each.service for each in followers if each and each.terminal is not Terminal.CANCELLED]
-    return list(dict.fromkeys(service for service in services if service))
+    return (stage.owner or stage.service) if stage else ""
 
 
 def _ended(journey: Journey, kind: VerdictKind, now_ns: int) -> Verdict:
@@ -90,11 +81,11 @@ def _ended(journey: Journey, kind: VerdictKind, now_ns: int) -> Verdict:
 
 
 def _lost(journey: Journey, loss: Loss, flow: Flow, now_ns: int) -> Verdict:
-    """The publisher mends what has no queue; everything else waits for whoever should have taken it."""
+    """The publisher mends what no queue takes; everything else, whoever has the order in this stage."""
     stage = flow.stage(journey.stage)
-    takers = one_of(_takers(flow, stage)) if stage and loss.reason is not LostReason.UNROUTABLE else ""
+    taker = (stage.service or stage.owner) if stage and loss.reason is not LostReason.UNROUTABLE else ""
     reason = loss_sentence(loss, now_ns)
-    return Verdict(VerdictKind.LOST, loss.published_ns, reason, takers or loss.service, loss.trace_id, loss.span_id)
+    return Verdict(VerdictKind.LOST, loss.published_ns, reason, taker or loss.service, loss.trace_id, loss.span_id)
 
 
 def loss_sentence(loss: Loss, now_ns: int) -> str:
@@ -127,8 +118,7 @@ def _failed(journey: Journey, failure: Failure, flow: Flow, now_ns: int) -> Verd
     by = f" by {failure.service}" if failure.service else ""
     error = f": {failure.error}" if failure.error else ""
     still = f"; still in {journey.stage}" if journey.stage and journey.stage != stage else ""
-    declared = flow.stage(stage)
-    owner = (declared.owner if declared else "") or failure.service or (declared.service if declared else "")
+    owner = failure.service or owner_of(flow.stage(journey.stage))
     reason = f"failed{where} {ago(failure.at_ns, now_ns)}{by}{error}{still}"
     return Verdict(VerdictKind.FAILED, failure.at_ns, reason, owner, failure.trace_id, failure.span_id)
 
@@ -143,10 +133,10 @@ def _waiting(journey: Journey, flow: Flow, kind: VerdictKind, now_ns: int) -> Ve
         reason = _dwell_words(journey, milestone, stage, now_ns)
     if kind is VerdictKind.IN_JEOPARDY:
         reason += _due_words(journey, now_ns)
-    if late and not journey.on_hold and stage and (takers := _takers(flow, stage)):
-        reason += f"; waiting for {one_of(takers)}"
+    if late and not journey.on_hold and stage and stage.service:
+        reason += f"; waiting for {stage.service}"
     evidence = ("", "") if milestone is None else (milestone.trace_id, milestone.span_id)
-    return Verdict(kind, _since_ns(journey, kind), reason, owner_of(flow, stage), *evidence)
+    return Verdict(kind, _since_ns(journey, kind), reason, owner_of(stage), *evidence)
 
 
 def _since_ns(journey: Journey, kind: VerdictKind) -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 _UNITS = (("day", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
@@ -27,11 +25,6 @@ def how_long(length_ns: int) -> str:
 def ago(at_ns: int, now_ns: int) -> str:
     """How long before now a moment was: ``42 min ago``; "just now" within the last second."""
     return "just now" if now_ns - at_ns < 1_000_000_000 else f"{how_long(now_ns - at_ns)} ago"
-
-
-def one_of(names: Sequence[str]) -> str:
-    """Names as a choice: ``mes``, ``mes or crm-api``, ``a, b or c``."""
-    return " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else list(names))
 
 
 def _count(number: int, unit: str) -> str:

@@ -50,6 +50,8 @@ class StageRule:
 class Stage:
     """One stage: who owns it, how long an order may dwell, where it may go next.
 
+    ``service`` has the order while it is in this stage and must bring it on; that need not be the service
+    that reported it here.
     ``limits`` maps a path (or ``ANY_PATH``) to its limit; no entry means no limit.
     ``owner`` names the people who must act; empty means the owning service's people.
     """

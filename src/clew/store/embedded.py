@@ -14,11 +14,11 @@ import re
 import signal
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from queue import LifoQueue
-from typing import Any, NoReturn
+from typing import Any
 
 import chdb
 import clickhouse_connect

@@ -8,11 +8,11 @@ are made anew each time.
 from __future__ import annotations
 
 import re
-import time
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from clew.model.errors import StoreError
+from clew.store.marks import read_mark, write_mark
 from clew.store.render import Layout, render_intake, render_probes, render_statements, render_tables
 
 if TYPE_CHECKING:
@@ -38,11 +38,11 @@ def migrate(store: Store, layout: Layout) -> None:
     if version == 0:
         for statement in render_tables(layout):
             store.command(statement)
-        _record(store, latest)
+        write_mark(store, "schema", latest)
     for number in range(version + 1, latest + 1) if version else ():
         for statement in render_statements(known[number], layout):
             store.command(statement)
-        _record(store, number)
+        write_mark(store, "schema", number)
     _renew_intake(store, layout)
 
 
@@ -50,12 +50,7 @@ def _version(store: Store) -> int:
     found = store.rows("SELECT 1 FROM system.tables WHERE database = currentDatabase() AND name = 'marks'")
     if not found:
         return 0
-    rows = store.rows("SELECT value FROM marks FINAL WHERE name = 'schema'")
-    return int(rows[0]["value"]) if rows else 0
-
-
-def _record(store: Store, version: int) -> None:
-    store.insert("marks", ("name", "value", "written"), [("schema", version, time.time_ns())])
+    return read_mark(store, "schema") or 0
 
 
 def _renew_intake(store: Store, layout: Layout) -> None:

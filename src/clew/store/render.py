@@ -7,7 +7,7 @@ an error. Nothing from outside is ever pasted, but for the stage rules, whose li
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from string import Template
@@ -85,9 +85,7 @@ def _text_map(masking: Masking, a: str) -> str:
         return f"mapFromArrays({keys}, {texts})"
     named = ", ".join(literal(key) for key in actions)
     action = f"transform(k, [{named}], [{', '.join(map(str, actions.values()))}], 0)"
-    masked = (
-        f"multiIf({action} = 0, v, {action} = 1, '[removed]', {action} = 2, {shortened('v')}, cutQueryStringAndFragment(v))"
-    )
+    masked = f"multiIf({action} = 0, v, {action} = 1, '[removed]', {action} = 2, {shortened('v')}, cutQueryStringAndFragment(v))"
     return f"mapFromArrays({keys}, arrayMap((k, v) -> {masked}, {keys}, {texts}))"
 
 
@@ -98,10 +96,10 @@ def _macros(layout: Layout) -> Mapping[str, Callable[..., str]]:
         "text_map": lambda a: _text_map(layout.masking, a),
         "kinds": lambda a: f"{a}.value.value",
         "moment": lambda a, b, c: f"multiIf({a} > 0, {a}, {b} > 0, {b}, {c})",
-        "in_range": lambda x: f"{x} BETWEEN received_ns - toUInt64({MAX_AGE_NS}) AND received_ns + toUInt64({MAX_AHEAD_NS})",
-        "service": lambda r: (
-            f"arrayFirst(x -> x.key = 'service.name', {r}.attributes).value.string_value"
+        "in_range": lambda x: (
+            f"{x} BETWEEN received_ns - toUInt64({MAX_AGE_NS}) AND received_ns + toUInt64({MAX_AHEAD_NS})"
         ),
+        "service": lambda r: f"arrayFirst(x -> x.key = 'service.name', {r}.attributes).value.string_value",
         "origin": lambda rs, ss: f"sipHash64({rs}.resource, {rs}.schema_url, {ss}.scope, {ss}.schema_url)",
         "order_ids": lambda a: (
             f"multiIf({a}['order.id'] != '', [{a}['order.id']], {a}['order.ids'] != '', {ids.replace('a[', a + '[')}, "
@@ -210,9 +208,7 @@ def _source(name: str, layout: Layout) -> list[str]:
         "relation_columns": RELATION_COLUMNS,
         "local": "_local" if layout.cluster else "",
     }
-    return [
-        Template(_expand(part, macros)).substitute(constants).strip() for part in text.split(";") if part.strip()
-    ]
+    return [Template(_expand(part, macros)).substitute(constants).strip() for part in text.split(";") if part.strip()]
 
 
 _TABLE = re.compile(r"TABLE (\w+) SHARD BY (.+?)\n(\(.*\n\))\nENGINE (\w+)(\(.*?\))?\n(.*)", re.DOTALL)
@@ -266,9 +262,7 @@ def render_intake(layout: Layout) -> list[str]:
 def render_probes(layout: Layout) -> list[str]:
     """Null tables without views, which tell whether one request parses."""
     tables = [part for part in _source("intake.sql", layout) if part.startswith("NULL TABLE otlp_")]
-    return [
-        re.sub(r"NULL TABLE (\w+)", r"CREATE TABLE \1_probe", table) + "\nENGINE = Null" for table in tables
-    ]
+    return [re.sub(r"NULL TABLE (\w+)", r"CREATE TABLE \1_probe", table) + "\nENGINE = Null" for table in tables]
 
 
 def render_statements(name: str, layout: Layout) -> list[str]:

@@ -252,16 +252,17 @@ ORDER BY (trace_id, span_id)
 ${ttl_hop_losses}
 SETTINGS index_granularity = 1024, ${durable};
 
--- Every flow version that was ever applied.
+-- Every flow that was ever applied; the revision counts them, whatever version the file itself states.
 TABLE flows SHARD BY cityHash64(name)
 (
     name String,
+    revision UInt32,
     version UInt32,
     applied DateTime64(9, 'UTC'),
     text String
 )
 ENGINE ReplacingMergeTree(applied)
-ORDER BY (name, version)
+ORDER BY (name, revision)
 SETTINGS ${durable};
 
 -- Small durable marks of the process: the ticker's and the loss detector's watermarks.

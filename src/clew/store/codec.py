@@ -1,0 +1,51 @@
+"""A journey as JSON text and back: what the store keeps beside the columns that people search by."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+
+from clew.model.flow import Terminal
+from clew.model.journey import (
+    Deviation,
+    DeviationKind,
+    Failure,
+    Hold,
+    Journey,
+    Loss,
+    LostReason,
+    Milestone,
+)
+
+
+def journey_to_json(journey: Journey) -> str:
+    """The journey as one JSON object; enums by value, times as integer nanoseconds."""
+    return orjson.dumps(asdict(journey)).decode()
+
+
+def journey_from_json(text: str | bytes) -> Journey:
+    """The journey that `journey_to_json` wrote."""
+    fields: dict[str, Any] = orjson.loads(text)
+    return Journey(
+        **fields
+        | {
+            "milestones": tuple(Milestone(**each) for each in fields["milestones"]),
+            "after_end": tuple(Milestone(**each) for each in fields["after_end"]),
+            "holds": tuple(Hold(**each) for each in fields["holds"]),
+            "deviations": tuple(_deviation(each) for each in fields["deviations"]),
+            "failure": Failure(**fields["failure"]) if fields["failure"] else None,
+            "losses": tuple(_loss(each) for each in fields["losses"]),
+            "terminal": Terminal(fields["terminal"]) if fields["terminal"] else None,
+            "traces": tuple(fields["traces"]),
+        }
+    )
+
+
+def _deviation(fields: dict[str, Any]) -> Deviation:
+    return Deviation(**fields | {"kind": DeviationKind(fields["kind"])})
+
+
+def _loss(fields: dict[str, Any]) -> Loss:
+    return Loss(**fields | {"reason": LostReason(fields["reason"])})

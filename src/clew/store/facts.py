@@ -1,0 +1,131 @@
+"""Reads the facts of orders: what the ticker folds."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from clew.model.event import Outcome, Source, StageEvent
+from clew.model.journey import Loss, LostReason
+from clew.store.contract import Store
+
+ALIAS_PREFIX = "order.alias."
+_NO_TRACE = "0" * 32
+_NO_SPAN = "0" * 16
+_CLOSURE_ROUNDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """An order id that something arrived for: when it arrived and the event's own time, in Unix nanoseconds."""
+
+    order_id: str
+    received_ns: int
+    ts_ns: int
+
+
+def read_touches(store: Store, since_ns: int) -> list[Touch]:
+    """What arrived at or after a moment, oldest first; the same order may come more than once."""
+    rows = store.rows(
+        "SELECT order_id, toUnixTimestamp64Nano(received) AS received_ns, toUnixTimestamp64Nano(ts) AS ts_ns "
+        "FROM order_touch WHERE received >= fromUnixTimestamp64Nano({since:Int64}, 'UTC') ORDER BY received",
+        {"since": since_ns},
+    )
+    return [Touch(row["order_id"], row["received_ns"], row["ts_ns"]) for row in rows]
+
+
+def read_alias_edges(store: Store, ids: Iterable[str]) -> list[tuple[str, str]]:
+    """Pairs (alias, order id) in which some of these ids take part, followed over a few rounds.
+
+    An alias is another id under which the same order appears, so edges may chain (shop id, deal id, job id).
+    """
+    edges: set[tuple[str, str]] = set()
+    asked: set[str] = set()
+    ask = set(ids)
+    for _ in range(_CLOSURE_ROUNDS):
+        if not ask:
+            break
+        rows = store.rows(
+            "SELECT ref, target FROM trace_orders WHERE relation = 'alias' "
+            "AND (ref IN {ids:Array(String)} OR target IN {ids:Array(String)}) GROUP BY ref, target",
+            {"ids": sorted(ask)},
+        )
+        edges |= {(row["ref"], row["target"]) for row in rows}
+        asked |= ask
+        ask = {each for edge in edges for each in edge} - asked
+    return sorted(edges)
+
+
+def read_events(store: Store, ids: Sequence[str], since_ns: int = 0) -> dict[str, list[StageEvent]]:
+    """Stage events by the order id they name, in no special order, repeats left out."""
+    rows = store.rows(
+        "SELECT order_id, flow, stage, toUnixTimestamp64Nano(e.ts) AS at_ns, service, lower(hex(trace_id)) AS trace, "
+        "lower(hex(span_id)) AS span, path, actor, outcome, error, hold, due_ns, user_id, aliases, source, "
+        "toUnixTimestamp64Nano(received) AS received_ns FROM order_events AS e "
+        "WHERE order_id IN {ids:Array(String)} AND e.ts >= fromUnixTimestamp64Nano({since:Int64}, 'UTC') "
+        "LIMIT 1 BY order_id, at_ns, stage, span, hold, outcome, source",
+        {"ids": list(ids), "since": since_ns},
+    )
+    events: dict[str, list[StageEvent]] = defaultdict(list)
+    for row in rows:
+        events[row["order_id"]].append(_event(row))
+    return events
+
+
+def _event(row: Mapping[str, Any]) -> StageEvent:
+    return StageEvent(
+        order_id=row["order_id"],
+        stage=row["stage"],
+        at_ns=row["at_ns"],
+        service=row["service"],
+        trace_id="" if row["trace"] == _NO_TRACE else row["trace"],
+        span_id="" if row["span"] == _NO_SPAN else row["span"],
+        flow=row["flow"],
+        path=row["path"],
+        actor=row["actor"],
+        outcome=Outcome(row["outcome"]),
+        error=row["error"],
+        hold=None if row["hold"] < 0 else bool(row["hold"]),
+        due_at_ns=row["due_ns"] or None,
+        user_id=row["user_id"],
+        aliases={key.removeprefix(ALIAS_PREFIX): value for key, value in row["aliases"].items()},
+        source=Source(row["source"]),
+        received_ns=row["received_ns"],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LossSaid:
+    """What was said last of one message of an order: its loss, or None when it was found again."""
+
+    version: int
+    loss: Loss | None
+
+
+def read_losses(store: Store, ids: Sequence[str]) -> dict[str, list[LossSaid]]:
+    """What was said of the messages of these orders, by order id."""
+    rows = store.rows(
+        "SELECT arrayJoin(order_ids) AS order_id, version, state, reason, destination, queue, service, detail, "
+        "toUnixTimestamp64Nano(published) AS published_ns, lower(hex(trace_id)) AS trace, lower(hex(span_id)) AS span "
+        "FROM hop_losses FINAL WHERE hasAny(order_ids, {ids:Array(String)})",
+        {"ids": list(ids)},
+    )
+    said: dict[str, list[LossSaid]] = defaultdict(list)
+    for row in rows:
+        said[row["order_id"]].append(LossSaid(row["version"], _loss(row) if row["state"] == "lost" else None))
+    return said
+
+
+def _loss(row: Mapping[str, Any]) -> Loss:
+    return Loss(
+        reason=LostReason(row["reason"]),
+        destination=row["destination"],
+        published_ns=row["published_ns"],
+        service=row["service"],
+        trace_id=row["trace"],
+        span_id=row["span"],
+        queue=row["queue"],
+        detail=row["detail"],
+    )

@@ -1,0 +1,253 @@
+"""The orders table: one row an order, written by the ticker, read by everybody.
+
+The verdict now is a comparison of the row's moments with the clock (see clew.journey.judge), repeated here in
+``VERDICT`` so that the engine can filter and sort by it.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from clew.model.errors import ClewError
+from clew.model.journey import Journey, VerdictKind
+from clew.store.codec import journey_from_json
+from clew.store.contract import Store
+
+OPEN_BUCKET = date(1970, 1, 1)
+_TERMINAL = (VerdictKind.CLOSED, VerdictKind.CANCELLED)
+
+VERDICT = (
+    "multiIf(terminal != '', terminal, lost != '', 'lost', failed = 1, 'failed', "
+    "deadline_ns > 0 AND deadline_ns <= {now:Int64}, 'stuck', warn_ns > 0 AND warn_ns <= {now:Int64}, 'in_jeopardy', "
+    "on_hold = 1, 'on_hold', 'on_time')"
+)
+_RANK = f"indexOf([{', '.join(repr(kind.value) for kind in VerdictKind)}], verdict)"
+_SINCE = (
+    "multiIf(terminal != '', -toUnixTimestamp64Nano(entered), verdict = 'lost', toUnixTimestamp64Nano(lost_since), "
+    "verdict = 'failed', toUnixTimestamp64Nano(failed_at), verdict = 'stuck', deadline_ns, "
+    "verdict = 'in_jeopardy', warn_ns, verdict = 'on_hold', toUnixTimestamp64Nano(hold_since), "
+    "toUnixTimestamp64Nano(entered))"
+)
+_FINAL = "SETTINGS do_not_merge_across_partitions_select_final = 1"
+
+
+class BadCursor(ClewError):
+    """The page cursor is not one that Clew gave."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFilter:
+    """Which orders to list; empty fields match everything.
+
+    ``user_id`` and ``alias`` compare exactly (a user id as it is stored: masked), ``order_prefix`` the beginning of the
+    order id. ``open_only`` leaves out ended orders unless ``verdicts`` names them.
+    """
+
+    verdicts: tuple[VerdictKind, ...] = ()
+    stage: str = ""
+    path: str = ""
+    user_id: str = ""
+    alias: str = ""
+    trace_id: str = ""
+    order_prefix: str = ""
+    flow: str = ""
+    open_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPage:
+    """One page of journeys, worst first; ``next`` is the cursor of the page after it, None at the end."""
+
+    items: tuple[Journey, ...]
+    next: str | None
+    now_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRow:
+    """A journey as the table holds it: its JSON, its version and every other id it goes by."""
+
+    journey: Journey
+    journey_json: str
+    version: int
+    other_ids: tuple[str, ...]
+
+
+def order_where(filter_: OrderFilter) -> tuple[str, dict[str, object]]:
+    """WHERE text and bindings over the columns of the orders table; the same on one node and on a cluster."""
+    where, bind = ["1"], dict[str, object]()
+    if _open_only(filter_):
+        where.append("bucket = toDate(0)")
+    for column in ("stage", "path", "flow", "user_id"):
+        if value := getattr(filter_, column):
+            where.append(f"{column} = {{{column}:String}}")
+            bind[column] = value
+    if filter_.alias:
+        where.append("has(alias_values, {alias:String})")
+        bind["alias"] = filter_.alias
+    if filter_.trace_id:
+        where.append(
+            "(has(traces, toFixedString(unhex({trace:String}), 16)) OR order_id GLOBAL IN "
+            "(SELECT ref FROM trace_orders WHERE relation = 'order' AND target = unhex({trace:String})))"
+        )
+        bind["trace"] = filter_.trace_id
+    if filter_.order_prefix:
+        where.append("startsWith(order_id, {prefix:String})")
+        bind["prefix"] = filter_.order_prefix
+    if filter_.verdicts:
+        where.append("verdict IN {verdicts:Array(String)}")
+        bind["verdicts"] = [kind.value for kind in filter_.verdicts]
+    return " AND ".join(where), bind
+
+
+def _open_only(filter_: OrderFilter) -> bool:
+    if filter_.verdicts:
+        return not any(kind in _TERMINAL for kind in filter_.verdicts)
+    return filter_.open_only
+
+
+def _judged(where: str) -> str:
+    return (
+        "SELECT bucket, order_id, verdict, rank, since FROM (SELECT *, toUnixTimestamp64Nano(deadline_at) AS deadline_ns, "
+        f"toUnixTimestamp64Nano(warn_at) AS warn_ns, {VERDICT} AS verdict, {_RANK} AS rank, {_SINCE} AS since "
+        f"FROM orders FINAL WHERE {where})"
+    )
+
+
+def find_orders(
+    store: Store, filter_: OrderFilter, now_ns: int, limit: int = 50, after: str | None = None
+) -> OrderPage:
+    """A page of orders, worst verdict first, within it the longest waiting first (ended ones: the latest first).
+
+    All pages of one listing are judged at the moment of the first. Raises BadCursor.
+    """
+    where, bind = order_where(filter_)
+    if after:
+        now_ns, rank, since, order_id = _decode_cursor(after)
+        where += " AND (rank, since, order_id) > ({rank:UInt64}, {since:Int64}, {last:String})"
+        bind |= {"rank": rank, "since": since, "last": order_id}
+    rows = store.rows(
+        f"{_judged(where)} ORDER BY rank, since, order_id LIMIT {{limit:UInt32}} {_FINAL}",
+        bind | {"now": now_ns, "limit": limit + 1},
+    )
+    page = rows[:limit]
+    last = page[-1] if len(rows) > limit else None
+    cursor = _encode_cursor(now_ns, last["rank"], last["since"], last["order_id"]) if last else None
+    return OrderPage(tuple(_journeys(store, page)), cursor, now_ns)
+
+
+def _journeys(store: Store, keys: Sequence[Mapping[str, Any]]) -> list[Journey]:
+    if not keys:
+        return []
+    rows = store.rows(
+        "SELECT order_id, journey FROM orders FINAL WHERE bucket IN {buckets:Array(Date)} "
+        f"AND order_id IN {{ids:Array(String)}} {_FINAL}",
+        {"buckets": sorted({key["bucket"] for key in keys}), "ids": [key["order_id"] for key in keys]},
+    )
+    by_id = {row["order_id"]: journey_from_json(row["journey"]) for row in rows}
+    return [by_id[key["order_id"]] for key in keys if key["order_id"] in by_id]
+
+
+def count_orders(store: Store, filter_: OrderFilter, now_ns: int) -> dict[VerdictKind, int]:
+    """How many orders have each verdict; verdicts without any are left out."""
+    where, bind = order_where(filter_)
+    rows = store.rows(
+        f"SELECT verdict, count() AS n FROM ({_judged(where)}) GROUP BY verdict {_FINAL}", bind | {"now": now_ns}
+    )
+    return {VerdictKind(row["verdict"]): int(row["n"]) for row in rows}
+
+
+def _encode_cursor(*parts: object) -> str:
+    return urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
+
+
+def _decode_cursor(text: str) -> tuple[int, int, int, str]:
+    try:
+        now_ns, rank, since, order_id = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        return int(now_ns), int(rank), int(since), str(order_id)
+    except (ValueError, TypeError) as error:
+        raise BadCursor("the cursor is not one that Clew gave; start again without it") from error
+
+
+@dataclass(frozen=True, slots=True)
+class StoredOrder:
+    """A live row as it lies in the table."""
+
+    order_id: str
+    bucket: date
+    version: int
+    first_ns: int
+
+
+def read_stored_orders(store: Store, ids: Iterable[str]) -> list[StoredOrder]:
+    """The live rows of these order ids; one id has several only after a crash between two partitions."""
+    rows = store.rows(
+        "SELECT order_id, bucket, version, toUnixTimestamp64Nano(first_seen) AS first_ns FROM orders FINAL "
+        f"WHERE order_id IN {{ids:Array(String)}} {_FINAL}",
+        {"ids": list(ids)},
+    )
+    return [StoredOrder(row["order_id"], row["bucket"], row["version"], row["first_ns"]) for row in rows]
+
+
+def read_order(store: Store, order_id: str) -> Journey | None:
+    """The journey of an order, found by its id or by any id it also goes by; None when unknown."""
+    rows = store.rows(
+        f"SELECT journey FROM orders FINAL WHERE order_id = {{id:String}} LIMIT 1 {_FINAL}", {"id": order_id}
+    ) or store.rows(
+        f"SELECT journey FROM orders FINAL WHERE has(alias_values, {{id:String}}) LIMIT 1 {_FINAL}", {"id": order_id}
+    )
+    return journey_from_json(rows[0]["journey"]) if rows else None
+
+
+def bucket_of(journey: Journey) -> date:
+    """The partition an order lies in: the open one, or the Monday of the week in which it ended."""
+    if journey.terminal is None:
+        return OPEN_BUCKET
+    ended = datetime.fromtimestamp(journey.entered_ns // 10**9, UTC).date()
+    return ended - timedelta(days=ended.weekday())
+
+
+COLUMNS = (
+    "bucket", "order_id", "version", "gone", "flow", "flow_version", "path", "stage", "entered", "first_seen",
+    "last_seen", "terminal", "on_hold", "hold_since", "lost", "lost_since", "failed", "failed_at", "warn_at",
+    "deadline_at", "due_at", "user_id", "alias_values", "errors", "deviations", "stages", "entered_at", "traces",
+    "journey",
+)  # fmt: skip
+
+
+def write_orders(store: Store, rows: Iterable[OrderRow], left: Iterable[StoredOrder]) -> None:
+    """Write journeys, and a tombstone over each stored row that is no longer true.
+
+    Live rows have odd versions; a tombstone has the next even one, which any further knowledge outranks.
+    """
+    live = [_row_values(row) for row in rows]
+    store.insert("orders", COLUMNS, live + [_tombstone(row) for row in left])
+
+
+def _row_values(row: OrderRow) -> tuple[object, ...]:
+    journey = row.journey
+    loss = journey.losses[0] if journey.losses else None
+    return (
+        bucket_of(journey), journey.order_id, 2 * row.version + 1, 0, journey.flow, journey.flow_version, journey.path,
+        journey.stage, journey.entered_ns, journey.first_ns, journey.last_ns, journey.terminal or "",
+        int(journey.on_hold), journey.holds[-1].begin_ns if journey.on_hold else 0,
+        loss.reason if loss else "", loss.published_ns if loss else 0,
+        int(journey.failure is not None), journey.failure.at_ns if journey.failure else 0,
+        journey.warn_at_ns or 0, journey.deadline_at_ns or 0, journey.due_at_ns or 0, journey.user_id,
+        list(row.other_ids), journey.errors,
+        [f"{each.kind}:{each.stage}" for each in journey.deviations if not each.accepted],
+        [each.stage for each in journey.milestones], [each.at_ns for each in journey.milestones],
+        [bytes.fromhex(each) for each in journey.traces], row.journey_json,
+    )  # fmt: skip
+
+
+def _tombstone(row: StoredOrder) -> tuple[object, ...]:
+    return (
+        row.bucket, row.order_id, row.version + 1, 1, "", 0, "", "", 0, 0, 0, "", 0, 0, "", 0, 0, 0, 0, 0, 0, "", [], 0,
+        [], [], [], [], "",
+    )  # fmt: skip

@@ -1,0 +1,132 @@
+"""The service graph: who calls whom, through which queues, and which databases, with counts and times."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from clew.store.contract import Store
+from clew.store.spans import NO_SPAN
+
+
+class NodeKind(StrEnum):
+    """What stands at an end of an edge."""
+
+    SERVICE = "service"
+    QUEUE = "queue"
+    DATABASE = "database"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSummary:
+    """A service in a span of time. ``p95_ns`` is of the work it was asked for (server and consumer spans), or of all
+    its spans when it has none of these. ``requests`` counts that work."""
+
+    service: str
+    spans: int
+    errors: int
+    requests: int
+    p95_ns: int
+    last_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """Calls from one node to another. ``p95_ns`` is the time of a call, for a taken message its transit time."""
+
+    caller: str
+    caller_kind: NodeKind
+    callee: str
+    callee_kind: NodeKind
+    calls: int
+    errors: int
+    p95_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceGraph:
+    """Services by name, and the edges between them, their queues and their databases."""
+
+    services: tuple[ServiceSummary, ...]
+    edges: tuple[Edge, ...]
+
+
+_SERVICES = """
+SELECT service, count() AS spans, countIf(status = 2) AS errors, countIf(kind IN (2, 5)) AS requests,
+    toUInt64(if(requests > 0, quantileTDigestIf(0.95)(duration_ns, kind IN (2, 5)), quantileTDigest(0.95)(duration_ns)))
+        AS p95_ns, max(toUnixTimestamp64Nano(ts)) AS last_ns
+FROM spans WHERE ts >= fromUnixTimestamp64Nano({since:Int64}, 'UTC')
+GROUP BY service ORDER BY service"""
+
+# A call is a span whose parent belongs to another service; those over a queue are read from the hops instead.
+_CALLS = """
+SELECT parent.service AS caller, child.service AS callee, count() AS calls, countIf(child.status = 2) AS errors,
+    toUInt64(quantileTDigest(0.95)(child.duration_ns)) AS p95_ns
+FROM (SELECT trace_id, parent_span_id, service, status, duration_ns FROM spans
+    WHERE ts >= fromUnixTimestamp64Nano({since:Int64}, 'UTC') AND kind != 5
+    AND parent_span_id != unhex({none:String}) LIMIT 1 BY trace_id, span_id) AS child
+GLOBAL JOIN (SELECT trace_id, span_id, service FROM spans
+    WHERE ts >= fromUnixTimestamp64Nano({since:Int64}, 'UTC') AND kind != 4 LIMIT 1 BY trace_id, span_id) AS parent
+ON child.trace_id = parent.trace_id AND child.parent_span_id = parent.span_id
+WHERE parent.service != child.service
+GROUP BY caller, callee ORDER BY caller, callee"""
+
+_PUBLISHED = """
+SELECT service AS caller, destination AS callee, uniqExact(trace_id, span_id) AS calls,
+    uniqExactIf((trace_id, span_id), error != '') AS errors,
+    toUInt64(quantileTDigest(0.95)(greatest(toUnixTimestamp64Nano(end_ts) - toUnixTimestamp64Nano(ts), 0))) AS p95_ns
+FROM hops WHERE side = 'sent' AND t >= toDateTime(intDiv({since:Int64}, 1000000000), 'UTC') AND destination != ''
+GROUP BY caller, callee ORDER BY caller, callee"""
+
+# The queue is called as its publisher called it, so that both edges meet at one node.
+_TAKEN = """
+SELECT if(sent.destination != '', sent.destination, taken.destination) AS caller, taken.service AS callee,
+    uniqExact(taken.trace_id, taken.span_id) AS calls,
+    uniqExactIf((taken.trace_id, taken.span_id), taken.error != '') AS errors,
+    toUInt64(quantileTDigestIf(0.95)(greatest(toUnixTimestamp64Nano(taken.ts) - toUnixTimestamp64Nano(sent.end_ts), 0),
+        sent.destination != '')) AS p95_ns
+FROM (SELECT * FROM hops WHERE side = 'taken' AND t >= toDateTime(intDiv({since:Int64}, 1000000000), 'UTC')) AS taken
+GLOBAL LEFT JOIN (SELECT origin_trace_id, origin_span_id, destination, end_ts FROM hops
+    WHERE side = 'sent' AND t >= toDateTime(intDiv({since:Int64}, 1000000000), 'UTC')
+    LIMIT 1 BY origin_trace_id, origin_span_id) AS sent
+ON taken.origin_trace_id = sent.origin_trace_id AND taken.origin_span_id = sent.origin_span_id
+WHERE caller != ''
+GROUP BY caller, callee ORDER BY caller, callee"""
+
+_DATABASES = """
+SELECT service AS caller,
+    if(attrs['db.system.name'] != '', attrs['db.system.name'], attrs['db.system']) AS engine,
+    multiIf(attrs['db.namespace'] != '', attrs['db.namespace'], attrs['db.name'] != '', attrs['db.name'],
+        attrs['server.address']) AS place,
+    if(place = '', engine, concat(engine, ' ', place)) AS callee,
+    count() AS calls, countIf(status = 2) AS errors, toUInt64(quantileTDigest(0.95)(duration_ns)) AS p95_ns
+FROM spans WHERE ts >= fromUnixTimestamp64Nano({since:Int64}, 'UTC') AND kind IN (1, 3)
+AND (mapContains(attrs, 'db.system.name') OR mapContains(attrs, 'db.system'))
+GROUP BY caller, engine, place, callee ORDER BY caller, callee"""
+
+
+def services(store: Store, since_ns: int) -> ServiceGraph:
+    """What ran since a moment and who called whom; the cost grows with the spans since then."""
+    bind = {"since": since_ns, "none": NO_SPAN}
+    rows = store.rows(_SERVICES, bind)
+    edges = [
+        *_edges(store.rows(_CALLS, bind), NodeKind.SERVICE, NodeKind.SERVICE),
+        *_edges(store.rows(_PUBLISHED, bind), NodeKind.SERVICE, NodeKind.QUEUE),
+        *_edges(store.rows(_TAKEN, bind), NodeKind.QUEUE, NodeKind.SERVICE),
+        *_edges(store.rows(_DATABASES, bind), NodeKind.SERVICE, NodeKind.DATABASE),
+    ]
+    return ServiceGraph(tuple(_service_of(row) for row in rows), tuple(edges))
+
+
+def _service_of(row: Mapping[str, Any]) -> ServiceSummary:
+    numbers = (int(row[name]) for name in ("spans", "errors", "requests", "p95_ns", "last_ns"))
+    return ServiceSummary(row["service"], *numbers)
+
+
+def _edges(rows: list[dict[str, Any]], caller: NodeKind, callee: NodeKind) -> list[Edge]:
+    return [
+        Edge(row["caller"], caller, row["callee"], callee, int(row["calls"]), int(row["errors"]), int(row["p95_ns"]))
+        for row in rows
+    ]
