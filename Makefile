@@ -31,7 +31,7 @@ lint: $(READY)  ## check style, formatting and types
 	@$(BIN)/mypy --strict $(CODE)
 
 # Compiled on Python 3.11, the oldest one supported: it needs everything that newer ones need.
-lock: $(READY)  ## resolve the dependencies anew into requirements/*.txt
+lock: $(READY)  ## resolve the dependencies into requirements/*.txt; ARGS=--upgrade for the newest ones
 	@$(BIN)/python requirements/collect.py > requirements/run.in
 	@$(COMPILE) $(ARGS) --output-file requirements/dev.txt requirements/dev.in
 	@$(COMPILE) $(ARGS) --constraint requirements/dev.txt --output-file requirements/run.txt requirements/run.in
