@@ -94,11 +94,11 @@ def verdict_at(minutes, *told, losses=(), flow=FLOW):
             "failed",
             5,
             "failed in PRICED 5 min ago by mes: no 3D data; still in ORDERED",
-            "sales",
+            "mes",
         ),
         (10, [event("ORDERED", 0), failed("ORDERED", 5)], "failed", 5, "failed in ORDERED 5 min ago by shop", "shop"),
         (10, [failed("", 5, service="")], "failed", 5, "failed 5 min ago", ""),
-        (10, [failed("MADE", 5, service="")], "failed", 5, "failed in MADE 5 min ago", "mes"),
+        (10, [failed("MADE", 5, service="")], "failed", 5, "failed in MADE 5 min ago", ""),
         (70, story(*HAPPY), "closed", 60, "closed 10 min ago by crm, 1 h after it began", ""),
         (9, [event("DROPPED", 2, "")], "cancelled", 2, "cancelled 7 min ago", ""),
         (

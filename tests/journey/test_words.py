@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clew.journey.words import ago, how_long, one_of
+from clew.journey.words import ago, how_long
 from tests.journey.timeline import DAY, HOUR, MINUTE, SECOND
 
 
@@ -35,13 +35,6 @@ def test_a_length_of_time_is_said_in_two_units_at_most(length_ns, words):
 )
 def test_a_moment_is_said_as_its_age(age_ns, words):
     assert ago(10 * DAY, 10 * DAY + age_ns) == words
-
-
-@pytest.mark.parametrize(
-    ("names", "words"), [([], ""), (["a"], "a"), (["a", "b"], "a or b"), (["a", "b", "c"], "a, b or c")]
-)
-def test_names_are_said_as_a_choice(names, words):
-    assert one_of(names) == words
 
 
 @given(st.integers(0, 400 * DAY))

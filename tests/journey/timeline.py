@@ -18,7 +18,7 @@ def at(minutes):
     return START + round(minutes * MINUTE)
 
 
-SERVICES = {
+REPORTED_BY = {
     "BASKET": "shop",
     "ORDERED": "shop",
     "PRICED": "mes",
@@ -34,7 +34,7 @@ def event(stage, minutes, service=None, **fields):
     """A stage event; its span id follows from stage and time, as if each came from a span of its own."""
     fields.setdefault("span_id", blake2b(f"{stage} {minutes}".encode(), digest_size=8).hexdigest())
     fields.setdefault("trace_id", "")
-    service = SERVICES.get(stage, "shop") if service is None else service
+    service = REPORTED_BY.get(stage, "shop") if service is None else service
     return StageEvent(fields.pop("order_id", "4711"), stage, at(minutes), service, **fields)
 
 
@@ -62,18 +62,18 @@ def ring_flow(**changes):
     """A ring is put in the basket, ordered, priced, approved, made and shipped; partners begin at ORDERED."""
     stages = {
         "BASKET": Stage("BASKET", "shop", next=("ORDERED", "DROPPED")),
-        "ORDERED": Stage("ORDERED", "shop", limits={ANY_PATH: limit(30, 20)}, next=("PRICED", "DROPPED")),
+        "ORDERED": Stage("ORDERED", "mes", limits={ANY_PATH: limit(30, 20)}, next=("PRICED", "DROPPED")),
         "PRICED": Stage(
             "PRICED",
-            "mes",
+            "crm",
             owner="sales",
             limits={"web": limit(240, 180), "partner": limit(480, 400)},
             next=("APPROVED", "DROPPED"),
         ),
-        "APPROVED": Stage("APPROVED", "crm", limits={ANY_PATH: limit(60, 50)}, next=("MADE", "DROPPED")),
+        "APPROVED": Stage("APPROVED", "mes", limits={ANY_PATH: limit(60, 50)}, next=("MADE", "DROPPED")),
         "MADE": Stage("MADE", "mes", limits={ANY_PATH: limit(60, 50)}, next=("SHIPPED",)),
-        "SHIPPED": Stage("SHIPPED", "mes", next=("DONE",)),
-        "DONE": Stage("DONE", "crm", terminal=Terminal.CLOSED),
+        "SHIPPED": Stage("SHIPPED", "crm", next=("DONE",)),
+        "DONE": Stage("DONE", terminal=Terminal.CLOSED),
         "DROPPED": Stage("DROPPED", terminal=Terminal.CANCELLED),
     }
     stages.update(changes.pop("stages", {}))
