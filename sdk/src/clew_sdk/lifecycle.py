@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import signal
 import threading
 from collections.abc import Callable
 from types import FrameType
 
-logger = logging.getLogger("clew_sdk")
+Work = Callable[[], object]
 
 
-def bounded(work: Callable[[], object], timeout: float) -> bool:
+def bounded(work: Work, timeout: float) -> bool:
     """Run the work in a thread of its own and wait for it up to ``timeout`` seconds; True when it ended in time.
 
     A signal handler must not do the work itself: the code it interrupted may hold a lock that the work needs.
@@ -28,16 +27,16 @@ def bounded(work: Callable[[], object], timeout: float) -> bool:
     return not thread.is_alive()
 
 
-def on_exit(work: Callable[[], object]) -> None:
-    """Run the work at a normal end of the process that registered it, not of its forked children."""
-    owner = os.getpid()
-    atexit.register(lambda: work() if os.getpid() == owner else None)
+def on_exit(work: Work) -> None:
+    """Run the work at a normal end of the process that registered it, and of its forked children."""
+    atexit.register(work)
 
 
-def on_sigterm(flush: Callable[[], object], timeout: float) -> bool:
-    """Flush on SIGTERM, then do what would have happened without us. True when the handler was installed.
+def on_sigterm(flush: Work, shutdown: Work, timeout: float) -> bool:
+    """On SIGTERM flush, then do what would have happened without us. True when the handler was installed.
 
-    Only the main thread may install handlers, and one that isn't Python's can't be called on: then nothing is changed.
+    Where SIGTERM would simply have ended the process, ``shutdown`` runs instead of ``flush``. Only the main thread may
+    install handlers, and one that isn't Python's can't be called on: then nothing is changed.
     """
     if threading.current_thread() is not threading.main_thread():
         return False
@@ -46,7 +45,7 @@ def on_sigterm(flush: Callable[[], object], timeout: float) -> bool:
         return False
 
     def handle(number: int, frame: FrameType | None) -> None:
-        bounded(flush, timeout)
+        bounded(shutdown if previous == signal.SIG_DFL else flush, timeout)
         if callable(previous):
             previous(number, frame)
         elif previous == signal.SIG_DFL:
@@ -57,6 +56,6 @@ def on_sigterm(flush: Callable[[], object], timeout: float) -> bool:
     return True
 
 
-def on_fork(in_child: Callable[[], None]) -> None:
-    """Run the work in each forked child."""
-    os.register_at_fork(after_in_child=in_child)
+def on_fork(before: Work, after_in_parent: Work, after_in_child: Work) -> None:
+    """Run the work around each fork of this process."""
+    os.register_at_fork(before=before, after_in_parent=after_in_parent, after_in_child=after_in_child)

@@ -5,44 +5,60 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from clew_sdk.table import create_outbox, insert
 
 _BUSY_S = 30.0
-# Connections inherited over a fork: SQLite forbids to use or close them in the child, so they are kept alive.
-_inherited: list[sqlite3.Connection] = []
+_SMALLEST_PAGES = 16
 
 
 class OutboxFull(Exception):
     """The outbox has reached its size limit: the backend was away for longer than the limit allows."""
 
 
-def open_private(path: str, *, synchronous: str = "FULL") -> sqlite3.Connection:
-    """A connection to an outbox file that only this user can read, in WAL mode.
+def open_private(path: str, synchronous: str = "FULL") -> sqlite3.Connection:
+    """A connection in autocommit mode to an outbox file that only this user can read.
 
     With ``synchronous`` FULL a commit survives loss of power, with NORMAL only a crash of the process.
     """
     Path(path).resolve().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     # SQLite gives its -wal and -shm files the mode of the main file, so this covers all three.
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    os.fchmod(descriptor, 0o600)
-    os.close(descriptor)
+    try:
+        if os.fstat(descriptor).st_mode & 0o077:
+            os.fchmod(descriptor, 0o600)
+    finally:
+        os.close(descriptor)
     connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute(f"PRAGMA synchronous={synchronous}")
     return connection
 
 
+@contextmanager
+def immediate(connection: sqlite3.Connection) -> Iterator[None]:
+    """A write transaction on an autocommit connection: all or nothing."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
 class _Ticket:
     """The rows of one caller who waits for a commit."""
 
-    __slots__ = ("error", "requests", "written")
+    __slots__ = ("done", "error", "requests")
 
     def __init__(self, requests: Sequence[bytes]) -> None:
         self.requests = requests
-        self.written = False
+        self.done = False
         self.error: sqlite3.Error | OutboxFull | None = None
 
 
@@ -55,9 +71,8 @@ class Outbox:
     def __init__(self, path: str, limit_bytes: int) -> None:
         self.path = path
         self._limit = limit_bytes
-        self._lock = threading.Lock()
         self._waiting: list[_Ticket] = []
-        self._waiting_lock = threading.Lock()
+        self._renew_locks()
         self._connection: sqlite3.Connection | None = self._open()
 
     def append(self, requests: Sequence[bytes]) -> None:
@@ -68,34 +83,46 @@ class Outbox:
         ticket = _Ticket(requests)
         with self._waiting_lock:
             self._waiting.append(ticket)
-        with self._lock:
-            if not ticket.written and ticket.error is None:
+        with self._writing:
+            if not ticket.done:
                 self._commit_all()
         if ticket.error is not None:
             raise ticket.error
 
     def close(self) -> None:
         """Close the file; a later append opens it again."""
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+        with self._writing:
+            self._disconnect()
+
+    def before_fork(self) -> None:
+        """Close the file until the fork is over: SQLite's locks don't survive a fork, and would fail to protect it."""
+        self._writing.acquire()
+        self._disconnect()
+
+    def after_fork_in_parent(self) -> None:
+        """Go on."""
+        self._writing.release()
 
     def after_fork_in_child(self) -> None:
-        """Forget what belongs to the parent."""
-        if self._connection is not None:
-            _inherited.append(self._connection)
-            self._connection = None
-        self._lock = threading.Lock()
-        self._waiting_lock = threading.Lock()
+        """Start anew: who waits here waits in the parent."""
         self._waiting = []
+        self._renew_locks()
+
+    def _renew_locks(self) -> None:
+        self._writing = threading.Lock()
+        self._waiting_lock = threading.Lock()
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def _open(self) -> sqlite3.Connection:
         connection = open_private(self.path)
         create_outbox(connection)
         page = connection.execute("PRAGMA page_size").fetchone()[0]
         # SQLite itself refuses to grow beyond this, at no cost per row.
-        connection.execute(f"PRAGMA max_page_count={max(self._limit // page, 16)}")
+        connection.execute(f"PRAGMA max_page_count={max(self._limit // page, _SMALLEST_PAGES)}")
         return connection
 
     def _commit_all(self) -> None:
@@ -107,7 +134,7 @@ class Outbox:
         except sqlite3.Error as cause:
             error = self._explained(cause)
         for ticket in group:
-            ticket.written, ticket.error = error is None, error
+            ticket.done, ticket.error = True, error
 
     def _write(self, requests: Sequence[bytes]) -> None:
         if self._connection is None:
@@ -115,7 +142,7 @@ class Outbox:
         if len(requests) == 1:
             insert(self._connection, requests)
             return
-        with _immediate(self._connection):
+        with immediate(self._connection):
             insert(self._connection, requests)
 
     def _explained(self, cause: sqlite3.Error) -> sqlite3.Error | OutboxFull:
@@ -125,19 +152,3 @@ class Outbox:
             f"the outbox {self.path} is full (limit {self._limit} bytes, or the disk): bring the backend back, "
             "free the disk, or raise outbox_limit"
         )
-
-
-class _immediate:
-    """A write transaction: commits at the end, rolls back on an error."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    def __enter__(self) -> None:
-        self._connection.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self._connection.execute("COMMIT")
-        elif self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")

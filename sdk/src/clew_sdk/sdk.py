@@ -18,7 +18,7 @@ from clew_sdk.outbox import Outbox, OutboxFull, open_private
 from clew_sdk.rabbitmq import end_open_spans, instrument_installed
 from clew_sdk.sender import Sender
 from clew_sdk.settings import DEFAULT_TRUSTED, GIB, Settings, read_settings
-from clew_sdk.source import CONNECT, SqliteSource, open_source
+from clew_sdk.source import Connect, Source, SqliteSource, open_source
 from clew_sdk.table import Connection, insert
 from clew_sdk.tracing import install_tracing
 from clew_sdk.transport import Poster
@@ -29,7 +29,6 @@ logger = logging.getLogger("clew_sdk")
 
 _setup_lock = threading.Lock()
 _handle: Sdk | None = None
-_warned = threading.Event()
 
 
 class Sdk:
@@ -40,21 +39,29 @@ class Sdk:
         trust.baggage, trust.mask = settings.trusted_baggage, settings.mask
         self.provider: TracerProvider = install_tracing(settings)
         self._envelope = self._make_envelope()
-        self._outbox = Outbox(settings.outbox, settings.outbox_limit) if settings.outbox is not None else None
+        self._outbox = (
+            None if settings.disabled or settings.outbox is None else Outbox(settings.outbox, settings.outbox_limit)
+        )
         self._senders: list[Sender] = []
         self._closed = False
         if self._outbox is not None:
             path = self._outbox.path
-            self._own = self._sender(path, lambda: SqliteSource(open_private(path, synchronous="NORMAL")))
+            self._own = self._sender(path, lambda: SqliteSource(path, lambda: open_private(path, "NORMAL")))
             self._own.start()  # rows of an earlier process may be waiting
-        lifecycle.on_fork(self._after_fork_in_child)
+            lifecycle.on_fork(
+                self._outbox.before_fork, self._outbox.after_fork_in_parent, self._outbox.after_fork_in_child
+            )
+        os.register_at_fork(after_in_child=self._after_fork_in_child)
 
     def record(self, fact: Fact, order: Order, at_ns: int | None, connection: Connection | None) -> bool:
         """Write the fact to the outbox, or with ``connection`` in the caller's own transaction.
 
         True when it is durable (or will be with the caller's commit). False when the outbox can't take it: an error is
-        logged and the caller's work goes on. Errors of the caller's own connection are raised.
+        logged and the caller's work goes on; False too with OTEL_SDK_DISABLED. Errors of the caller's own connection
+        are raised.
         """
+        if self.settings.disabled:
+            return False
         requests = requests_for(fact, order, self._envelope, at_ns or time.time_ns())
         if connection is not None:
             insert(connection, requests)
@@ -69,7 +76,7 @@ class Sdk:
         self._own.wake()
         return True
 
-    def relay(self, connect: CONNECT, *, poll_s: float = 0.5) -> None:
+    def relay(self, connect: Connect, *, poll_s: float = 0.5) -> None:
         """Send the rows that stage(connection=...) wrote, from now until shutdown, in a background thread.
 
         ``connect`` opens a new connection to the database with the clew_outbox table; it is called in the thread, and
@@ -98,8 +105,8 @@ class Sdk:
             self._outbox.close()
         return spans_out and all(stages_out)
 
-    def _sender(self, name: str, source: Callable[[], SqliteSource | object], poll_s: float = 0.5) -> Sender:
-        sender = Sender(name, source, Poster(self.settings).post, poll_s)  # type: ignore[arg-type]
+    def _sender(self, name: str, source: Callable[[], Source], poll_s: float = 0.5) -> Sender:
+        sender = Sender(name, source, Poster(self.settings).post, poll_s)
         self._senders.append(sender)
         return sender
 
@@ -109,8 +116,6 @@ class Sdk:
     def _after_fork_in_child(self) -> None:
         # The SDK gives the child a service.instance.id of its own, in a hook that ran before this one.
         self._envelope = self._make_envelope()
-        if self._outbox is not None:
-            self._outbox.after_fork_in_child()
         for sender in self._senders:
             sender.after_fork_in_child()
 
@@ -152,7 +157,7 @@ def setup(
         if rabbitmq:
             instrument_installed()
         if sigterm:
-            lifecycle.on_sigterm(handle.flush, 3.0)
+            lifecycle.on_sigterm(handle.flush, handle.shutdown, 5.0)
         lifecycle.on_exit(handle.shutdown)
         _handle = handle
         return handle

@@ -68,7 +68,7 @@ class Sender:
     def after_fork_in_child(self) -> None:
         """Forget the parent's thread and claim; the thread starts with the child's first row."""
         if self._source is not None:
-            _inherited.append(self._source)
+            _inherited.append(self._source)  # freeing it would close the parent's connection to PostgreSQL
             self._source = None
         self._failures = 0
         self._reset()
@@ -136,5 +136,4 @@ class Sender:
             logger.error("stage event %d of %s was rejected, kept in clew_rejected: %s", row.id, self._name, reason)
 
 
-# Sources inherited over a fork: their connections must be neither used nor closed in the child.
 _inherited: list[Source] = []

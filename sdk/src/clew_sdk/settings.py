@@ -15,14 +15,15 @@ GIB = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings of one process. ``endpoint`` is a base URL; ``outbox_limit`` is in bytes; times are seconds."""
+    """The settings of one process. ``service`` None: the SDK finds the name. ``outbox_limit`` is in bytes."""
 
-    service: str
-    endpoint: str
+    service: str | None
+    disabled: bool
     traces_url: str
     logs_url: str
     outbox: str | None
     headers: Mapping[str, str]
+    logs_headers: Mapping[str, str]
     trusted_baggage: frozenset[str]
     mask: frozenset[str]
     timeout_s: float
@@ -53,12 +54,13 @@ def read_settings(
     if "order.id" in mask:
         raise ValueError("mask must not contain order.id: Clew could not tell the orders apart")
     return Settings(
-        service=service or env.get("OTEL_SERVICE_NAME") or "unknown_service",
-        endpoint=base,
+        service=service,
+        disabled=env.get("OTEL_SDK_DISABLED", "").strip().lower() == "true",
         traces_url=_url("traces", endpoint, base, env),
         logs_url=_url("logs", endpoint, base, env),
         outbox=os.fspath(outbox) if outbox is not None else None,
-        headers=dict(headers) if headers is not None else _headers(env),
+        headers=dict(headers or {}),
+        logs_headers=dict(parse_env_headers(_of_logs("HEADERS", env) or "", liberal=True)),
         trusted_baggage=frozenset(trusted_baggage),
         mask=frozenset(mask),
         timeout_s=_timeout(env),
@@ -77,10 +79,6 @@ def _url(signal: str, argument: str | None, base: str, env: Mapping[str, str]) -
 
 def _of_logs(name: str, env: Mapping[str, str]) -> str | None:
     return env.get(f"OTEL_EXPORTER_OTLP_LOGS_{name}") or env.get(f"OTEL_EXPORTER_OTLP_{name}") or None
-
-
-def _headers(env: Mapping[str, str]) -> dict[str, str]:
-    return dict(parse_env_headers(_of_logs("HEADERS", env) or "", liberal=True))
 
 
 def _timeout(env: Mapping[str, str]) -> float:

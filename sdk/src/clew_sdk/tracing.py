@@ -80,10 +80,16 @@ def install_tracing(settings: Settings) -> TracerProvider:
     provider = TracerProvider(
         # A caller's "not sampled" flag must not erase an order's spans, hence not the SDK's parent-based default.
         sampler=None if os.environ.get("OTEL_TRACES_SAMPLER") else ALWAYS_ON,
-        resource=Resource.create({SERVICE_NAME: settings.service}),
+        resource=Resource.create({SERVICE_NAME: settings.service} if settings.service else {}),
         shutdown_on_exit=False,
     )
-    exporter: SpanExporter = OTLPSpanExporter(settings.traces_url, headers=dict(settings.headers) or None)
-    provider.add_span_processor(OrderSpanProcessor(MaskingExporter(exporter, settings.mask)))
+    provider.add_span_processor(_processor(settings))
     trace.set_tracer_provider(provider)
     return provider
+
+
+def _processor(settings: Settings) -> SpanProcessor:
+    if os.environ.get("OTEL_TRACES_EXPORTER", "").strip().lower() == "none":
+        return OrderAttributes()
+    exporter: SpanExporter = OTLPSpanExporter(settings.traces_url, headers=dict(settings.headers) or None)
+    return OrderSpanProcessor(MaskingExporter(exporter, settings.mask) if settings.mask else exporter)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from enum import Enum
+from http.client import HTTPException
 
 from google.protobuf.message import DecodeError
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, detach, set_value
@@ -89,7 +90,12 @@ class Poster:
         self._url = settings.logs_url
         self._timeout_s = settings.timeout_s
         self._gzip = settings.gzip
-        self._headers = {**settings.headers, "Content-Type": "application/x-protobuf", "User-Agent": "clew-sdk"}
+        self._headers = {
+            **settings.logs_headers,
+            **settings.headers,
+            "Content-Type": "application/x-protobuf",
+            "User-Agent": "clew-sdk",
+        }
         if self._gzip:
             self._headers["Content-Encoding"] = "gzip"
         self._opener = urllib.request.build_opener(_NoRedirect(), _https(settings))
@@ -106,7 +112,7 @@ class Poster:
         except urllib.error.HTTPError as error:
             with error:
                 return read_answer(error.code, dict(error.headers), error.read(), time.time())
-        except (OSError, urllib.error.URLError) as error:
+        except (OSError, HTTPException) as error:
             return Answer(Meaning.LATER, 0, f"{self._url}: {error}")
         finally:
             detach(token)
