@@ -123,21 +123,30 @@ SQL = re.compile(
 )
 
 
-def pasted_sql(tree: ast.Module) -> list[str]:
-    """SQL texts put together with Python values, by f-string, `%`, `+` or `.format`; a pasted value shows as {}."""
-    texts = (_formatted_text(node) for node in ast.walk(tree))
-    return [text for text in texts if SQL.search(text)]
+CONSTANT = re.compile(r"_?[A-Z][A-Z0-9_]*")
 
 
-def _formatted_text(node: ast.AST) -> str:
+def pasted_into_sql(tree: ast.Module) -> dict[str, str]:
+    """Expressions put into SQL text by f-string, `%`, `+` or `.format`, with the text; not constants like `_HOP`."""
+    found = {}
+    for node in ast.walk(tree):
+        text, expressions = _formatted(node)
+        if SQL.search(text):
+            found |= {pasted: text for pasted in map(ast.unparse, expressions) if not CONSTANT.fullmatch(pasted)}
+    return found
+
+
+def _formatted(node: ast.AST) -> tuple[str, list[ast.expr]]:
+    """The text that a node formats, each pasted value shown as {}, and what is pasted."""
     match node:
-        case ast.JoinedStr(values=values) if any(isinstance(value, ast.FormattedValue) for value in values):
-            return "".join(str(value.value) if isinstance(value, ast.Constant) else "{}" for value in values)
-        case ast.BinOp(left=ast.Constant(value=str(text)), op=ast.Mod() | ast.Add()):
-            return text if not isinstance(node.right, ast.Constant) else ""
+        case ast.JoinedStr(values=values):
+            text = "".join(str(value.value) if isinstance(value, ast.Constant) else "{}" for value in values)
+            return text, [value.value for value in values if isinstance(value, ast.FormattedValue)]
+        case ast.BinOp(left=ast.Constant(value=str(text)), op=ast.Mod() | ast.Add(), right=right):
+            return text, [] if isinstance(right, ast.Constant | ast.JoinedStr) else [right]
         case ast.Call(func=ast.Attribute(value=ast.Constant(value=str(text)), attr="format")):
-            return text
-    return ""
+            return text, [*node.args, *(keyword.value for keyword in node.keywords)]
+    return "", []
 
 
 # Put together from halves, so that this file holds none of them.
