@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from clew.journey.identity import same_orders
+from clew.journey.in_force import FlowInForce
 from clew.journey.rebuild import rebuild
 from clew.model.event import StageEvent
-from clew.model.flow import Flow
 from clew.model.journey import Journey
 from clew.store.codec import journey_to_json
 from clew.store.contract import Store
@@ -28,14 +28,6 @@ _MARK_EVERY_NS = 10 * 10**9
 _RESTART_OVERLAP_NS = 60 * 10**9
 _AT_ONCE = 2_000
 _RECENT_NS = 7 * 86_400 * 10**9
-
-
-@dataclass(frozen=True, slots=True)
-class FlowInForce:
-    """A flow and how often flows of its name were applied before: later revisions outrank earlier ones."""
-
-    flow: Flow
-    revision: int
 
 
 @dataclass(slots=True)

@@ -26,6 +26,8 @@ from clew.store.contract import Batch, Rejected, Signal, Store
 
 log = logging.getLogger(__name__)
 
+_STAMP_MARGIN_NS = 1_000_000_000
+
 
 @dataclass(slots=True)
 class _Waiting:
@@ -65,6 +67,8 @@ class GroupCommitter:
         self._waiting: dict[Signal, list[_Waiting]] = {signal: [] for signal in Signal}
         self._bytes = 0
         self._in_flight = 0
+        self._uncommitted: list[int] = []
+        self._stamp_ns = 0
         self._saved_ns = self._policy.savings_ns
         self._saved_at_ns = time.monotonic_ns()
         self._draining = False
@@ -100,6 +104,13 @@ class GroupCommitter:
             self.counts.refused += 1
             raise outcome
         return outcome
+
+    def settled_ns(self) -> int:
+        """A moment (Unix ns) before which everything received is committed or was refused; for any thread.
+
+        A second behind the clock, so that a batch being stamped just now is never overtaken.
+        """
+        return min([*self._uncommitted, time.time_ns() - _STAMP_MARGIN_NS])
 
     async def drain(self) -> None:
         """Refuse new requests, commit those received, stop the writers; idempotent."""
@@ -162,7 +173,9 @@ class GroupCommitter:
             self.counts.flushes += 1
             self.counts.requests += len(taken)
             self.counts.bytes += size
-            batch = Batch(signal, payloads, new_token(), time.time_ns())
+            self._stamp_ns = max(time.time_ns(), self._stamp_ns + 1)
+            batch = Batch(signal, payloads, new_token(), self._stamp_ns)
+            self._uncommitted.append(batch.received_ns)
             self._jobs.put(_Job(batch, [item.answer for item in taken]))
             log.debug("flush of %d %s requests, %d bytes, because of %s", len(taken), signal, size, reason)
 
@@ -176,6 +189,7 @@ class GroupCommitter:
 
     def _done(self, job: _Job, outcomes: list[Outcome], spent_ns: int) -> None:
         self._in_flight -= 1
+        self._uncommitted.remove(job.batch.received_ns)
         self.counts.busy_ns += spent_ns
         self._save_up(time.monotonic_ns(), spent_ns)
         for answer, outcome in zip(job.answers, outcomes, strict=True):

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import logging
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import grpc.aio  # type: ignore[import-untyped]
-import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from clew.receive.admission import Admission
 from clew.receive.commit import GroupCommitter
 from clew.receive.grpc import GrpcLimits, OtlpGrpc
 from clew.receive.http import HttpLimits, OtlpHttp
+from clew.receive.http_server import HttpServer
 from clew.receive.policy import FlushPolicy
 from clew.store.contract import Store
-
-log = logging.getLogger(__name__)
-
-HEADER_BYTES = 64 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +46,7 @@ class Receiver:
         self._settings = settings
         self._ready = ready
         self._stopping = False
-        self._http: _Http | None = None
+        self._http: HttpServer | None = None
         self._grpc: grpc.aio.Server | None = None
 
     async def start(self) -> None:
@@ -73,7 +65,7 @@ class Receiver:
             raise
         self.http_port = listener.getsockname()[1]
         self.committer.start()
-        self._http = _Http(http, listener, settings.connections)
+        self._http = HttpServer(http, listener, settings.connections)
         await self._http.start()
         await self._grpc.start()
 
@@ -95,77 +87,3 @@ def _add_port(server: grpc.aio.Server, host: str, port: int) -> int:
         return int(server.add_insecure_port(f"{host}:{port}"))
     except RuntimeError as error:
         raise OSError(f"can't listen for gRPC on {host}:{port}: {error}") from error
-
-
-class _Http:
-    """A uvicorn server that lives on the running loop and leaves signals to its owner."""
-
-    def __init__(self, app: OtlpHttp, listener: socket.socket, connections: int) -> None:
-        config = uvicorn.Config(
-            app,
-            http=_bounded_protocol(connections),
-            ws="none",
-            lifespan="off",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            date_header=False,
-            timeout_keep_alive=75,
-        )
-        self._server = _Server(config)
-        self._listener = listener
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        self._task = asyncio.create_task(self._server.serve(sockets=[self._listener]), name="clew-http")
-        await self._server.up.wait()
-
-    async def stop(self, grace_s: float) -> None:
-        self._server.config.timeout_graceful_shutdown = max(1, round(grace_s))
-        self._server.should_exit = True
-        if self._task is not None:
-            await self._task
-
-
-class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.up = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.up.set()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-def _bounded_protocol(connections: int) -> type[HttpToolsProtocol]:
-    """uvicorn's protocol with a limit on connections and on the size of a request's head."""
-
-    class Bounded(HttpToolsProtocol):
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-            super().connection_made(transport)
-            if len(self.connections) > connections:
-                log.warning("more than %d HTTP connections: closed one", connections)
-                transport.abort()
-
-        def on_message_begin(self) -> None:
-            super().on_message_begin()
-            self.head_bytes = 0
-
-        def on_url(self, url: bytes) -> None:
-            super().on_url(url)
-            self._count(len(url))
-
-        def on_header(self, name: bytes, value: bytes) -> None:
-            super().on_header(name, value)
-            self._count(len(name) + len(value) + 4)
-
-        def _count(self, size: int) -> None:
-            self.head_bytes += size
-            if self.head_bytes > HEADER_BYTES:
-                raise ValueError("the request's head is too large")
-
-    return Bounded

@@ -70,6 +70,10 @@ class Store(Protocol):
         """Run a statement without result. Raises StoreError, StoreUnavailable."""
         ...
 
+    def use_rules(self, rules: str) -> None:
+        """Derive stage events from spans by this SQL expression (of clew.flow.rules) from now on. Raises StoreError."""
+        ...
+
     def close(self) -> None:
         """Stop running queries and close every connection; idempotent."""
         ...

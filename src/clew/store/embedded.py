@@ -15,6 +15,7 @@ import signal
 import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from queue import LifoQueue
@@ -29,7 +30,7 @@ from clew.model.errors import MalformedTelemetry, StoreError, StoreUnavailable
 from clew.store.contract import Batch, Rejected, Signal
 from clew.store.engine_config import ENCRYPTED_DISK, KEY_VARIABLE, EngineLimits, check_key, engine_config
 from clew.store.migrate import migrate
-from clew.store.render import Layout, render_intake
+from clew.store.render import Layout, render_view
 from clew.store.sanitize import sanitize
 
 log = logging.getLogger(__name__)
@@ -65,8 +66,6 @@ def open_store(
 
 
 def _on_encrypted_disk(layout: Layout) -> Layout:
-    from dataclasses import replace
-
     # The engine doubles the path when it syncs a directory of an encrypted disk, which fails every insert.
     return replace(layout, disk=ENCRYPTED_DISK, fsync_directory=False)
 
@@ -103,11 +102,6 @@ class EmbeddedStore:
                 )
             self._clients = list(self._readers.queue)
         migrate(self, layout)
-
-    @property
-    def layout(self) -> Layout:
-        """The layout the schema was rendered with."""
-        return self._layout
 
     def ingest(self, batch: Batch) -> Mapping[int, Rejected]:
         """Store a batch; see the contract."""
@@ -148,7 +142,7 @@ class EmbeddedStore:
                 f"insert_deduplication_token = '{token}' FORMAT Protobuf"
             )
 
-    def _connection(self) -> Any:
+    def _connection(self) -> Any:  # noqa: ANN401 - chdb has no types
         if self._closed.is_set():
             raise StoreUnavailable("the store is closing")
         connection = getattr(self._local, "connection", None)
@@ -190,11 +184,10 @@ class EmbeddedStore:
         finally:
             self._readers.put(client)
 
-    def use_rules(self, layout: Layout) -> None:
-        """Derive stage events by the layout's rules from now on; what runs already ends with the old ones."""
-        statement = next(s for s in render_intake(layout) if "derive_stages_of_spans" in s)
-        query = statement.split(" AS\n", 1)[1]
-        self.command(f"ALTER TABLE derive_stages_of_spans MODIFY QUERY {query}")
+    def use_rules(self, rules: str) -> None:
+        """Derive stage events by these rules from now on; see the contract."""
+        layout = replace(self._layout, rules=rules)
+        self.command(f"ALTER TABLE derive_stages_of_spans MODIFY QUERY {render_view(layout, 'derive_stages_of_spans')}")
         self._layout = layout
 
     def close(self) -> None:

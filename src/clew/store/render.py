@@ -54,6 +54,7 @@ class Layout:
     disk: str = ""
     fsync_directory: bool = True
     rules: str = NO_RULES
+    spans_source: str = "spans_in"
     masking: Masking = field(default_factory=Masking)
 
 
@@ -207,6 +208,7 @@ def _source(name: str, layout: Layout) -> list[str]:
         "stage_columns": STAGE_COLUMNS,
         "relation_columns": RELATION_COLUMNS,
         "local": "_local" if layout.cluster else "",
+        "spans_source": layout.spans_source,
     }
     return [Template(_expand(part, macros)).substitute(constants).strip() for part in text.split(";") if part.strip()]
 
@@ -257,6 +259,24 @@ def render_intake(layout: Layout) -> list[str]:
         else:
             raise ValueError(f"not an intake definition: {part[:80]}")
     return statements
+
+
+def render_view(layout: Layout, name: str) -> str:
+    """The query of a view of the intake."""
+    for part in _source("intake.sql", layout):
+        if (match := _VIEW.fullmatch(part)) and match.group(1) == name:
+            return match.group(3)
+    raise KeyError(name)
+
+
+def render_derivation(rules: str) -> str:
+    """A query over stored spans since ``{since:Int64}`` that gives the stage events which only rules derive."""
+    source = (
+        "(SELECT *, fromUnixTimestamp64Nano({now:Int64}, 'UTC') AS received FROM spans "
+        "WHERE ts >= fromUnixTimestamp64Nano({since:Int64}, 'UTC'))"
+    )
+    view = render_view(Layout(rules=rules, spans_source=source), "derive_stages_of_spans")
+    return f"SELECT * FROM ({view}) WHERE source = 'rule'"
 
 
 def render_probes(layout: Layout) -> list[str]:

@@ -7,6 +7,8 @@ time between 400 days ago and one day ahead.
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -20,16 +22,19 @@ from clew.store.render import MAX_AGE_NS, MAX_AHEAD_NS
 
 def sanitize(signal: Signal, payload: bytes, received_ns: int) -> tuple[bytes, Rejected | None]:
     """The request without its unstorable items, and what was left out (None when all of it is good)."""
-    request: ExportTraceServiceRequest | ExportLogsServiceRequest
-    request = ExportTraceServiceRequest() if signal is Signal.TRACES else ExportLogsServiceRequest()
     try:
-        request.ParseFromString(payload)
+        match signal:
+            case Signal.TRACES:
+                traces = ExportTraceServiceRequest.FromString(payload)
+                reasons, cleaned = _clean_spans(traces, received_ns), traces.SerializeToString
+            case Signal.LOGS:
+                logs = ExportLogsServiceRequest.FromString(payload)
+                reasons, cleaned = _clean_logs(logs, received_ns), logs.SerializeToString
+            case _:
+                assert_never(signal)
     except DecodeError as error:
         raise MalformedTelemetry(f"not an OTLP protobuf message: {error}") from error
-    reasons = _clean_spans(request, received_ns) if signal is Signal.TRACES else _clean_logs(request, received_ns)
-    if not reasons:
-        return payload, None
-    return request.SerializeToString(), Rejected(len(reasons), _summary(reasons))
+    return (cleaned(), Rejected(len(reasons), _summary(reasons))) if reasons else (payload, None)
 
 
 def _clean_spans(request: ExportTraceServiceRequest, received_ns: int) -> list[str]:

@@ -55,8 +55,8 @@ class ServiceGraph:
 
 _SERVICES = """
 SELECT service, count() AS spans, countIf(status = 2) AS errors, countIf(kind IN (2, 5)) AS requests,
-    toUInt64(if(requests > 0, quantileTDigestIf(0.95)(duration_ns, kind IN (2, 5)), quantileTDigest(0.95)(duration_ns)))
-        AS p95_ns, max(toUnixTimestamp64Nano(ts)) AS last_ns
+    toUInt64(if(requests > 0, ifNotFinite(quantileTDigestIf(0.95)(duration_ns, kind IN (2, 5)), 0),
+        quantileTDigest(0.95)(duration_ns))) AS p95_ns, max(toUnixTimestamp64Nano(ts)) AS last_ns
 FROM spans WHERE ts >= fromUnixTimestamp64Nano({since:Int64}, 'UTC')
 GROUP BY service ORDER BY service"""
 
@@ -85,8 +85,8 @@ _TAKEN = """
 SELECT if(sent.destination != '', sent.destination, taken.destination) AS caller, taken.service AS callee,
     uniqExact(taken.trace_id, taken.span_id) AS calls,
     uniqExactIf((taken.trace_id, taken.span_id), taken.error != '') AS errors,
-    toUInt64(quantileTDigestIf(0.95)(greatest(toUnixTimestamp64Nano(taken.ts) - toUnixTimestamp64Nano(sent.end_ts), 0),
-        sent.destination != '')) AS p95_ns
+    toUInt64(ifNotFinite(quantileTDigestIf(0.95)(greatest(toUnixTimestamp64Nano(taken.ts)
+        - toUnixTimestamp64Nano(sent.end_ts), 0), sent.destination != ''), 0)) AS p95_ns
 FROM (SELECT * FROM hops WHERE side = 'taken' AND t >= toDateTime(intDiv({since:Int64}, 1000000000), 'UTC')) AS taken
 GLOBAL LEFT JOIN (SELECT origin_trace_id, origin_span_id, destination, end_ts FROM hops
     WHERE side = 'sent' AND t >= toDateTime(intDiv({since:Int64}, 1000000000), 'UTC')

@@ -212,7 +212,7 @@ def read_trace(store: Store, trace_id: str, limit: int = TRACE_LIMIT) -> Trace |
         trace_id=trace_id,
         spans=spans,
         logs=logs,
-        origins=read_origins(store, {each.origin_id for each in (*spans, *logs)}),
+        origins=read_origins(store, {each.origin_id for each in spans} | {each.origin_id for each in logs}),
         order_ids=_orders_in(store, trace_id),
         linked=_linked_to(store, trace_id),
         complete=len(rows) <= limit,
@@ -245,7 +245,8 @@ def read_origins(store: Store, ids: Iterable[int]) -> tuple[Origin, ...]:
 
 def _orders_in(store: Store, trace_id: str) -> tuple[str, ...]:
     rows = store.rows(
-        "SELECT DISTINCT ref FROM trace_orders WHERE relation = 'order' AND target = unhex({trace:String}) ORDER BY ref",
+        "SELECT DISTINCT ref FROM trace_orders WHERE relation = 'order' AND target = unhex({trace:String}) "
+        "ORDER BY ref",
         {"trace": trace_id},
     )
     return tuple(row["ref"] for row in rows)

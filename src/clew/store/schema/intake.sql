@@ -144,7 +144,7 @@ FROM
         arrayMap(e -> (toInt64($moment(e.ts, toUInt64(toUnixTimestamp64Nano(ts)), 0)), e.attrs, 'span_event'), arrayFilter(e -> e.name = 'order.stage', events)),
         arrayMap(r -> (toInt64(toUnixTimestamp64Nano(ts)), CAST(map('order.flow', r.1, 'order.stage', r.2, 'order.id', r.3, 'order.outcome', r.4, 'order.path', r.5, 'error.type', error), 'Map(LowCardinality(String), String)'), 'rule'), ${rules})
     )) AS fact
-    FROM spans_in
+    FROM ${spans_source}
 )
 ARRAY JOIN $fact_orders(fact.2, outer_ids) AS order_id
 WHERE order_id != '';

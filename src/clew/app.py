@@ -1,0 +1,180 @@
+"""The composition root: wires the rooms, starts them, and stops them in order.
+
+main thread: opens the engine, then runs the event loop (ports, signals) and never queries
+writer threads: commit batches        watcher thread: ticks and looks for losses        workers: answer the API
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from clew.api import ApiDeps, create_api
+from clew.journey.in_force import FlowBook
+from clew.journey.losses import LossDetector
+from clew.journey.ticker import Ticker
+from clew.model.errors import ClewError, SettingsError
+from clew.receive.http_server import HttpServer
+from clew.receive.server import Receiver, ReceiveSettings
+from clew.settings import Settings, log_level
+from clew.store.contract import Store
+from clew.store.embedded import open_store
+from clew.store.engine_config import EngineLimits
+from clew.store.render import Layout, Masking
+
+log = logging.getLogger(__name__)
+
+_TICK_S = 0.7
+_LOSSES_EVERY_S = 2.0
+_PAUSE_AFTER_ERROR_S = 2.0
+
+
+class Watcher:
+    """A thread that keeps journeys and losses up to date until it is stopped."""
+
+    def __init__(self, ticker: Ticker, losses: LossDetector) -> None:
+        """Not running until `start`."""
+        self._ticker = ticker
+        self._losses = losses
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="clew-watcher", daemon=False)
+        self.problem: str | None = None
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the current step and wait for it."""
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        looked = 0.0
+        while not self._stop.is_set():
+            pause = _TICK_S
+            try:
+                if time.monotonic() - looked >= _LOSSES_EVERY_S:
+                    self._losses.run()
+                    looked = time.monotonic()
+                self._ticker.tick()
+                self.problem = None
+            except ClewError as error:
+                self.problem = f"journeys are not up to date: {error}"
+                log.exception("the watcher failed; it tries again")
+                pause = _PAUSE_AFTER_ERROR_S
+            self._stop.wait(pause)
+
+
+def layout_of(settings: Settings) -> Layout:
+    """How the store lays out its tables under these settings."""
+    default = Masking()
+    return Layout(
+        span_days=settings.retention_spans_days,
+        event_days=settings.retention_events_days,
+        masking=Masking(
+            removed=default.removed if settings.masking_removed is None else settings.masking_removed,
+            shortened=default.shortened if settings.masking_shortened is None else settings.masking_shortened,
+            urls=default.urls if settings.masking_urls is None else settings.masking_urls,
+        ),
+    )
+
+
+def open_store_of(settings: Settings) -> Store:
+    """Open the store under these settings; call it on the main thread."""
+    return open_store(
+        settings.data,
+        layout=layout_of(settings),
+        key=settings.encryption_key.reveal(),
+        limits=EngineLimits(memory=settings.engine_memory),
+    )
+
+
+def flow_texts(settings: Settings) -> list[str]:
+    """The texts of the flow files that the settings name. Raises SettingsError."""
+    try:
+        return [Path(path).read_text(encoding="utf-8") for path in settings.flow]
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"flow: can't read a flow file: {error}") from error
+
+
+def run(settings: Settings, announce: Callable[[str], None] = print) -> None:
+    """Serve until SIGTERM or SIGINT; finish what was received, then return.
+
+    Raises ClewError when Clew can't start: wrong settings or flow, a port taken, the data directory in use.
+    """
+    logging.basicConfig(level=log_level(settings), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    store = open_store_of(settings)
+    try:
+        with contextlib.suppress(ModuleNotFoundError):
+            import uvloop
+
+            asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+        asyncio.run(_serve(settings, store, announce))
+    finally:
+        closing = threading.Thread(target=store.close, name="clew-close")
+        closing.start()
+        closing.join()
+
+
+async def _serve(settings: Settings, store: Store, announce: Callable[[str], None]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    book = FlowBook(store)
+    await asyncio.to_thread(book.start, flow_texts(settings))
+    receiver = Receiver(store, _receive_settings(settings), lambda: watcher.problem)
+    ticker = Ticker(store, lambda: book.current, receiver.committer.settled_ns)
+    losses = await asyncio.to_thread(LossDetector, store, lambda: [each.flow for each in book.current])
+    watcher = Watcher(ticker, losses)
+    api: HttpServer | None = None
+    try:
+        with _port_errors(settings):
+            listener = socket.create_server((settings.api_listen.host, settings.api_listen.port))
+            api = HttpServer(create_api(ApiDeps(store, book, receiver, ticker)), listener)
+            await receiver.start()
+        await api.start()
+        watcher.start()
+        announce(
+            f"Clew listens: OTLP/gRPC {settings.otlp_grpc.host}:{receiver.grpc_port}, "
+            f"OTLP/HTTP http://{settings.otlp_http.host}:{receiver.http_port}, "
+            f"API http://{settings.api_listen.host}:{api.port}; data in {settings.data}"
+        )
+        await stop.wait()
+        announce("Clew stops: finishing what was received")
+    finally:
+        await receiver.close()
+        if api is not None:
+            await api.stop(5.0)
+        await asyncio.to_thread(watcher.stop)
+
+
+@contextlib.contextmanager
+def _port_errors(settings: Settings) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SettingsError(
+            f"can't listen on {settings.otlp_http}, {settings.otlp_grpc} or {settings.api_listen}: {error}; "
+            "stop what uses the port, or set otlp.http, otlp.grpc or api.listen"
+        ) from error
+
+
+def _receive_settings(settings: Settings) -> ReceiveSettings:
+    return ReceiveSettings(
+        http_host=settings.otlp_http.host,
+        http_port=settings.otlp_http.port,
+        grpc_host=settings.otlp_grpc.host,
+        grpc_port=settings.otlp_grpc.port,
+        memory_bytes=settings.otlp_memory,
+        body_bytes=settings.otlp_max_request,
+    )

@@ -1,0 +1,83 @@
+"""The flows that judge now, and how they change."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from clew.flow import default_flow_text, parse_flow, rules_sql
+from clew.model.flow import Flow
+from clew.store.contract import Store
+from clew.store.flows import AppliedFlow, applied_flows, record_flow
+from clew.store.rederive import rederive_stage_events, touch_open_orders
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class FlowInForce:
+    """A flow, its text, and how often flows of its name were applied: later revisions outrank earlier ones."""
+
+    flow: Flow
+    revision: int
+    text: str
+
+
+class FlowBook:
+    """Knows the flows in force and applies new ones. Any thread but the main one."""
+
+    def __init__(self, store: Store) -> None:
+        """Nothing is in force until `start`."""
+        self._store = store
+        self._changing = threading.Lock()
+        self._current: tuple[FlowInForce, ...] = ()
+
+    @property
+    def current(self) -> tuple[FlowInForce, ...]:
+        """The flows in force, the default one first; never empty after `start`."""
+        return self._current
+
+    def start(self, texts: Sequence[str]) -> None:
+        """Put flows in force: these texts, else those applied last, else the shipped default.
+
+        Texts that changed since their last application are applied from now on. Raises FlowError.
+        """
+        with self._changing:
+            if not texts:
+                texts = [each.text for each in _latest(applied_flows(self._store))] or [default_flow_text()]
+            before = {each.name: each for each in _latest(applied_flows(self._store))}
+            self._current = tuple(self._record(text) for text in texts)
+            self._store.use_rules(rules_sql([each.flow for each in self._current]))
+            for each in self._current:
+                if (last := before.get(each.flow.name)) and last.revision != each.revision:
+                    touch_open_orders(self._store, each.flow.name)
+
+    def apply(self, text: str, since_ns: int | None = None) -> FlowInForce:
+        """Judge by this flow from now on; with ``since_ns`` re-derive stage events since then by its rules too.
+
+        Open orders are judged by the new limits at once, ended ones keep their judgement unless their events
+        are re-derived. Raises FlowError and changes nothing when the text is wrong.
+        """
+        with self._changing:
+            applied = self._record(text)
+            others = [each for each in self._current if each.flow.name != applied.flow.name]
+            self._current = (applied, *others)
+            rules = rules_sql([each.flow for each in self._current])
+            self._store.use_rules(rules)
+            if since_ns is not None:
+                rederive_stage_events(self._store, rules, since_ns)
+            touch_open_orders(self._store, applied.flow.name)
+            log.info("flow %s revision %d is in force", applied.flow.name, applied.revision)
+            return applied
+
+    def _record(self, text: str) -> FlowInForce:
+        flow = parse_flow(text)
+        return FlowInForce(flow, record_flow(self._store, flow.name, flow.version, text), text)
+
+
+def _latest(applied: Iterable[AppliedFlow]) -> list[AppliedFlow]:
+    """The last application of each name, the most recent first."""
+    last = {each.name: each for each in applied}
+    return sorted(last.values(), key=lambda each: each.applied_ns, reverse=True)
