@@ -1,6 +1,8 @@
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from clew.flow import default_flow, format_problems, load_flow, parse_flow
+from clew.flow import default_flow, format_problems, load_flow, parse_flow, render_flow
 from clew.model.errors import FlowError
 from clew.model.flow import ANY_PATH, Limit, StageRule, Terminal
 
@@ -139,8 +141,11 @@ STAGES = "flow: f\nstages:\n  A: {next: [B]}\n  B: {terminal: closed}\n"
         (STAGES + "transit: {q: long}\n", 5, 14, "transit.q", "not a length of time", "90s"),
         (STAGES + "holds: {limt: 5m}\n", 5, 9, "holds.limt", "unknown key", "did you mean 'limit'?"),
         (STAGES + "due: {warn: soon}\n", 5, 13, "due.warn", "not a length of time", "90s"),
-        (STAGES + "accept: [often]\n", 5, 10, "accept[0]", "no deviation", "skipped:STAGE"),
-        (STAGES + "accept: ['skipped:X']\n", 5, 1, "accept", "'X' in 'skipped:X'", "known here: A, B"),
+        (STAGES + "accept: [often]\n", 5, 10, "accept.often", "no deviation", "skipped:STAGE"),
+        (STAGES + "accept: ['skipped:X']\n", 5, 10, "accept.skipped:X", "'X' is not a stage", "known here: A, B"),
+        (STAGES + "accept: ['out_of_sequence:B>X']\n", 5, 10, "accept.out_of_sequence:B>X", "'X' is", "known here"),
+        ("flow: '\0'", 1, 1, "", "not YAML", "quotes"),
+        ("[" * 5000, 1, 1, "", "nested too deeply", "five levels"),
     ],
 )
 def test_a_mistake_is_named_with_line_column_key_cause_and_mend(text, line, column, key, cause, mend):
@@ -174,6 +179,41 @@ def test_a_wrong_rule_is_named(rule, key, cause):
     assert [each.key for each in problems] == [f"stages.A.rules[0]{key}"]
     assert cause in problems[0].cause
     assert problems[0].line == 3
+
+
+LINES = GOOD.splitlines()
+WORDS = st.sampled_from([*"{}[]:,#&*~|>'\"%\t\0", "  ", "- ", "<<: *a", "&a ", "5m", "MADE", "next: ", "é"])
+
+
+@st.composite
+def slips(draw):
+    """The good flow with some lines dropped, doubled, moved, or with a word put somewhere into them."""
+    lines = list(LINES)
+    for _ in range(draw(st.integers(0, 4))):
+        at = draw(st.integers(0, len(lines) - 1))
+        column = draw(st.integers(0, len(lines[at])))
+        word = lines[at][:column] + draw(WORDS) + lines[at][column:]
+        lines[at : at + 1] = draw(st.sampled_from([[], [lines[at]] * 2, [word], [lines[at][:column]]])) or [""]
+    return "\n".join(lines)
+
+
+def flow_or_problems(text):
+    try:
+        return parse_flow(text), ()
+    except FlowError as error:
+        return None, error.problems
+
+
+@settings(deadline=None)
+@given(slips())
+def test_whatever_the_slips_the_answer_is_a_flow_or_its_mistakes(text):
+    flow, problems = flow_or_problems(text)
+    if flow is not None:
+        assert parse_flow(render_flow(flow)) == flow
+    else:
+        assert problems
+        assert all(1 <= each.line <= len(text.split("\n")) + 1 and each.cause for each in problems)
+        assert format_problems(problems, text)
 
 
 def test_all_mistakes_are_named_at_once_and_one_slip_causes_no_second_message():

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clew.journey.words import ago, how_long
+from clew.journey.words import ago, how_long, in_short
 from tests.journey.timeline import DAY, HOUR, MINUTE, SECOND
 
 
@@ -35,6 +35,20 @@ def test_a_length_of_time_is_said_in_two_units_at_most(length_ns, words):
 )
 def test_a_moment_is_said_as_its_age(age_ns, words):
     assert ago(10 * DAY, 10 * DAY + age_ns) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", ""),
+        ("no 3D data", "no 3D data"),
+        ("  ValueError: bad  \n  at line 5\n", "ValueError: bad"),
+        ("x" * 160, "x" * 160),
+        ("x" * 161, "x" * 159 + "…"),
+    ],
+)
+def test_a_long_text_is_told_in_short(text, words):
+    assert in_short(text) == words
 
 
 @given(st.integers(0, 400 * DAY))

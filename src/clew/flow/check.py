@@ -135,13 +135,13 @@ def _meant(name: str, names: list[str]) -> str:
 
 def _check_accepted(flow: Flow) -> Iterator[Fault]:
     names = [stage.name for stage in flow.stages]
-    for index, text in enumerate(sorted(flow.accepted)):
+    for text in sorted(flow.accepted):
+        key = join("accept", text)
         form = _ACCEPTED.fullmatch(text)
         if form is None:
             mend = "write skipped:STAGE, repeated:STAGE, unknown_stage:STAGE or out_of_sequence:FROM>TO"
-            yield Fault(f"accept[{index}]", f"{text!r} is no deviation", mend)
-            continue
-        kind = form[1] or form[3]
-        for name in [form[2]] if form[1] else [form[4], form[5]]:
-            if name and name not in names and kind != "unknown_stage":
-                yield Fault("accept", f"{name!r} in {text!r} is not a stage of this flow", did_you_mean(name, names))
+            yield Fault(key, f"{text!r} is no deviation", mend)
+        elif form[1] != "unknown_stage":
+            for name in (form[2], form[4], form[5]):
+                if name and name not in names:
+                    yield Fault(key, f"{name!r} is not a stage of this flow", did_you_mean(name, names))

@@ -35,6 +35,8 @@ def parse_flow(text: str, name: str = "<flow>") -> Flow:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         raise _failure(name, [_syntax_problem(error)]) from error
+    except RecursionError as error:
+        raise _failure(name, [Problem(1, 1, "", "nested too deeply", "no flow needs more than five levels")]) from error
     if root is None:
         raise _failure(name, [Problem(1, 1, "", "the file is empty", "declare stages: see docs/write-a-flow.md")])
     if not isinstance(root, yaml.MappingNode):
@@ -83,7 +85,7 @@ def _syntax_problem(error: yaml.YAMLError) -> Problem:
     line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
     if "single document" in str(getattr(error, "context", "")):
         return Problem(line, column, "", "more than one flow in the file", "keep one flow a file")
-    cause = getattr(error, "problem", None) or str(error)
+    cause = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
     return Problem(line, column, "", f"not YAML: {cause}", "check indentation, colons and quotes around this line")
 
 
@@ -111,7 +113,7 @@ def _read_flow(reader: Reader, root: yaml.Node) -> Flow:
         singular=reader.text(top.get("singular"), "singular") or "order",
         plural=reader.text(top.get("plural"), "plural") or "orders",
         transit_limits=_read_transit(reader, top.get("transit")),
-        accepted=frozenset(reader.texts(top.get("accept"), "accept")),
+        accepted=_read_accepted(reader, top.get("accept")),
         hold_limit_ns=_duration(reader, holds.get("limit"), "holds.limit"),
         due_margin_ns=_duration(reader, due.get("warn"), "due.warn", suffix=" before") or 0,
     )
@@ -190,7 +192,7 @@ def _warn_ns(text: str, allowed_ns: int) -> int:
     """The dwell at which jeopardy begins: from a share, from a margin counted back, or as it is."""
     share = text.removesuffix("%").strip()
     if text.endswith("%"):
-        if not (share.isascii() and share.isdigit() and int(share) < 100):
+        if not (share.isascii() and share.isdigit() and len(share) <= 2):
             raise ValueError(f"the warning {text!r} is not a share from 0% to 99%")
         return allowed_ns * int(share) // 100
     length_ns = parse_duration(text.removesuffix("before").strip())
@@ -228,6 +230,13 @@ def _read_transit(reader: Reader, node: yaml.Node | None) -> dict[str, int]:
     keyed = {destination: (join("transit", destination), value) for destination, value in entries.items()}
     read = {destination: _duration(reader, value, key) for destination, (key, value) in keyed.items()}
     return {destination: length_ns for destination, length_ns in read.items() if length_ns is not None}
+
+
+def _read_accepted(reader: Reader, node: yaml.Node | None) -> frozenset[str]:
+    """The accepted deviations; a set keeps no order, so each is placed by its text."""
+    for key, item in reader.items(node, "accept"):
+        reader.places[join("accept", reader.text(item, key))] = item
+    return frozenset(reader.texts(node, "accept"))
 
 
 def _read_rule(reader: Reader, stage: str, key: str, node: yaml.Node) -> StageRule:

@@ -121,7 +121,7 @@ class Reader:
         text = self.text(node, key)
         if not text:
             return default
-        if not (text.isascii() and text.isdigit() and 1 <= int(text) < 2**31):
+        if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) >= 1):
             self.report(key, f"{text!r} is not a whole number from 1", "write for example 1", node)
             return default
         return int(text)

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from clew.journey.holds import held_ns
 from clew.journey.rebuild import watched
-from clew.journey.words import ago, how_long
+from clew.journey.words import ago, how_long, in_short
 from clew.model.flow import Flow, Stage, Terminal
 from clew.model.journey import Failure, Journey, Loss, LostReason, Milestone, Verdict, VerdictKind
 
@@ -93,7 +93,7 @@ def loss_sentence(loss: Loss, now_ns: int) -> str:
     target = loss.destination or loss.queue or "an unnamed destination"
     queue = loss.queue or target
     published = f"published to {target} {ago(loss.published_ns, now_ns)} by {loss.service or 'an unnamed service'}"
-    detail = f" ({loss.detail})" if loss.detail else ""
+    detail = f" ({in_short(loss.detail)})" if loss.detail else ""
     match loss.reason:
         case LostReason.IN_QUEUE:
             end = ", nobody consumed it" if queue == target else f", waits in {queue}, nobody consumed it"
@@ -116,7 +116,7 @@ def _failed(journey: Journey, failure: Failure, flow: Flow, now_ns: int) -> Verd
     stage = failure.stage or journey.stage
     where = f" in {stage}" if stage else ""
     by = f" by {failure.service}" if failure.service else ""
-    error = f": {failure.error}" if failure.error else ""
+    error = f": {in_short(failure.error)}" if failure.error else ""
     still = f"; still in {journey.stage}" if journey.stage and journey.stage != stage else ""
     owner = failure.service or owner_of(flow.stage(journey.stage))
     reason = f"failed{where} {ago(failure.at_ns, now_ns)}{by}{error}{still}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 _UNITS = (("day", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
+_LONGEST = 160
+
 
 def how_long(length_ns: int) -> str:
     """A length of time in at most two neighbouring units, rounded down: ``2 h 10 min``, ``3 days 4 h``.
@@ -25,6 +27,12 @@ def how_long(length_ns: int) -> str:
 def ago(at_ns: int, now_ns: int) -> str:
     """How long before now a moment was: ``42 min ago``; "just now" within the last second."""
     return "just now" if now_ns - at_ns < 1_000_000_000 else f"{how_long(now_ns - at_ns)} ago"
+
+
+def in_short(text: str) -> str:
+    """The first line of somebody else's text, cut at 160 characters, so that a sentence stays one."""
+    first = text.strip().partition("\n")[0].strip()
+    return first if len(first) <= _LONGEST else first[: _LONGEST - 1].rstrip() + "…"
 
 
 def _count(number: int, unit: str) -> str:
