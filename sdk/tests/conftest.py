@@ -1,10 +1,13 @@
 """Spans of one test, seen through a provider of its own."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from clew_sdk.context import trust
 from clew_sdk.tracing import OrderAttributes
 from sdk.tests.backend import Backend
+from sdk.tests.fresh import Handles
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -29,3 +32,17 @@ def provider(exporter: InMemorySpanExporter) -> Iterator[TracerProvider]:
 def backend() -> Iterator[Backend]:
     with Backend() as backend:
         yield backend
+
+
+@pytest.fixture
+def handles(monkeypatch: pytest.MonkeyPatch, provider: TracerProvider) -> Iterator[Handles]:
+    monkeypatch.setattr(trust, "baggage", trust.baggage)
+    monkeypatch.setattr(trust, "mask", trust.mask)
+    handles = Handles(monkeypatch, provider)
+    yield handles
+    handles.end()
+
+
+@pytest.fixture
+def outbox(tmp_path: Path) -> Path:
+    return tmp_path / "shop-outbox.sqlite"
