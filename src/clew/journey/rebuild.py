@@ -5,7 +5,7 @@
     milestones + flow --> path, deviations, warning and deadline; losses that nothing healed
 
 A pure function of the *set* of events: late, repeated and shuffled ones tell the same journey.
-The rules are argued in docs/decisions/0050 to 0053.
+The rules are argued in docs/decisions/0050 to 0052.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from clew.model.flow import Flow
 from clew.model.journey import Failure, Hold, Journey, Loss, Milestone
 
 CLOCK_SKEW_NS = 2_000_000_000
-"""Two services' clocks are taken to agree within this. NTP keeps hosts within tens of milliseconds and
-a restarted or paused virtual machine within a second or two; no step that people care about is shorter."""
+"""Two services' clocks are taken to agree within this: well above what NTP usually leaves (tens of milliseconds), with
+room for a host that was just resumed, and shorter than any stage that people watch. See docs/decisions/0051."""
 
 
 def rebuild(order_id: str, events: Iterable[StageEvent], flow: Flow, losses: Sequence[Loss] = ()) -> Journey:
