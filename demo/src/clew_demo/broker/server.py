@@ -202,7 +202,7 @@ async def serve(port: int) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    print("ready", flush=True)  # noqa: T201 - the process that started us reads it
+    print("ready", flush=True)
     await stopped.wait()
     server.close()
 

@@ -1,0 +1,171 @@
+"""Puts the demo together: ports, processes, people, the story; and takes it all down again."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from signal import SIGINT, SIGTERM
+from typing import Any
+
+from clew_demo import queues
+from clew_demo.answer import Answer
+from clew_demo.household import Household, free_port
+from clew_demo.ledger import Ledger
+from clew_demo.load import plan
+from clew_demo.people import Desk, Load, People
+from clew_demo.place import Place, Troubles
+from clew_demo.scene import Scene
+from clew_demo.screen import Screen
+from clew_demo.story import hear_answer, mend, play
+
+FLOW = Path(__file__).parent / "flow.yaml"
+CLEW = str(Path(sys.executable).with_name("clew"))
+PORTS = {"grpc": 4317, "otlp": 4318, "api": 4380, "shop": 4401, "crm": 4402, "mes": 4403, "broker": 4404}
+# Module, its port, and the page that answers when it is ready; the workshop has no port and says "ready".
+SERVICES = {
+    "shop-api": ("shop_api", "shop", "/"),
+    "crm-api": ("crm_api", "crm", "/deals?state=new"),
+    "mes-api": ("mes_api", "mes", "/orders?state=new"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the command line asks for; empty URLs mean the stand-ins."""
+
+    data: Path
+    rabbitmq: str
+    postgres: str
+    seed: int
+    once: bool
+    groups: Sequence[Sequence[str]]
+
+
+async def run(wishes: Wishes, screen: Screen) -> int:
+    """The whole demo; the exit code. Ctrl-C and SIGTERM cancel it. Raises ChildFailed and TimeoutError."""
+    _stop_on_signals(screen)
+    ports = {name: free_port(preferred) for name, preferred in PORTS.items()}
+    _say_ports(ports, wishes, screen)
+    place = _place(wishes, ports)
+    household = Household(screen, _environ(wishes, place, ports))
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(household.stop_all)
+        await _start(wishes, place, ports, household)
+        people = People(place)
+        stack.push_async_callback(people.close)
+        desk = Desk(people, screen)
+        load = Load(people, desk, plan(wishes.seed), screen)
+        ledger = Ledger(wishes.data / "ledger.json")
+        scene = Scene(place, people, desk, load, Troubles(place.troubles), ledger, household, screen)
+        answer = Answer(_url(ports["api"]))
+        return await _with_background([desk.work(), load.work()], _tell(wishes, scene, answer))
+
+
+async def _tell(wishes: Wishes, scene: Scene, answer: Answer) -> int:
+    await play(scene, wishes.groups)
+    right = await hear_answer(scene, answer)
+    if wishes.once:
+        return 0 if right and not scene.household.fallen else 1
+    await mend(scene)
+    scene.screen.say("demo", f"the shop goes on at {scene.place.shop} until Ctrl-C; in another terminal: clew orders")
+    await asyncio.Event().wait()
+    return 0
+
+
+async def _with_background(background: Sequence[Coroutine[Any, Any, None]], work: Coroutine[Any, Any, int]) -> int:
+    """The result of the work; an error in the background ends it, the work's end cancels the background."""
+    main = asyncio.ensure_future(work)
+    others = [asyncio.ensure_future(each) for each in background]
+    try:
+        await asyncio.wait([main, *others], return_when=asyncio.FIRST_COMPLETED)
+        for other in others:
+            if other.done():
+                other.result()
+        return await main
+    finally:
+        for task in (main, *others):
+            task.cancel()
+        await asyncio.gather(main, *others, return_exceptions=True)
+
+
+async def _start(wishes: Wishes, place: Place, ports: Mapping[str, int], household: Household) -> None:
+    """Clew and the broker first, then the services, all at once."""
+    serve = [CLEW, "serve", "--data", str(wishes.data / "clew")]
+    starts = [household.start("clew", serve, _url(ports["api"], "/readyz"))]
+    if not wishes.rabbitmq:
+        broker = [sys.executable, "-m", "clew_demo.broker.server", str(ports["broker"])]
+        starts.append(household.start("broker", broker))
+    await asyncio.gather(*starts)
+    await asyncio.to_thread(queues.declare, place.broker)
+    module = "clew_demo.services.{}".format
+    await asyncio.gather(
+        household.start("mes", [sys.executable, "-m", module("workshop")]),
+        *(
+            household.start(name, [sys.executable, "-m", module(file)], _url(ports[port], page))
+            for name, (file, port, page) in SERVICES.items()
+        ),
+    )
+
+
+def _place(wishes: Wishes, ports: Mapping[str, int]) -> Place:
+    databases = wishes.data / "databases"
+    databases.mkdir()
+    return Place(
+        broker=wishes.rabbitmq or f"amqp://guest:guest@127.0.0.1:{ports['broker']}/",
+        database=wishes.postgres or str(databases),
+        shop=_url(ports["shop"]),
+        crm=_url(ports["crm"]),
+        mes=_url(ports["mes"]),
+        troubles=str(wishes.data / "troubles.json"),
+    )
+
+
+def _environ(wishes: Wishes, place: Place, ports: Mapping[str, int]) -> dict[str, str]:
+    """What the children find in their environment: the shop's addresses, OpenTelemetry's and Clew's settings."""
+    return {
+        **place.environ(),
+        "OTEL_EXPORTER_OTLP_ENDPOINT": _url(ports["otlp"]),
+        "OTEL_BSP_SCHEDULE_DELAY": "1000",  # spans every second, as the screen is watched
+        "CLEW_OTLP_GRPC": f"127.0.0.1:{ports['grpc']}",
+        "CLEW_OTLP_HTTP": f"127.0.0.1:{ports['otlp']}",
+        "CLEW_API_LISTEN": f"127.0.0.1:{ports['api']}",
+        "CLEW_FLOW": str(FLOW),
+        "CLEW_LOG_LEVEL": "warning",
+    }
+
+
+def _say_ports(ports: Mapping[str, int], wishes: Wishes, screen: Screen) -> None:
+    broker = wishes.rabbitmq or f"a stand-in for RabbitMQ that speaks AMQP, on port {ports['broker']}"
+    database = "PostgreSQL, a schema for each service" if wishes.postgres else "SQLite, a file for each service"
+    screen.say("demo", f"queue: {broker}")
+    screen.say("demo", f"databases: {database}")
+    screen.say("demo", f"shop: {_url(ports['shop'])}   Clew: {_url(ports['api'])}   data: {wishes.data}")
+    for name, port in ports.items():
+        if port != PORTS[name]:
+            screen.say("demo", f"port {PORTS[name]} is taken, using {port} for {name}")
+    if ports["api"] != PORTS["api"]:
+        screen.say("demo", f"for other terminals: export CLEW_URL={_url(ports['api'])}")
+
+
+def _url(port: int, page: str = "") -> str:
+    return f"http://127.0.0.1:{port}{page}"
+
+
+def _stop_on_signals(screen: Screen) -> None:
+    """The first Ctrl-C cancels the task that runs us; later ones change nothing, as all is being stopped."""
+    me = asyncio.current_task()
+    assert me is not None, "asyncio.run made one"
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        for number in (SIGINT, SIGTERM):
+            loop.add_signal_handler(number, lambda: None)
+        screen.say("demo", "stopping everything")
+        me.cancel()
+
+    for number in (SIGINT, SIGTERM):
+        loop.add_signal_handler(number, stop)

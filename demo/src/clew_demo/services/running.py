@@ -1,0 +1,80 @@
+"""What all services do alike: trace themselves, open their database, consume, serve, and end."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import clew_sdk
+import httpx
+import uvicorn
+from fastapi import FastAPI
+from opentelemetry import trace
+from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
+
+from clew_demo.database import Database, open_database
+from clew_demo.place import Place
+from clew_demo.queues import Consumer
+
+TIMEOUT_S = 10.0
+ATTEMPTS = 3
+
+
+def begin(service: str, place: Place, *tables: str) -> tuple[clew_sdk.Sdk, Database]:
+    """Trace this process as ``service`` and open its database.
+
+    Stage events are rows in the service's own transactions (hence no outbox file); the relay sends them.
+    """
+    logging.basicConfig(stream=sys.stdout, format="%(message)s", level=logging.INFO)
+    for chatty in ("httpx", "pika"):
+        logging.getLogger(chatty).setLevel(logging.CRITICAL)
+    sdk = clew_sdk.setup(service=service, outbox=None)
+    HTTPXClientInstrumentor().instrument()
+    database = open_database(place.database, service, *tables)
+    sdk.relay(database.connect)
+    return sdk, database
+
+
+def web_app(sdk: clew_sdk.Sdk, consumers: Sequence[Consumer] = ()) -> FastAPI:
+    """An application whose requests are spans (FastAPI does that by itself) and that consumes while it runs."""
+    return FastAPI(lifespan=_consuming(sdk, consumers), telemetry={"operation_spans": False})
+
+
+def _consuming(
+    sdk: clew_sdk.Sdk, consumers: Sequence[Consumer]
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        for consumer in consumers:
+            consumer.start()
+        yield
+        for consumer in consumers:
+            consumer.stop()
+        sdk.shutdown()
+
+    return lifespan
+
+
+def serve(app: FastAPI, url: str) -> None:
+    """Answer at this address until SIGTERM."""
+    at = httpx.URL(url)
+    uvicorn.run(app, host=at.host, port=at.port or 80, log_level="warning")
+
+
+def call(method: str, url: str, json: dict[str, Any] | None = None) -> httpx.Response:
+    """Ask another service, up to three times when it can't be reached; the last answer or error is the caller's.
+
+    How often it was tried again is on the current span, as ``retry.count``.
+    """
+    for retries in range(ATTEMPTS):
+        try:
+            return httpx.request(method, url, json=json, timeout=TIMEOUT_S)
+        except httpx.TransportError as error:
+            trace.get_current_span().set_attribute("retry.count", retries)
+            trace.get_current_span().set_attribute("timeout", isinstance(error, httpx.TimeoutException))
+            if retries == ATTEMPTS - 1:
+                raise
+    raise AssertionError("the loop returns or raises")
