@@ -33,6 +33,7 @@ _INSERT = {
     "qmark": "INSERT INTO clew_outbox (request) VALUES (?)",
     "format": "INSERT INTO clew_outbox (request) VALUES (%s)",
     "numeric": "INSERT INTO clew_outbox (request) VALUES (:1)",
+    "named": "INSERT INTO clew_outbox (request) VALUES (:request)",
 }
 _SAME_AS = {"pyformat": "format"}
 
@@ -90,17 +91,17 @@ def insert(connection: Connection, requests: Sequence[bytes]) -> None:
         for request in requests:
             connection.execute(_INSERT["qmark"], (request,))
         return
-    statement = _INSERT[paramstyle_of(connection)]
+    style = paramstyle_of(connection)
     cursor = connection.cursor()
     try:
         for request in requests:
-            cursor.execute(statement, (request,))
+            cursor.execute(_INSERT[style], {"request": request} if style == "named" else (request,))
     finally:
         cursor.close()
 
 
 def paramstyle_of(connection: Connection) -> str:
-    """How the connection's driver marks parameters: ``qmark``, ``format`` or ``numeric``.
+    """How the connection's driver marks parameters: ``qmark``, ``format``, ``numeric`` or ``named``.
 
     Raises TypeError when the object is no PEP 249 connection or its driver is asynchronous.
     """
