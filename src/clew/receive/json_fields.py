@@ -61,6 +61,17 @@ def text(number: int) -> Emit:
     return emit
 
 
+def element(number: int) -> Emit:
+    """One of a list of strings, where the empty string counts too."""
+    head = tag(number, LENGTH)
+
+    def emit(value: object) -> bytes:
+        data = utf8(value)
+        return head + size(len(data)) + data
+
+    return emit
+
+
 def identifier(number: int) -> Emit:
     """A trace or span id: hex digits of either case, not base64."""
     head = tag(number, LENGTH)

@@ -19,6 +19,7 @@ from clew.receive.json_fields import (
     base64_bytes,
     bool_bytes,
     double_bytes,
+    element,
     enum,
     fixed32,
     fixed64,
@@ -202,8 +203,8 @@ def _attributes(number: int) -> Emit:
 _ENTITY: Fields = {
     "schemaUrl": text(1),
     "type": text(2),
-    "idKeys": _repeated(text(3)),
-    "descriptionKeys": _repeated(text(4)),
+    "idKeys": _repeated(element(3)),
+    "descriptionKeys": _repeated(element(4)),
 }
 _RESOURCE: Fields = {
     "attributes": _attributes(1),
