@@ -38,7 +38,7 @@ lock: $(READY)  ## resolve the dependencies into requirements/*.txt; ARGS=--upgr
 
 clean:  ## remove all that was made here
 	rm -rf .venv .demo build dist tests/node/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	find src sdk demo tests bench -name __pycache__ -prune -exec rm -rf {} +
+	find $(wildcard src sdk demo tests bench requirements) -name __pycache__ -prune -exec rm -rf {} +
 	find . -maxdepth 3 -name '*.egg-info' -prune -exec rm -rf {} +
 
 $(READY): $(LOCKS) $(PROJECTS) requirements/make-venv
