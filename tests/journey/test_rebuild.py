@@ -203,6 +203,11 @@ def test_jeopardy_begins_at_the_stages_warning_or_ahead_of_the_due_date(due, mar
     assert rebuild("4711", [event("ORDERED", 0, due_at_ns=at(due))], flow).warn_at_ns == at(warn)
 
 
+def test_a_due_date_sent_in_seconds_is_long_past_but_never_before_the_epoch():
+    flow = ring_flow(due_margin_ns=90 * MINUTE)
+    assert rebuild("4711", [event("ORDERED", 0, due_at_ns=1_790_000_000)], flow).warn_at_ns == 1
+
+
 def test_users_aliases_and_traces_are_gathered_from_all_facts():
     told = [
         event("ORDERED", 5, user_id="u-2", aliases={"deal": "D78"}, trace_id="2" * 32),

@@ -8,12 +8,10 @@ from clew.model.flow import Flow
 
 
 class Ways:
-    """Answers questions on the directed graph that the stages' ``next`` lists make.
-
-    Built once per question round; each reach is searched when first asked for.
-    """
+    """Answers questions on the directed graph that the stages' ``next`` lists make."""
 
     def __init__(self, flow: Flow) -> None:
+        """Cheap: each reach is searched when first asked for, and remembered."""
         self._next = {stage.name: stage.next for stage in flow.stages}
         self._reach: dict[str, frozenset[str]] = {}
 

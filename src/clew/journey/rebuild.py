@@ -188,7 +188,8 @@ def _clock(
 ) -> tuple[int | None, int | None]:
     """When jeopardy begins and when the limit is reached, for an order that hasn't ended."""
     warn_ns, deadline_ns = _stage_clock(milestones, holds, flow, path)
-    ahead_ns = None if due_at_ns is None else due_at_ns - flow.due_margin_ns
+    # A due date that was sent in seconds lies in 1970: still a moment after 0, which the store keeps for "none".
+    ahead_ns = None if due_at_ns is None else max(1, due_at_ns - flow.due_margin_ns)
     return min((moment for moment in (warn_ns, ahead_ns) if moment is not None), default=None), deadline_ns
 
 
