@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 from clew_sdk.context import trust
 from clew_sdk.tracing import OrderAttributes
-from sdk.tests.backend import Backend
-from sdk.tests.fresh import Handles
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from sdk.tests.backend import Backend
+from sdk.tests.fresh import Handles
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from typing import Any
 
 from clew_sdk.sdk import Sdk
 from clew_sdk.settings import DEFAULT_TRUSTED, GIB, Settings, read_settings
+
 from sdk.tests.backend import Backend
 
 

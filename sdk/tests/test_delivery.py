@@ -1,12 +1,12 @@
 """What becomes of rows, given the backend's answers: pure decisions."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from clew_sdk.delivery import deliver, pause_s
 from clew_sdk.table import Row
 from clew_sdk.transport import Answer, Meaning, read_answer
+from hypothesis import given
+from hypothesis import strategies as st
+
 from sdk.tests.backend import partial
 
 STORED = Answer(Meaning.STORED, 200)

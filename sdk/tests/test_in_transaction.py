@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import clew_sdk
 import psycopg
 import pytest
-
-import clew_sdk
 from clew_sdk.delivery import Delivery
 from clew_sdk.source import PostgresSource
 from clew_sdk.table import insert
+
 from sdk.tests.backend import OK, Backend, Reply, events_of
 from sdk.tests.fresh import Handles
 from sdk.tests.spans import wait_for
@@ -132,9 +132,7 @@ def test_an_error_of_the_database_reaches_the_caller(handles: Handles, backend: 
     connection.close()
 
 
-def test_a_relay_waits_for_a_table_that_is_not_there_yet(
-    handles: Handles, backend: Backend, tmp_path: Path
-) -> None:
+def test_a_relay_waits_for_a_table_that_is_not_there_yet(handles: Handles, backend: Backend, tmp_path: Path) -> None:
     path = tmp_path / "late.sqlite"
     handle = handles.make(backend, None)
     handle.relay(lambda: sqlite3.connect(path), poll_s=0.05)

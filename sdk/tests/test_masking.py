@@ -1,15 +1,14 @@
 """Personal data is shown by its last four characters only."""
 
 import pytest
+from clew_sdk.masking import mask, masked_span
+from clew_sdk.tracing import MaskingExporter
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import Link, SpanContext, TraceFlags
-
-from clew_sdk.masking import mask, masked_span
-from clew_sdk.tracing import MaskingExporter
 
 KEYS = frozenset({"user.id"})
 

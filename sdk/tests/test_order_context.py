@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Iterator
 
+import clew_sdk
 import pytest
+from clew_sdk.context import current_order, trust
 from opentelemetry import baggage, propagate
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import attach, detach
@@ -11,9 +13,6 @@ from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-
-import clew_sdk
-from clew_sdk.context import current_order, trust
 
 
 @pytest.fixture

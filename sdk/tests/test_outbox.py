@@ -1,7 +1,6 @@
 """The outbox file: private, durable, shared, bounded."""
 
 import logging
-import os
 import sqlite3
 import stat
 import subprocess
@@ -9,13 +8,13 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import pytest
-
 import clew_sdk
+import pytest
 from clew_sdk.delivery import Delivery
 from clew_sdk.outbox import Outbox, OutboxFull, open_private
 from clew_sdk.settings import GIB
 from clew_sdk.source import SqliteSource
+
 from sdk.tests.backend import Backend
 from sdk.tests.fresh import Handles
 
@@ -162,4 +161,4 @@ def test_rows_survive_the_close_of_everything(outbox: Path) -> None:
     box.append([b"2"])
     box.close()
     assert rows_in(outbox) == [b"1", b"2"]
-    assert os.listdir(outbox.parent) == [outbox.name]
+    assert list(outbox.parent.iterdir()) == [outbox]

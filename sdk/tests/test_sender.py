@@ -4,9 +4,9 @@ import logging
 import sqlite3
 from pathlib import Path
 
+import clew_sdk
 import pytest
 
-import clew_sdk
 from sdk.tests.backend import OK, Backend, Reply, events_of, partial
 from sdk.tests.fresh import Handles
 from sdk.tests.spans import wait_for

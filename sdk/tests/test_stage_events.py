@@ -5,10 +5,10 @@ import threading
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
+import clew_sdk
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 
-import clew_sdk
 from sdk.tests.backend import Backend, Event
 from sdk.tests.fresh import Handles
 from sdk.tests.spans import wait_for
@@ -48,7 +48,9 @@ def test_an_event_knows_the_span_it_was_told_in(told, provider: TracerProvider) 
 
 
 def test_everything_known_of_the_order_is_told_and_the_user_is_masked(told) -> None:
-    with clew_sdk.order("4711", path="b2c", user_id="user-20931", aliases={"crm_deal": "D77"}, flow="rings", actor="web"):
+    with clew_sdk.order(
+        "4711", path="b2c", user_id="user-20931", aliases={"crm_deal": "D77"}, flow="rings", actor="web"
+    ):
         clew_sdk.stage("SUBMITTED", attributes={"cart.items": 3})
     [event] = told()
     assert {key: value for key, value in event.attributes.items() if key != "log.record.uid"} == {

@@ -1,12 +1,12 @@
 """The hand-written encoding is the one protobuf reads."""
 
 import pytest
+from clew_sdk.wire import Envelope, any_value, batch, log_record
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
-from clew_sdk.wire import Envelope, any_value, batch, log_record
 from sdk.tests.backend import attributes_of, events_of
 
 INT64 = st.integers(-(2**63), 2**63 - 1)

@@ -12,7 +12,6 @@ from pathlib import Path
 from clew_sdk.table import create_outbox, insert
 
 _BUSY_S = 30.0
-_SMALLEST_PAGES = 16
 
 
 class OutboxFull(Exception):
@@ -122,7 +121,7 @@ class Outbox:
         create_outbox(connection)
         page = connection.execute("PRAGMA page_size").fetchone()[0]
         # SQLite itself refuses to grow beyond this, at no cost per row.
-        connection.execute(f"PRAGMA max_page_count={max(self._limit // page, _SMALLEST_PAGES)}")
+        connection.execute(f"PRAGMA max_page_count={self._limit // page}")
         return connection
 
     def _commit_all(self) -> None:

@@ -11,6 +11,7 @@ from opentelemetry.util.re import parse_env_headers
 DEFAULT_ENDPOINT = "http://127.0.0.1:4318"
 DEFAULT_TRUSTED = ("order.id", "user.id", "order.path")
 GIB = 1 << 30
+SMALLEST_OUTBOX = 64 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +50,19 @@ def read_settings(
     Raises ValueError for a value that can't work: the message names the setting and the mend.
     """
     base = (endpoint or env.get("OTEL_EXPORTER_OTLP_ENDPOINT") or DEFAULT_ENDPOINT).rstrip("/")
-    if not base.startswith(("http://", "https://")):
-        raise ValueError(f"endpoint {base!r} must be the base URL of OTLP/HTTP, like {DEFAULT_ENDPOINT}")
+    traces_url, logs_url = _url("traces", endpoint, base, env), _url("logs", endpoint, base, env)
+    for url in (base, traces_url, logs_url):
+        if not url.startswith(("http://", "https://")):
+            raise ValueError(f"endpoint {url!r} must be the base URL of OTLP/HTTP, like {DEFAULT_ENDPOINT}")
     if "order.id" in mask:
         raise ValueError("mask must not contain order.id: Clew could not tell the orders apart")
+    if outbox_limit < SMALLEST_OUTBOX:
+        raise ValueError(f"outbox_limit={outbox_limit} must be at least {SMALLEST_OUTBOX} bytes")
     return Settings(
         service=service,
         disabled=env.get("OTEL_SDK_DISABLED", "").strip().lower() == "true",
-        traces_url=_url("traces", endpoint, base, env),
-        logs_url=_url("logs", endpoint, base, env),
+        traces_url=traces_url,
+        logs_url=logs_url,
         outbox=os.fspath(outbox) if outbox is not None else None,
         headers=dict(headers or {}),
         logs_headers=dict(parse_env_headers(_of_logs("HEADERS", env) or "", liberal=True)),
