@@ -1,0 +1,51 @@
+"""The JSON API as an ASGI application."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+
+from clew import __version__
+from clew.api.deps import ApiDeps
+from clew.api.errors import RESPONSES, install_errors
+from clew.api.flows import flow_routes
+from clew.api.orders import order_routes
+from clew.api.spans import span_routes
+from clew.api.status import probe_routes, status_routes
+
+# FastAPI traces itself as soon as some OpenTelemetry provider is set in the process; Clew doesn't follow itself.
+_SILENT: Any = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
+_LARGEST_BODY = 1 << 20
+
+
+def create_api(deps: ApiDeps) -> FastAPI:
+    """The API over a store and its flows.
+
+    Every answer that isn't a success is ``{"error": {"code", "message", "mend"}}``. Its description is at
+    ``/api/v1/openapi.json``; there is no page that would load scripts from elsewhere.
+    """
+    app = FastAPI(
+        title="Clew",
+        summary="Where is this order, since when, is it stuck or lost, and why",
+        version=__version__,
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        telemetry=_SILENT,
+        max_body_size=_LARGEST_BODY,
+    )
+    install_errors(app)
+    app.include_router(probe_routes(deps))
+    v1 = APIRouter(prefix="/api/v1", responses=RESPONSES)
+    for routes in (order_routes(deps), span_routes(deps), flow_routes(deps), status_routes(deps)):
+        v1.include_router(routes)
+    app.include_router(v1)
+    return app

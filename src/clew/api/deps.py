@@ -1,0 +1,83 @@
+"""What the API needs from the rest of Clew."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from clew.flow import default_flow
+from clew.journey.in_force import FlowBook, FlowInForce
+from clew.journey.ticker import Ticker
+from clew.model.flow import Flow
+from clew.store.contract import Store
+
+
+class CommitCounts(Protocol):
+    """What the receiver committed since the start."""
+
+    @property
+    def flushes(self) -> int: ...  # noqa: D102
+    @property
+    def requests(self) -> int: ...  # noqa: D102
+    @property
+    def bytes(self) -> int: ...  # noqa: D102
+    @property
+    def refused(self) -> int: ...  # noqa: D102
+    @property
+    def busy_ns(self) -> int: ...  # noqa: D102
+
+
+class Committer(Protocol):
+    """The part of the receiver that commits."""
+
+    @property
+    def counts(self) -> CommitCounts: ...  # noqa: D102
+
+
+class Admission(Protocol):
+    """The part of the receiver that bounds its memory; sizes are bytes."""
+
+    @property
+    def in_use(self) -> int: ...  # noqa: D102
+    @property
+    def peak(self) -> int: ...  # noqa: D102
+    @property
+    def refused(self) -> int: ...  # noqa: D102
+
+
+class Intake(Protocol):
+    """The receiver, as far as the API tells of it."""
+
+    @property
+    def committer(self) -> Committer: ...  # noqa: D102
+    @property
+    def admission(self) -> Admission: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class ApiDeps:
+    """Store and flows to answer from, and the running parts to tell of (None: not running here).
+
+    ``problem`` says why Clew isn't ready, or None. ``users_masked`` is whether user ids are stored by their last
+    characters only.
+    """
+
+    store: Store
+    book: FlowBook
+    intake: Intake | None = None
+    ticker: Ticker | None = None
+    problem: Callable[[], str | None] = lambda: None
+    users_masked: bool = True
+    now_ns: Callable[[], int] = time.time_ns
+    started_ns: int = field(default_factory=time.time_ns)
+
+    def flow_of(self, name: str) -> Flow:
+        """The flow of that name that is in force; else the first in force."""
+        return _named(self.book.current, name)
+
+
+def _named(current: Sequence[FlowInForce], name: str) -> Flow:
+    flows = [each.flow for each in current] or [default_flow()]
+    return next((flow for flow in flows if flow.name == name), flows[0])

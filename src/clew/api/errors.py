@@ -1,0 +1,128 @@
+"""Every answer that isn't a success has one form: ``{"error": {"code", "message", "mend"}}``."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from clew.model.errors import ClewError, FlowError, StoreError, StoreUnavailable
+from clew.store.orders import BadCursor
+
+log = logging.getLogger(__name__)
+
+_CONTRACT = "the description of the API is at /api/v1/openapi.json"
+
+
+class ErrorBody(BaseModel):
+    """What went wrong, in a word for programs and a sentence for people, and what to do about it."""
+
+    code: str = Field(examples=["not_found"])
+    message: str = Field(examples=["no order 4711"])
+    mend: str = Field(examples=["check the id; an alias of it works as well"])
+
+
+class ErrorAnswer(BaseModel):
+    """The form of every error."""
+
+    error: ErrorBody
+
+
+class ApiError(Exception):
+    """An answer that isn't a success, raised by a route."""
+
+    def __init__(self, status: int, code: str, message: str, mend: str) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message, self.mend = status, code, message, mend
+
+
+def not_found(message: str, mend: str) -> ApiError:
+    """There is no such thing."""
+    return ApiError(404, "not_found", message, mend)
+
+
+def invalid(message: str, mend: str) -> ApiError:
+    """The request can't be understood."""
+    return ApiError(422, "invalid_request", message, mend)
+
+
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorAnswer, "description": description}
+    for status, description in {
+        404: "There is no such thing",
+        422: "The request can't be understood",
+        500: "A mistake in Clew",
+        503: "Clew can't answer now; try again",
+    }.items()
+}
+
+_OF_STATUS = {
+    400: ("bad_request", _CONTRACT),
+    404: ("not_found", _CONTRACT),
+    405: ("method_not_allowed", _CONTRACT),
+    413: ("too_large", "send at most 1 MiB"),
+    415: ("unsupported_media_type", _CONTRACT),
+}
+
+
+def answer(status: int, code: str, message: str, mend: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """An error in the one form."""
+    body = ErrorAnswer(error=ErrorBody(code=code, message=message, mend=mend))
+    return JSONResponse(body.model_dump(), status, headers=dict(headers or {}))
+
+
+def of_clew_error(error: ClewError) -> tuple[int, str, str]:
+    """Status, code and mend of an error that Clew raised on purpose."""
+    match error:
+        case BadCursor():
+            return 400, "bad_cursor", "leave out `after` to start again"
+        case FlowError():
+            return 422, "invalid_flow", "mend the flow; POST /api/v1/flows/check lists every mistake with its line"
+        case StoreUnavailable() | StoreError():
+            return 503, "unavailable", "try again in a second; if it lasts, see the log of `clew serve`"
+        case _:
+            return 500, "internal", "see the log of `clew serve`"
+
+
+def _retry(status: int) -> dict[str, str]:
+    return {"Retry-After": "1"} if status == 503 else {}
+
+
+def install_errors(app: FastAPI) -> None:
+    """Answer every error in the one form."""
+
+    @app.exception_handler(ApiError)
+    async def on_api_error(_: Request, error: ApiError) -> JSONResponse:
+        return answer(error.status, error.code, error.message, error.mend, _retry(error.status))
+
+    @app.exception_handler(ClewError)
+    async def on_clew_error(_: Request, error: ClewError) -> JSONResponse:
+        status, code, mend = of_clew_error(error)
+        if status >= 500:
+            log.warning("a request failed: %s", error)
+        return answer(status, code, str(error), mend, _retry(status))
+
+    @app.exception_handler(RequestValidationError)
+    async def on_validation_error(_: Request, error: RequestValidationError) -> JSONResponse:
+        return answer(422, "invalid_request", "; ".join(map(_mistake, error.errors())), _CONTRACT)
+
+    @app.exception_handler(HTTPException)
+    async def on_http_error(_: Request, error: HTTPException) -> JSONResponse:
+        code, mend = _OF_STATUS.get(error.status_code, ("http_error", _CONTRACT))
+        return answer(error.status_code, code, str(error.detail), mend, error.headers)
+
+    @app.exception_handler(Exception)
+    async def on_mistake(request: Request, _: Exception) -> JSONResponse:
+        message = f"a mistake in Clew: {request.method} {request.url.path} failed"
+        return answer(500, "internal", message, "see the log of `clew serve`, and report it")
+
+
+def _mistake(error: Mapping[str, Any]) -> str:
+    place = ".".join(str(part) for part in error["loc"] if part not in ("query", "path", "body"))
+    return f"{place}: {error['msg']}" if place else str(error["msg"])

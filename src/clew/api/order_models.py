@@ -1,0 +1,345 @@
+"""Orders and their journeys as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import BaseModel, Field
+
+from clew.api.span_models import SpanModel, TraceSummaryModel, span_model, trace_summary_model
+from clew.api.times import moment, moment_or_none, seconds
+from clew.journey.dwell import dwells
+from clew.journey.holds import held_ns
+from clew.journey.judge import judge, loss_sentence
+from clew.model.flow import Flow
+from clew.model.journey import Deviation, Journey, Loss, Milestone, Verdict
+from clew.model.message import Delivery, Message
+from clew.store.order_spans import TraceSummary
+from clew.store.spans import Span
+
+
+class VerdictModel(BaseModel):
+    """What Clew says of the order now: since when, why in one sentence, who must act, and the evidence."""
+
+    kind: str = Field(examples=["stuck"])
+    since_at: str
+    reason: str = Field(examples=["in SUBMITTED for 42 min, allowed 30 min; waiting for mes-api"])
+    owner: str
+    trace_id: str
+    span_id: str
+
+
+class OrderModel(BaseModel):
+    """One order in a line. ``limit_s`` is the longest allowed dwell in the stage, null without one."""
+
+    order_id: str
+    flow: str
+    path: str
+    verdict: VerdictModel
+    stage: str
+    entered_at: str
+    dwell_s: float
+    limit_s: float | None
+    deadline_at: str | None
+    due_at: str | None
+    first_at: str
+    last_at: str
+    user_id: str
+    aliases: dict[str, str]
+    errors: int
+
+
+class OrderPageModel(BaseModel):
+    """One page of orders, worst first.
+
+    ``next`` goes into ``after`` for the next page and is null at the end; ``counts`` says how many orders of the whole
+    list have each verdict (only with the first page, else null).
+    """
+
+    items: list[OrderModel]
+    next: str | None
+    counts: dict[str, int] | None
+    judged_at: str
+
+
+class StageVisitModel(BaseModel):
+    """A stage the order was in. ``dwell_s`` doesn't count ``held_s``, the time on hold. ``left_at`` is null for the
+    current stage. ``used`` is the dwell as a share of the limit. ``deviation`` says how the visit leaves the flow."""
+
+    stage: str
+    meaning: str
+    entered_at: str
+    left_at: str | None
+    dwell_s: float
+    held_s: float
+    limit_s: float | None
+    warn_s: float | None
+    used: float | None
+    current: bool
+    service: str
+    actor: str
+    trace_id: str
+    span_id: str
+    deviation: str
+    accepted: bool
+
+
+class HoldModel(BaseModel):
+    """A deliberate pause; ``end_at`` is null while it lasts."""
+
+    begin_at: str
+    end_at: str | None
+
+
+class FailureModel(BaseModel):
+    """The failed attempt that nothing has made good since."""
+
+    stage: str
+    at: str
+    error: str
+    service: str
+    trace_id: str
+    span_id: str
+
+
+class LossModel(BaseModel):
+    """A message that was published and not taken in time."""
+
+    reason: str
+    sentence: str
+    destination: str
+    queue: str
+    published_at: str
+    service: str
+    trace_id: str
+    span_id: str
+
+
+class DeliveryModel(BaseModel):
+    """A message handed to a consumer. ``settlement`` is empty when the instrumentation doesn't tell; ``death_reason``
+    says why the message had been dead-lettered before."""
+
+    taken_at: str
+    transit_s: float
+    service: str
+    queue: str
+    settlement: str
+    redelivered: bool
+    error: str
+    death_reason: str
+    death_queue: str
+    trace_id: str
+    span_id: str
+
+
+class MessageModel(BaseModel):
+    """A published message and its deliveries, oldest first. ``lost`` is the reason when it counts as lost now."""
+
+    published_at: str
+    service: str
+    destination: str
+    queue: str
+    error: str
+    lost: str | None
+    order_ids: list[str]
+    deliveries: list[DeliveryModel]
+    trace_id: str
+    span_id: str
+
+
+class JourneyModel(OrderModel):
+    """An order with its journey: stages, messages, traces, services and errors, over all its traces.
+
+    ``stages_ahead`` are those it may enter next. ``errors_found`` are its failed spans, the latest 20.
+    ``traces_gone`` are traces of its stage events whose spans aren't stored (no longer, or never).
+    """
+
+    singular: str
+    terminal: str | None
+    stages: list[StageVisitModel]
+    after_end: list[StageVisitModel]
+    stages_ahead: list[str]
+    holds: list[HoldModel]
+    failure: FailureModel | None
+    losses: list[LossModel]
+    messages: list[MessageModel]
+    services: list[str]
+    traces: list[TraceSummaryModel]
+    traces_gone: list[str]
+    errors_found: list[SpanModel]
+
+
+def verdict_model(verdict: Verdict) -> VerdictModel:
+    """A verdict."""
+    return VerdictModel(
+        kind=verdict.kind,
+        since_at=moment(verdict.since_ns),
+        reason=verdict.reason,
+        owner=verdict.owner,
+        trace_id=verdict.trace_id,
+        span_id=verdict.span_id,
+    )
+
+
+def order_model(journey: Journey, flow: Flow, now_ns: int) -> OrderModel:
+    """An order in a line, judged by its flow at a moment."""
+    stage = flow.stage(journey.stage)
+    limit = stage.limit(journey.path) if stage else None
+    return OrderModel(
+        order_id=journey.order_id,
+        flow=journey.flow,
+        path=journey.path,
+        verdict=verdict_model(judge(journey, flow, now_ns)),
+        stage=journey.stage,
+        entered_at=moment(journey.entered_ns),
+        dwell_s=seconds(next(iter(dwells(journey, now_ns)[-1:]), max(0, now_ns - journey.entered_ns))),
+        limit_s=seconds(limit.allowed_ns) if limit else None,
+        deadline_at=moment_or_none(journey.deadline_at_ns),
+        due_at=moment_or_none(journey.due_at_ns),
+        first_at=moment(journey.first_ns),
+        last_at=moment(journey.last_ns),
+        user_id=journey.user_id,
+        aliases=dict(journey.aliases),
+        errors=journey.errors,
+    )
+
+
+def journey_model(
+    journey: Journey,
+    flow: Flow,
+    now_ns: int,
+    messages: Sequence[Message],
+    traces: Sequence[TraceSummary],
+    failed: Sequence[Span],
+) -> JourneyModel:
+    """An order with its journey, judged by its flow at a moment."""
+    stage = flow.stage(journey.stage)
+    services = {milestone.service for milestone in (*journey.milestones, *journey.after_end)}
+    services |= {service for trace in traces for service in trace.services}
+    lost = {(loss.trace_id, loss.span_id): loss.reason.value for loss in journey.losses}
+    return JourneyModel(
+        **order_model(journey, flow, now_ns).model_dump(),
+        singular=flow.singular,
+        terminal=journey.terminal,
+        stages=_visits(journey, flow, now_ns),
+        after_end=_visits_after_end(journey, flow),
+        stages_ahead=list(stage.next) if stage and not journey.terminal else [],
+        holds=[HoldModel(begin_at=moment(each.begin_ns), end_at=moment_or_none(each.end_ns)) for each in journey.holds],
+        failure=_failure_model(journey),
+        losses=[loss_model(each, now_ns) for each in journey.losses],
+        messages=[_message_model(each, lost) for each in messages if not each.wrapped],
+        services=sorted(services - {""}),
+        traces=[trace_summary_model(each) for each in traces],
+        traces_gone=sorted(set(journey.traces) - {each.trace_id for each in traces}),
+        errors_found=[span_model(each) for each in failed],
+    )
+
+
+def _visits(journey: Journey, flow: Flow, now_ns: int) -> list[StageVisitModel]:
+    milestones = journey.milestones
+    ends = [milestone.at_ns for milestone in milestones[1:]]
+    left: list[int | None] = [*ends, None]
+    return [
+        _visit(journey, flow, index, milestone, dwell_ns, left[index], now_ns)
+        for index, (milestone, dwell_ns) in enumerate(zip(milestones, dwells(journey, now_ns), strict=True))
+    ]
+
+
+def _visits_after_end(journey: Journey, flow: Flow) -> list[StageVisitModel]:
+    start = len(journey.milestones)
+    return [
+        _visit(journey, flow, start + index, milestone, 0, milestone.at_ns, milestone.at_ns)
+        for index, milestone in enumerate(journey.after_end)
+    ]
+
+
+def _visit(
+    journey: Journey, flow: Flow, index: int, milestone: Milestone, dwell_ns: int, left_ns: int | None, now_ns: int
+) -> StageVisitModel:
+    stage = flow.stage(milestone.stage)
+    limit = stage.limit(journey.path) if stage else None
+    deviation = _deviation_at(journey, index)
+    current = left_ns is None
+    end_ns = milestone.at_ns if current and journey.terminal else (now_ns if left_ns is None else left_ns)
+    return StageVisitModel(
+        stage=milestone.stage,
+        meaning=stage.meaning if stage else "",
+        entered_at=moment(milestone.at_ns),
+        left_at=moment_or_none(left_ns),
+        dwell_s=seconds(dwell_ns),
+        held_s=seconds(held_ns(journey.holds, milestone.at_ns, end_ns)),
+        limit_s=seconds(limit.allowed_ns) if limit else None,
+        warn_s=seconds(limit.warn_ns) if limit else None,
+        used=round(dwell_ns / limit.allowed_ns, 4) if limit else None,
+        current=current,
+        service=milestone.service,
+        actor=milestone.actor,
+        trace_id=milestone.trace_id,
+        span_id=milestone.span_id,
+        deviation=f"{deviation.kind.value} {deviation.stage}" if deviation else "",
+        accepted=deviation.accepted if deviation else False,
+    )
+
+
+def _deviation_at(journey: Journey, index: int) -> Deviation | None:
+    at = [each for each in journey.deviations if each.index == index]
+    return next((each for each in at if not each.accepted), at[0] if at else None)
+
+
+def _failure_model(journey: Journey) -> FailureModel | None:
+    failure = journey.failure
+    if failure is None:
+        return None
+    return FailureModel(
+        stage=failure.stage,
+        at=moment(failure.at_ns),
+        error=failure.error,
+        service=failure.service,
+        trace_id=failure.trace_id,
+        span_id=failure.span_id,
+    )
+
+
+def loss_model(loss: Loss, now_ns: int) -> LossModel:
+    """A loss with its sentence."""
+    return LossModel(
+        reason=loss.reason,
+        sentence=loss_sentence(loss, now_ns),
+        destination=loss.destination,
+        queue=loss.queue,
+        published_at=moment(loss.published_ns),
+        service=loss.service,
+        trace_id=loss.trace_id,
+        span_id=loss.span_id,
+    )
+
+
+def _message_model(message: Message, lost: dict[tuple[str, str], str]) -> MessageModel:
+    return MessageModel(
+        published_at=moment(message.published_ns),
+        service=message.service,
+        destination=message.destination,
+        queue=message.queue,
+        error=message.error,
+        lost=lost.get((message.trace_id, message.span_id)),
+        order_ids=list(message.order_ids),
+        deliveries=[_delivery_model(each, message.published_ns) for each in message.deliveries],
+        trace_id=message.trace_id,
+        span_id=message.span_id,
+    )
+
+
+def _delivery_model(delivery: Delivery, published_ns: int) -> DeliveryModel:
+    return DeliveryModel(
+        taken_at=moment(delivery.started_ns),
+        transit_s=seconds(max(0, delivery.started_ns - published_ns)),
+        service=delivery.service,
+        queue=delivery.queue,
+        settlement=delivery.settlement,
+        redelivered=delivery.redelivered,
+        error=delivery.error,
+        death_reason=delivery.death_reason,
+        death_queue=delivery.death_queue,
+        trace_id=delivery.trace_id,
+        span_id=delivery.span_id,
+    )

@@ -1,0 +1,182 @@
+"""Routes: whether Clew lives, whether it is ready, and how it does."""
+
+from __future__ import annotations
+
+import platform
+
+from fastapi import APIRouter
+from fastapi.responses import PlainTextResponse
+from pydantic import BaseModel
+
+from clew import __version__
+from clew.api.deps import ApiDeps, Intake
+from clew.api.errors import ApiError, ErrorAnswer
+from clew.api.flows import FlowSummaryModel, flow_summary
+from clew.api.times import moment, seconds
+from clew.journey.ticker import Ticker
+from clew.model.errors import ClewError
+from clew.store.contract import Store
+
+
+class IngestModel(BaseModel):
+    """What the receiver did since the start; sizes are bytes."""
+
+    requests: int
+    refused: int
+    bytes: int
+    flushes: int
+    busy_s: float
+    waiting_bytes: int
+    waiting_bytes_peak: int
+
+
+class TickerModel(BaseModel):
+    """What the ticker did since the start. ``lag_s``: what arrived before that is in the journeys."""
+
+    ticks: int
+    orders: int
+    busy_s: float
+    lag_s: float
+
+
+class TableModel(BaseModel):
+    """A table's rows and its bytes on disk."""
+
+    name: str
+    rows: int
+    bytes: int
+
+
+class ServiceTelemetryModel(BaseModel):
+    """What a service sent in the last 24 hours, and how much of it names an order."""
+
+    spans: int
+    spans_with_order: int
+    last_seen_at: str
+
+
+class StatusModel(BaseModel):
+    """How Clew does. ``ingest`` and ``ticker`` are null when the API runs without them."""
+
+    version: str
+    python: str
+    engine: str
+    started_at: str
+    now: str
+    problem: str | None
+    ingest: IngestModel | None
+    ticker: TickerModel | None
+    flows: list[FlowSummaryModel]
+    tables: list[TableModel]
+    orders_without_stage: int
+    services: dict[str, ServiceTelemetryModel]
+
+
+def probe_routes(deps: ApiDeps) -> APIRouter:
+    """/healthz and /readyz, for supervisors and load balancers."""
+    routes = APIRouter(tags=["status"])
+
+    @routes.get("/healthz", summary="Whether the process answers", response_class=PlainTextResponse)
+    async def healthz() -> str:
+        return "ok\n"
+
+    @routes.get(
+        "/readyz",
+        summary="Whether Clew can answer from its store",
+        response_class=PlainTextResponse,
+        responses={503: {"model": ErrorAnswer, "description": "Not ready"}},
+    )
+    def readyz() -> str:
+        problem = deps.problem() or _store_problem(deps.store)
+        if problem:
+            raise ApiError(503, "not_ready", problem, "see the log of `clew serve`")
+        return "ready\n"
+
+    return routes
+
+
+def status_routes(deps: ApiDeps) -> APIRouter:
+    """/status."""
+    routes = APIRouter(tags=["status"])
+
+    @routes.get("/status", summary="How Clew does", responses={503: {"model": ErrorAnswer}})
+    def status() -> StatusModel:
+        now_ns = deps.now_ns()
+        return StatusModel(
+            version=__version__,
+            python=platform.python_version(),
+            engine=str(deps.store.rows("SELECT version() AS version")[0]["version"]),
+            started_at=moment(deps.started_ns),
+            now=moment(now_ns),
+            problem=deps.problem(),
+            ingest=_ingest_model(deps.intake) if deps.intake else None,
+            ticker=_ticker_model(deps.ticker, now_ns) if deps.ticker else None,
+            flows=[flow_summary(each) for each in deps.book.current],
+            tables=_tables(deps.store),
+            orders_without_stage=_orders_without_stage(deps.store),
+            services=_telemetry(deps.store, now_ns),
+        )
+
+    return routes
+
+
+def _store_problem(store: Store) -> str | None:
+    try:
+        store.rows("SELECT 1")
+    except ClewError as error:
+        return str(error)
+    return None
+
+
+def _ingest_model(intake: Intake) -> IngestModel:
+    counts, admission = intake.committer.counts, intake.admission
+    return IngestModel(
+        requests=counts.requests,
+        refused=counts.refused + admission.refused,
+        bytes=counts.bytes,
+        flushes=counts.flushes,
+        busy_s=seconds(counts.busy_ns),
+        waiting_bytes=admission.in_use,
+        waiting_bytes_peak=admission.peak,
+    )
+
+
+def _ticker_model(ticker: Ticker, now_ns: int) -> TickerModel:
+    counts = ticker.counts
+    return TickerModel(
+        ticks=counts.ticks,
+        orders=counts.orders,
+        busy_s=seconds(counts.busy_ns),
+        lag_s=seconds(max(0, now_ns - counts.horizon_ns)) if counts.horizon_ns else 0.0,
+    )
+
+
+def _tables(store: Store) -> list[TableModel]:
+    rows = store.rows(
+        "SELECT table, sum(rows) AS n, sum(bytes_on_disk) AS size FROM system.parts "
+        "WHERE active AND database = currentDatabase() GROUP BY table ORDER BY table"
+    )
+    return [TableModel(name=row["table"], rows=row["n"], bytes=row["size"]) for row in rows]
+
+
+def _orders_without_stage(store: Store) -> int:
+    rows = store.rows(
+        "SELECT count() AS n FROM orders FINAL WHERE bucket = toDate(0) AND stage = '' "
+        "SETTINGS do_not_merge_across_partitions_select_final = 1"
+    )
+    return int(rows[0]["n"])
+
+
+def _telemetry(store: Store, now_ns: int) -> dict[str, ServiceTelemetryModel]:
+    rows = store.rows(
+        "SELECT service, count() AS n, countIf(notEmpty(order_ids)) AS named, "
+        "max(toUnixTimestamp64Nano(ts)) AS last_ns "
+        "FROM spans WHERE ts >= fromUnixTimestamp64Nano({since:Int64}, 'UTC') GROUP BY service ORDER BY service",
+        {"since": now_ns - 86_400 * 10**9},
+    )
+    return {
+        row["service"]: ServiceTelemetryModel(
+            spans=row["n"], spans_with_order=row["named"], last_seen_at=moment(row["last_ns"])
+        )
+        for row in rows
+    }
