@@ -1,8 +1,9 @@
 """Stage rules as one SQL expression: which stage events does a span stand for?
 
-The expression is evaluated for every span that comes in, so it costs next to nothing where no rule can match: the
-cheap comparisons on service and span name come first, and the engine evaluates the rest only for rows that
-passed them (``short_circuit_function_evaluation``, on by default).
+The expression is evaluated for every span that comes in. The cheap comparisons on service and span name come first, and
+the engine skips most of the rest for rows that fail them (``short_circuit_function_evaluation``, on by default).
+Measured on 1 M spans of 7 attributes, in µs of CPU a span: no rules 0.01, one or ten that never fit 0.3, ten that
+fit one span in twelve 0.4 to 0.6, fifty 3. Each rule also adds about 1 ms to an insert, for planning the view.
 
     [] unless some rule's service and name fit
        -> for each rule: [event] if service, name, status and attributes fit, else []
