@@ -9,6 +9,7 @@ import json
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
@@ -17,17 +18,15 @@ from clew.receive.server import Receiver, ReceiveSettings
 from clew.store.contract import Store
 from clew.store.embedded import open_store
 
-# Tests send one small request after another: they should not wait for company.
-HASTY = FlushPolicy(quiet_linger_ns=5 * MS, thrift_linger_ns=5 * MS)
-
 
 async def main(store: Store, settings: ReceiveSettings) -> None:
+    """Serve until told to stop."""
     receiver = Receiver(store, settings)
     await receiver.start()
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
-    asker = loop.run_in_executor(None, _answer_queries, store, loop, stop)
+    asker = loop.run_in_executor(None, _answer_queries, store, loop, stop, receiver)
     _say({"http": receiver.http_port, "grpc": receiver.grpc_port})
     await stop.wait()
     await receiver.close()
@@ -36,10 +35,13 @@ async def main(store: Store, settings: ReceiveSettings) -> None:
     await asyncio.to_thread(store.close)
 
 
-def _answer_queries(store: Store, loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+def _answer_queries(store: Store, loop: asyncio.AbstractEventLoop, stop: asyncio.Event, receiver: Receiver) -> None:
     for line in sys.stdin:
         question = json.loads(line)
-        _say({"rows": store.rows(question["sql"], question["bind"])})
+        if "waiting" in question:
+            _say({"waiting": receiver.committer.waiting})
+        else:
+            _say({"rows": store.rows(question["sql"], question["bind"])})
     loop.call_soon_threadsafe(stop.set)
 
 
@@ -47,5 +49,11 @@ def _say(value: object) -> None:
     print(json.dumps(value, default=str), flush=True)
 
 
+def _settings(given: dict[str, Any]) -> ReceiveSettings:
+    """Tests send one small request after another: by default these don't wait for company."""
+    linger_ns = given.pop("linger_ms", 5) * MS
+    return ReceiveSettings(policy=FlushPolicy(quiet_linger_ns=linger_ns, thrift_linger_ns=linger_ns), **given)
+
+
 if __name__ == "__main__":
-    uvloop.run(main(open_store(Path(sys.argv[1])), ReceiveSettings(policy=HASTY, **json.loads(sys.argv[2]))))
+    uvloop.run(main(open_store(Path(sys.argv[1])), _settings(json.loads(sys.argv[2]))))

@@ -34,11 +34,18 @@ class RealServer:
         assert self.process.stdout
         return json.loads(self.process.stdout.readline())
 
-    def rows(self, sql: str, **bind: Any) -> list[dict[str, Any]]:
+    def ask(self, question: dict[str, Any]) -> dict[str, Any]:
         assert self.process.stdin
-        self.process.stdin.write(json.dumps({"sql": sql, "bind": bind}) + "\n")
+        self.process.stdin.write(json.dumps(question) + "\n")
         self.process.stdin.flush()
-        return self.read()["rows"]
+        return self.read()
+
+    def waiting(self) -> int:
+        """How many requests wait for the next flush."""
+        return self.ask({"waiting": True})["waiting"]
+
+    def rows(self, sql: str, **bind: Any) -> list[dict[str, Any]]:
+        return self.ask({"sql": sql, "bind": bind})["rows"]
 
     def close(self) -> int:
         """End the process; gives its exit code."""

@@ -124,10 +124,15 @@ class GroupCommitter:
             await asyncio.to_thread(thread.join)
         self._threads.clear()
 
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for the next flush."""
+        return sum(map(len, self._waiting.values()))
+
     def _state(self) -> Queue:
         oldest = [waiting[0].arrived_ns for waiting in self._waiting.values() if waiting]
         return Queue(
-            requests=sum(map(len, self._waiting.values())),
+            requests=self.waiting,
             bytes=self._bytes,
             first_ns=min(oldest, default=0),
             free_writers=self._writers - self._in_flight,

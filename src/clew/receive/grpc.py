@@ -39,7 +39,7 @@ class GrpcLimits:
     message_bytes: int = 64 << 20
     reading: int = 8
     waiting: int = 1024
-    read_timeout_s: float = 30.0
+    read_timeout_s: float = 10.0
 
 
 class OtlpGrpc:
@@ -59,6 +59,8 @@ class OtlpGrpc:
                 ("grpc.max_receive_message_length", self._limits.message_bytes),
                 ("grpc.max_concurrent_streams", 128),
                 ("grpc.so_reuseport", 0),
+                # A message that nobody reads yet shall wait with its sender: no window beyond the minimum.
+                ("grpc.http2.bdp_probe", 0),
             ]
         )
         server.add_generic_rpc_handlers(tuple(self._handler(signal) for signal in SERVICES))
@@ -90,7 +92,7 @@ class OtlpGrpc:
         if self._calls > self._limits.waiting:
             raise Overloaded(f"more than {self._limits.waiting} calls are open")
         async with self._reading:
-            self._admission.check(0)
+            self._admission.check(1)
             try:
                 message = await asyncio.wait_for(context.read(), self._limits.read_timeout_s)
             except TimeoutError:

@@ -46,7 +46,7 @@ class HttpLimits:
 
     body_bytes: int = 64 << 20
     json_bytes: int = 16 << 20
-    read_timeout_s: float = 30.0
+    read_timeout_s: float = 10.0
 
 
 class OtlpHttp:

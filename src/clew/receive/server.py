@@ -30,7 +30,7 @@ class ReceiveSettings:
     json_bytes: int = 16 << 20
     connections: int = 512
     grpc_reading: int = 8
-    read_timeout_s: float = 30.0
+    read_timeout_s: float = 10.0
     writers: int = 1
     policy: FlushPolicy = field(default_factory=FlushPolicy)
 
