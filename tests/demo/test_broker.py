@@ -1,37 +1,11 @@
 """The stand-in broker keeps the promises of RabbitMQ that the demo relies on; pika is the client."""
 
-import asyncio
-import threading
 from contextlib import closing
 
 import pika
 import pytest
 from clew_demo.broker.routing import Message, Router
-from clew_demo.broker.server import Broker
 from pika.exceptions import ConnectionClosedByBroker, UnroutableError
-
-
-@pytest.fixture
-def broker_url():
-    """A stand-in broker in a thread of its own."""
-    loop = asyncio.new_event_loop()
-    server = loop.run_until_complete(Broker().listen(0))
-    port = server.sockets[0].getsockname()[1]
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    yield f"amqp://guest:guest@127.0.0.1:{port}/"
-    asyncio.run_coroutine_threadsafe(_stop(server), loop).result(5)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
-
-
-async def _stop(server):
-    server.close()
-    tasks = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @pytest.fixture

@@ -1,16 +1,20 @@
-"""What Clew says: over its API for comparing, and by its own command for people."""
+"""What Clew says: over its API to compare with the ledger, and by its own command for people."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import sys
+from pathlib import Path
+from typing import Any
 
 import httpx
 
 from clew_demo.ledger import Said
 
-PAGE = 200
+CLEW = str(Path(sys.executable).with_name("clew"))
+COMMAND = ("orders", "--verdict", "lost", "--verdict", "stuck")
+PAGE = 500
 
 
 class Answer:
@@ -20,16 +24,46 @@ class Answer:
         self._url = url
 
     async def all_orders(self) -> dict[str, Said]:
-        """The verdict on every order; empty while Clew can't be reached."""
-        said: dict[str, Said] = {}
-        return said
+        """The verdict on every order that Clew knows; empty while it can't be reached."""
+        try:
+            async with httpx.AsyncClient(base_url=f"{self._url}/api/v1/", timeout=20.0) as client:
+                return {item["order_id"]: await _said(client, item) for item in await _items(client)}
+        except httpx.TransportError:
+            return {}
 
     async def terminal(self) -> str:
-        """What ``clew orders`` prints of stuck and lost orders."""
-        command = [sys.executable, "-m", "clew", "orders", "--verdict", "stuck", "--verdict", "lost"]
-        environ = {**os.environ, "CLEW_URL": self._url}
+        """What ``clew orders`` prints of lost and stuck orders."""
         child = await asyncio.create_subprocess_exec(
-            *command, env=environ, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+            CLEW,
+            *COMMAND,
+            env={**os.environ, "CLEW_URL": self._url},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
         )
         printed, _ = await child.communicate()
         return printed.decode()
+
+
+async def _items(client: httpx.AsyncClient) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = []
+    after = ""
+    while True:
+        page = await _get(client, "orders", {"limit": PAGE, "after": after})
+        items += page["items"]
+        after = page["next"] or ""
+        if not after:
+            return items
+
+
+async def _said(client: httpx.AsyncClient, item: dict[str, Any]) -> Said:
+    """The verdict of an order; the list tells it but for the kind of loss, which its journey has."""
+    verdict = item["verdict"]
+    losses = (await _get(client, f"orders/{item['order_id']}"))["losses"] if verdict["kind"] == "lost" else []
+    return Said(verdict["kind"], losses[0]["reason"] if losses else "", verdict["reason"])
+
+
+async def _get(client: httpx.AsyncClient, page: str, query: dict[str, str | int] | None = None) -> dict[str, Any]:
+    answer = await client.get(page, params=query)
+    answer.raise_for_status()
+    found: dict[str, Any] = answer.json()
+    return found

@@ -5,6 +5,7 @@ Every statement is a CLIENT span with the attributes of OpenTelemetry's conventi
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ AnyConnection = sqlite3.Connection | psycopg.Connection[Any]
 tracer = trace.get_tracer("clew_demo")
 
 LOCK_WAIT_S = 20.0
+_TABLE = re.compile(r"(?:UPDATE|INTO|FROM|EXISTS) (\w+)")
 
 
 class Session:
@@ -32,9 +34,9 @@ class Session:
 
     def run(self, statement: str, *values: object) -> list[dict[str, Any]]:
         """Execute a statement whose values are marked ``?`` and give the rows it answers, as dictionaries."""
-        operation = statement.split(None, 1)[0]
-        attributes = {"db.system.name": self._system, "db.operation.name": operation, "db.query.text": statement}
-        with tracer.start_as_current_span(operation, kind=trace.SpanKind.CLIENT, attributes=attributes):
+        summary, attributes = _described(statement)
+        attributes["db.system.name"] = self._system
+        with tracer.start_as_current_span(summary, kind=trace.SpanKind.CLIENT, attributes=attributes):
             cursor = self.connection.cursor()
             cursor.execute(self._marked(statement), values)
             if cursor.description is None:
@@ -44,6 +46,16 @@ class Session:
 
     def _marked(self, statement: str) -> str:
         return statement.replace("?", "%s") if self._system == "postgresql" else statement
+
+
+def _described(statement: str) -> tuple[str, dict[str, str]]:
+    """A span's name, like ``UPDATE orders``, and the attributes that tell of the statement; values aren't in it."""
+    operation = statement.split(None, 1)[0]
+    table = _TABLE.search(statement)
+    attributes = {"db.operation.name": operation, "db.query.text": statement}
+    if table is None:
+        return operation, attributes
+    return f"{operation} {table[1]}", {**attributes, "db.collection.name": table[1]}
 
 
 class Database(Protocol):

@@ -7,6 +7,7 @@ import ctypes
 import os
 import socket
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from signal import SIGCONT, SIGKILL, SIGTERM, Signals
 
 import httpx
@@ -77,21 +78,22 @@ class Household:
         await self.start(name, *self._commands[name])
 
     def signal(self, name: str, number: Signals) -> None:
-        """Send a signal to the child's whole group."""
-        os.killpg(self._children[name].pid, number)
+        """Send a signal to the child's whole group; one that is gone hears nothing."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._children[name].pid, number)
 
     async def stop(self, name: str, number: Signals = SIGTERM) -> None:
         """End a child and its group; one that doesn't go in time is killed."""
         child = self._children[name]
         self._leaving.add(child)
         if child.returncode is None:
-            os.killpg(child.pid, number)
-            os.killpg(child.pid, SIGCONT)  # a frozen one would never hear the first signal
+            self.signal(name, number)
+            self.signal(name, SIGCONT)  # a frozen one would never hear the first
         try:
             await asyncio.wait_for(child.wait(), STOP_S)
         except TimeoutError:
             self._screen.say("demo", f"{name} does not stop, killing it")
-            os.killpg(child.pid, SIGKILL)
+            self.signal(name, SIGKILL)
             await child.wait()
 
     async def stop_all(self) -> None:

@@ -147,7 +147,7 @@ class Load:
         """Return when every order that was begun has ended, those in ``but`` aside."""
         while self._running:
             await asyncio.wait(self._running)
-        while await self.unfinished() - but:
+        while await self.unfinished() - but:  # noqa: ASYNC110 - what we wait for is in another process
             await asyncio.sleep(LOOK_S)
 
     async def unfinished(self) -> set[str]:

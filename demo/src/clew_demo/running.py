@@ -12,7 +12,7 @@ from signal import SIGINT, SIGTERM
 from typing import Any
 
 from clew_demo import queues
-from clew_demo.answer import Answer
+from clew_demo.answer import CLEW, Answer
 from clew_demo.household import Household, free_port
 from clew_demo.ledger import Ledger
 from clew_demo.load import plan
@@ -23,7 +23,6 @@ from clew_demo.screen import Screen
 from clew_demo.story import hear_answer, mend, play
 
 FLOW = Path(__file__).parent / "flow.yaml"
-CLEW = str(Path(sys.executable).with_name("clew"))
 PORTS = {"grpc": 4317, "otlp": 4318, "api": 4380, "shop": 4401, "crm": 4402, "mes": 4403, "broker": 4404}
 # Module, its port, and the page that answers when it is ready; the workshop has no port and says "ready".
 SERVICES = {
@@ -51,7 +50,7 @@ async def run(wishes: Wishes, screen: Screen) -> int:
     ports = {name: free_port(preferred) for name, preferred in PORTS.items()}
     _say_ports(ports, wishes, screen)
     place = _place(wishes, ports)
-    household = Household(screen, _environ(wishes, place, ports))
+    household = Household(screen, _environ(place, ports))
     async with AsyncExitStack() as stack:
         stack.push_async_callback(household.stop_all)
         await _start(wishes, place, ports, household)
@@ -124,7 +123,7 @@ def _place(wishes: Wishes, ports: Mapping[str, int]) -> Place:
     )
 
 
-def _environ(wishes: Wishes, place: Place, ports: Mapping[str, int]) -> dict[str, str]:
+def _environ(place: Place, ports: Mapping[str, int]) -> dict[str, str]:
     """What the children find in their environment: the shop's addresses, OpenTelemetry's and Clew's settings."""
     return {
         **place.environ(),

@@ -57,7 +57,7 @@ class Scene:
         """Wait for something. Raises TimeoutError that says what didn't come."""
         try:
             async with asyncio.timeout(PATIENCE_S):
-                while not await holds():
+                while not await holds():  # noqa: ASYNC110 - what we wait for is in another process
                     await asyncio.sleep(LOOK_S)
         except TimeoutError:
             raise TimeoutError(f"waited {PATIENCE_S:.0f} s in vain until {what}") from None

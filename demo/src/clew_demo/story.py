@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 
-from clew_demo.answer import Answer
+from clew_demo.answer import COMMAND, Answer
 from clew_demo.faults import FAULTS
-from clew_demo.ledger import differences
+from clew_demo.ledger import Said, differences
 from clew_demo.scene import Scene
 
 # Faults in one group happen at the same time. The last one leaves the workshop closed, so it must be the last.
@@ -50,14 +51,18 @@ async def close_shop(scene: Scene) -> None:
 async def hear_answer(scene: Scene, answer: Answer) -> bool:
     """Wait until Clew says of every order what was planted, and show its own words; False when it doesn't."""
     scene.screen.title("Now Clew must name the stuck and the lost orders, and no other")
+    said: dict[str, Said] = {}
     wrong = ["Clew was not asked yet"]
-    try:
+    with suppress(TimeoutError):
         async with asyncio.timeout(ANSWER_S):
             while wrong:
-                wrong = differences(scene.ledger.planted, await answer.all_orders())
                 await asyncio.sleep(BREATH_S)
-    except TimeoutError:
-        pass
+                said = await answer.all_orders()
+                wrong = differences(scene.ledger.planted, said)
+    for planted in scene.ledger.planted:
+        told = said.get(planted.order_id, Said("unknown"))
+        scene.screen.say("clew", f"{planted.order_id} ({planted.fault}) {told.verdict}: {told.why}")
+    scene.screen.title("$ clew " + " ".join(COMMAND))
     scene.screen.plain(await answer.terminal())
     for difference in wrong:
         scene.screen.say("fault", difference)

@@ -28,14 +28,31 @@ def begin(service: str, place: Place, *tables: str) -> tuple[clew_sdk.Sdk, Datab
 
     Stage events are rows in the service's own transactions (hence no outbox file); the relay sends them.
     """
-    logging.basicConfig(stream=sys.stdout, format="%(message)s", level=logging.INFO)
-    for chatty in ("httpx", "pika"):
-        logging.getLogger(chatty).setLevel(logging.CRITICAL)
+    _log_briefly()
     sdk = clew_sdk.setup(service=service, outbox=None)
     HTTPXClientInstrumentor().instrument()
     database = open_database(place.database, service, *tables)
     sdk.relay(database.connect)
     return sdk, database
+
+
+class _Brief(logging.Formatter):
+    """One line a record: of an exception its last line, as the trace has the rest."""
+
+    def formatException(self, ei: Any) -> str:  # noqa: ANN401 - as logging.Formatter names it
+        return f"{ei[0].__name__}: {ei[1]}"
+
+    def format(self, record: logging.LogRecord) -> str:
+        return super().format(record).replace("\n", ": ")
+
+
+def _log_briefly() -> None:
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(_Brief())
+    logging.basicConfig(handlers=[handler], level=logging.INFO)
+    # Requests and messages are on the screen as what they mean; span exporters would tell of each attempt.
+    for chatty in ("httpx", "pika", "opentelemetry.exporter"):
+        logging.getLogger(chatty).setLevel(logging.CRITICAL)
 
 
 def web_app(sdk: clew_sdk.Sdk, consumers: Sequence[Consumer] = ()) -> FastAPI:
@@ -61,7 +78,7 @@ def _consuming(
 def serve(app: FastAPI, url: str) -> None:
     """Answer at this address until SIGTERM."""
     at = httpx.URL(url)
-    uvicorn.run(app, host=at.host, port=at.port or 80, log_level="warning")
+    uvicorn.run(app, host=at.host, port=at.port or 80, log_config=None, log_level="warning")
 
 
 def call(method: str, url: str, json: dict[str, Any] | None = None) -> httpx.Response:

@@ -1,0 +1,106 @@
+"""Children are started, watched and ended, and none outlives the demo."""
+
+import asyncio
+import io
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+from clew_demo.household import ChildFailed, Household, free_port
+from clew_demo.screen import Screen
+from rich.console import Console
+
+READY = "print('ready', flush=True); "
+SLEEPS = READY + "import time; time.sleep(60)"
+DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + SLEEPS
+
+
+@pytest.fixture
+def written():
+    return io.StringIO()
+
+
+@pytest.fixture
+async def household(written):
+    household = Household(Screen(Console(file=written)), {"PLACE": "Delphi"})
+    yield household
+    await household.stop_all()
+
+
+def python(code):
+    return [sys.executable, "-c", code]
+
+
+async def _eventually(holds):
+    async with asyncio.timeout(10):
+        while not holds():  # noqa: ASYNC110 - what we wait for is in another process
+            await asyncio.sleep(0.02)
+
+
+async def test_what_a_child_says_is_on_the_screen_with_its_name(household, written):
+    await household.start("mes", python("import os; print(os.environ['PLACE'], flush=True); " + SLEEPS))
+    await _eventually(lambda: "Delphi" in written.getvalue())
+    assert "mes       Delphi" in written.getvalue()
+
+
+async def test_a_child_that_somebody_kills_is_reported(household, written):
+    await household.start("mes", python(SLEEPS))
+    household.signal("mes", signal.SIGKILL)
+    await _eventually(lambda: household.fallen)
+    assert household.fallen == ["mes"]
+    assert "mes ended by itself, killed by SIGKILL" in written.getvalue()
+
+
+async def test_a_child_that_we_end_is_not_reported_and_can_be_started_again(household, written):
+    await household.start("mes", python(SLEEPS))
+    await household.stop("mes", signal.SIGKILL)
+    await household.restart("mes")
+    await household.stop("mes")
+    assert household.fallen == []
+    assert "by itself" not in written.getvalue()
+
+
+async def test_a_frozen_child_can_be_ended(household):
+    await household.start("mes", python(SLEEPS))
+    household.signal("mes", signal.SIGSTOP)
+    await household.stop("mes")
+
+
+async def test_a_child_that_does_not_listen_is_killed(household, written, monkeypatch):
+    monkeypatch.setattr("clew_demo.household.STOP_S", 0.3)
+    await household.start("mes", python(DEAF))
+    await household.stop("mes")
+    assert "mes does not stop, killing it" in written.getvalue()
+
+
+async def test_the_children_of_a_child_go_with_it(household, tmp_path):
+    grandchild = f"import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', {SLEEPS!r}]); "
+    note = tmp_path / "pid"
+    await household.start("mes", python(grandchild + f"open({str(note)!r}, 'w').write(str(p.pid)); " + SLEEPS))
+    await household.stop("mes")
+    await _eventually(lambda: not _alive(int(note.read_text())))
+
+
+async def test_a_child_that_ends_before_it_is_ready_stops_the_start(household):
+    with pytest.raises(ChildFailed, match="mes ended while starting, with exit code 3"):
+        await household.start("mes", python("import sys; sys.exit(3)"))
+
+
+def test_a_taken_port_is_replaced_by_a_free_one():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert free_port(port) != port
+    assert free_port(port) == port
+
+
+def _alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
