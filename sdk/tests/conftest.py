@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 from clew_sdk.context import trust
-from clew_sdk.tracing import OrderAttributes
+from clew_sdk.tracing import OrderSampler
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 from sdk.tests.backend import Backend
 from sdk.tests.fresh import Handles
@@ -22,8 +23,9 @@ def exporter() -> InMemorySpanExporter:
 
 @pytest.fixture
 def provider(exporter: InMemorySpanExporter) -> Iterator[TracerProvider]:
-    provider = TracerProvider(resource=Resource({"service.name": "shop"}), shutdown_on_exit=False)
-    provider.add_span_processor(OrderAttributes())
+    provider = TracerProvider(
+        OrderSampler(ALWAYS_ON), resource=Resource({"service.name": "shop"}), shutdown_on_exit=False
+    )
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     yield provider
     provider.shutdown()

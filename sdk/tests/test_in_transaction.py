@@ -5,6 +5,7 @@ import threading
 import types
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -173,15 +174,13 @@ def test_rows_claimed_by_a_relay_that_dies_are_free_again(handles, backend: Back
     with psycopg.connect(postgres_database) as connection:
         clew_sdk.create_outbox(connection)
         clew_sdk.stage("SUBMITTED", order_id="4711", connection=connection)
-    dying = PostgresSource(psycopg.connect(postgres_database, autocommit=True))
-    other = PostgresSource(psycopg.connect(postgres_database))
-    [row] = dying.claim(10)
-    assert other.claim(10) == []
-    dying.close()
-    assert other.claim(10) == [row]
-    other.settle(Delivery(sent=[row]), now_ns=1)
-    assert other.claim(10) == []
-    other.close()
+    with closing(PostgresSource(psycopg.connect(postgres_database))) as other:
+        with closing(PostgresSource(psycopg.connect(postgres_database, autocommit=True))) as dying:
+            [row] = dying.claim(10)
+            assert other.claim(10) == []
+        wait_for(lambda: other.claim(10) == [row])
+        other.settle(Delivery(sent=[row]), now_ns=1)
+        assert other.claim(10) == []
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 import clew_sdk
 import pytest
 from clew_sdk.context import current_order, trust
+from clew_sdk.tracing import OrderAttributes
 from opentelemetry import baggage, propagate
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import attach, detach
 from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -136,3 +138,13 @@ def test_an_own_order_leaves_no_foreign_order_in_the_baggage_it_sends() -> None:
 
 def test_the_propagator_in_use_carries_both(attributes) -> None:
     assert {"traceparent", "baggage"} <= propagate.get_global_textmap().fields
+
+
+def test_a_provider_of_the_application_gets_the_same_attributes(exporter: InMemorySpanExporter) -> None:
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(OrderAttributes())
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    with clew_sdk.order("4711", path="b2c"):
+        provider.get_tracer("shop").start_span("work", attributes={"order.id": "4712"}).end()
+    provider.shutdown()
+    assert dict(exporter.get_finished_spans()[0].attributes) == {"order.id": "4712", "order.path": "b2c"}

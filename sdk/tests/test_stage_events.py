@@ -136,6 +136,7 @@ def test_an_explicit_order_id_takes_nothing_of_the_surrounding_order(told) -> No
         (lambda: clew_sdk.stage("", order_id="4711"), "name of a stage"),
         (lambda: clew_sdk.stage("SUBMITTED", order_id="4711", outcome="maybe"), "'ok' or 'failed'"),
         (lambda: clew_sdk.stage("SUBMITTED", order_id="4711", due_at=datetime(2026, 1, 1)), "time zone"),
+        (lambda: clew_sdk.stage("A", order_id="4711", attributes={"order.id": "1"}), "must not contain order.id"),
         (lambda: clew_sdk.hold(), "no order"),
     ],
 )

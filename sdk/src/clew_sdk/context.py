@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextvars import Token
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from types import TracebackType
 
 from opentelemetry import baggage
@@ -14,22 +14,7 @@ from clew_sdk.masking import mask
 from clew_sdk.settings import DEFAULT_TRUSTED
 
 _KEY = create_key("clew-order")
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What is known of the order (or orders) at work. ``user_id`` is already masked when the settings ask for it.
-
-    ``span_attributes`` are the ones every span in this context gets.
-    """
-
-    ids: tuple[str, ...]
-    path: str = ""
-    user_id: str = ""
-    flow: str = ""
-    actor: str = ""
-    aliases: Mapping[str, str] = field(default_factory=dict)
-    span_attributes: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+_NOTHING: Mapping[str, str] = {}
 
 
 @dataclass(slots=True)
@@ -43,24 +28,71 @@ class Trust:
 trust = Trust()
 
 
+class Order:
+    """What is known of the order (or orders) at work; never changed once made. ``user_id`` is as it is shown: masked.
+
+    ``span_attributes`` are the ones every span in this context gets.
+    """
+
+    __slots__ = ("actor", "aliases", "encoded", "flow", "ids", "path", "span_attributes", "user_id")
+
+    def __init__(
+        self,
+        ids: tuple[str, ...] = (),
+        path: str = "",
+        user_id: str = "",
+        flow: str = "",
+        actor: str = "",
+        aliases: Mapping[str, str] = _NOTHING,
+    ) -> None:
+        self.ids = ids
+        self.path = path
+        self.user_id = mask(user_id) if user_id and "user.id" in trust.mask else user_id
+        self.flow = flow
+        self.actor = actor
+        self.aliases = aliases
+        self.span_attributes = self._for_spans()
+        self.encoded: bytes | None = None  # filled by the first stage event, for the next ones
+
+    def _for_spans(self) -> Mapping[str, str | tuple[str, ...]]:
+        attributes: dict[str, str | tuple[str, ...]] = {}
+        if len(self.ids) == 1:
+            attributes["order.id"] = self.ids[0]
+        elif self.ids:
+            attributes["order.ids"] = self.ids
+        if self.path:
+            attributes["order.path"] = self.path
+        if self.user_id:
+            attributes["user.id"] = self.user_id
+        return attributes
+
+    def with_more(self, more: Order) -> Order:
+        """This order with what the other one adds or says otherwise."""
+        return Order(
+            more.ids or self.ids,
+            more.path or self.path,
+            more.user_id or self.user_id,
+            more.flow or self.flow,
+            more.actor or self.actor,
+            {**self.aliases, **more.aliases},
+        )
+
+
 def current_order(context: Context | None = None) -> Order | None:
     """The innermost order() of this process, else what trusted baggage says of the caller's order, else None."""
     value = get_value(_KEY, context)
     if isinstance(value, Order):
         return value
-    return _from_baggage(baggage.get_all(context))
+    carried = baggage.get_all(context)
+    return _from_baggage(carried) if carried else None
 
 
 def _from_baggage(carried: Mapping[str, object]) -> Order | None:
-    if not carried:
-        return None
-    known = {key: str(value) for key, value in carried.items() if key in trust.baggage}
+    known = {key: str(value) for key, value in carried.items() if key in trust.baggage and value}
     if not known:
         return None
-    if "user.id" in known and "user.id" in trust.mask:
-        known["user.id"] = mask(known["user.id"])
-    ids = (known["order.id"],) if known.get("order.id") else ()
-    return Order(ids, known.get("order.path", ""), known.get("user.id", ""), span_attributes=known)
+    ids = (known["order.id"],) if "order.id" in known else ()
+    return Order(ids, known.get("order.path", ""), known.get("user.id", ""))
 
 
 class order:
@@ -92,16 +124,18 @@ class order:
         actor: str = "",
     ) -> None:
         ids = (str(order_id),) if order_id else tuple(str(one) for one in order_ids)
-        if not all(ids) or not ids:
+        if not ids or not all(ids):
             raise ValueError("order() needs an order id: order('4711') or order(order_ids=['4711', '4712'])")
-        shown = mask(str(user_id)) if user_id and "user.id" in trust.mask else str(user_id)
-        self._order = Order(ids, path, shown, flow, actor, aliases or {})
+        self._order = Order(ids, path, str(user_id), flow, actor, aliases or _NOTHING)
         self._token: Token[Context] | None = None
 
     def __enter__(self) -> Order:
         """Enter the order; gives what is known of it."""
         context = get_current()
-        entered = _completed(self._order, get_value(_KEY, context))
+        outer = get_value(_KEY, context)
+        entered = self._order
+        if isinstance(outer, Order) and outer.ids == entered.ids:
+            entered = outer.with_more(entered)
         self._token = attach(_with_baggage(entered, set_value(_KEY, entered, context)))
         return entered
 
@@ -112,28 +146,6 @@ class order:
         if self._token is not None:
             detach(self._token)
             self._token = None
-
-
-def _completed(inner: Order, outer: object) -> Order:
-    if isinstance(outer, Order) and outer.ids == inner.ids:
-        inner = replace(
-            inner,
-            path=inner.path or outer.path,
-            user_id=inner.user_id or outer.user_id,
-            flow=inner.flow or outer.flow,
-            actor=inner.actor or outer.actor,
-            aliases={**outer.aliases, **inner.aliases},
-        )
-    attributes: dict[str, str | tuple[str, ...]] = {}
-    if len(inner.ids) == 1:
-        attributes["order.id"] = inner.ids[0]
-    else:
-        attributes["order.ids"] = inner.ids
-    if inner.path:
-        attributes["order.path"] = inner.path
-    if inner.user_id:
-        attributes["user.id"] = inner.user_id
-    return replace(inner, span_attributes=attributes)
 
 
 def _with_baggage(entered: Order, context: Context) -> Context:

@@ -1,22 +1,34 @@
-"""Builds the OTLP event of a milestone or of another fact about an order."""
+"""Builds the OTLP event of a milestone or of another fact about an order.
+
+This runs in the request path of the traced service: what is the same for all events of an order, and for all events
+of a stage, is encoded once and kept.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from os import urandom
 
 from opentelemetry.trace import get_current_span
 
 from clew_sdk.context import Order, trust
 from clew_sdk.masking import masked
-from clew_sdk.wire import SEVERITY_ERROR, SEVERITY_INFO, Envelope, Value, log_record
+from clew_sdk.wire import LOG_ATTRIBUTE, SEVERITY_ERROR, SEVERITY_INFO, Envelope, Value, key_values, log_record
 
 EVENT_NAME = "order.stage"
+_UID = "log.record.uid"
+_OWN = frozenset(
+    (
+        "order.id order.stage order.outcome order.path order.flow order.actor order.hold order.reason order.due_at "
+        "user.id error.type error.message " + _UID
+    ).split()
+)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Fact:
     """What is said of an order. ``stage`` empty: only the rest is said. ``hold`` None: nothing is said of a hold."""
 
@@ -27,34 +39,29 @@ class Fact:
     hold: bool | None = None
     reason: str = ""
     due_at: datetime | int | None = None
-    attributes: Mapping[str, Value] = field(default_factory=dict)
+    attributes: Mapping[str, Value] | None = None
 
 
 def requests_for(fact: Fact, order: Order, envelope: Envelope, at_ns: int) -> list[bytes]:
     """One complete OTLP request per order id, each with a uid of its own.
 
-    Raises ValueError when no order is named, or for an outcome or due date that means nothing.
+    Raises ValueError when no order is named, for an outcome or due date that means nothing, and for an attribute that
+    has an argument of its own; TypeError for an attribute value that OTLP doesn't know.
     """
     if not order.ids:
         raise ValueError("no order: call stage() inside clew_sdk.order('4711') or with order_id='4711'")
-    said = _attributes(fact, order)
-    if not trust.mask.isdisjoint(said):
-        said = masked(said, trust.mask)
+    known = order.encoded
+    if known is None:
+        known = order.encoded = _encoded(_known_of(order))
+    said = known + _stage(fact.stage, fact.outcome) + _encoded(_rest(fact))
     span = get_current_span().get_span_context()
     severity = SEVERITY_ERROR if fact.outcome == "failed" else SEVERITY_INFO
-    return [
-        envelope.request(
-            log_record(
-                at_ns,
-                EVENT_NAME,
-                severity,
-                {"order.id": order_id, **said, "log.record.uid": new_uid()},
-                span.trace_id,
-                span.span_id,
-            )
-        )
-        for order_id in order.ids
-    ]
+    requests = []
+    for order_id in order.ids:
+        own = key_values(LOG_ATTRIBUTE, {"order.id": order_id, _UID: new_uid()})
+        record = log_record(at_ns, EVENT_NAME, severity, own + said, span.trace_id, span.span_id)
+        requests.append(envelope.request(record))
+    return requests
 
 
 def new_uid() -> str:
@@ -63,21 +70,12 @@ def new_uid() -> str:
     return f"{raw[:8]}-{raw[8:12]}-4{raw[13:16]}-{'89ab'[int(raw[16], 16) & 3]}{raw[17:20]}-{raw[20:]}"
 
 
-def _attributes(fact: Fact, order: Order) -> dict[str, Value]:
-    said: dict[str, Value] = dict(fact.attributes)
-    if fact.stage:
-        said["order.stage"] = fact.stage
-        said["order.outcome"] = _outcome(fact.outcome)
-    said.update(_known_of(order))
-    if fact.error is not None or fact.error_type:
-        said.update(_error(fact))
-    if fact.hold is not None:
-        said["order.hold"] = fact.hold
-    if fact.reason:
-        said["order.reason"] = fact.reason
-    if fact.due_at is not None:
-        said["order.due_at"] = due_ns(fact.due_at)
-    return said
+def _encoded(attributes: Mapping[str, Value]) -> bytes:
+    if not attributes:
+        return b""
+    if not trust.mask.isdisjoint(attributes):
+        attributes = masked(attributes, trust.mask)
+    return key_values(LOG_ATTRIBUTE, attributes)
 
 
 def _known_of(order: Order) -> dict[str, Value]:
@@ -91,14 +89,33 @@ def _known_of(order: Order) -> dict[str, Value]:
     if order.actor:
         known["order.actor"] = order.actor
     for name, alias in order.aliases.items():
-        known[f"order.alias.{name}"] = alias
+        known[f"order.alias.{name}"] = str(alias)
     return known
 
 
-def _outcome(outcome: str) -> str:
+@lru_cache(maxsize=256)
+def _stage(stage: str, outcome: str) -> bytes:
     if outcome not in ("ok", "failed"):
         raise ValueError(f"outcome {outcome!r} must be 'ok' or 'failed'")
-    return outcome
+    return key_values(LOG_ATTRIBUTE, {"order.stage": stage, "order.outcome": outcome}) if stage else b""
+
+
+def _rest(fact: Fact) -> dict[str, Value]:
+    said: dict[str, Value] = {}
+    if fact.error is not None or fact.error_type:
+        said.update(_error(fact))
+    if fact.hold is not None:
+        said["order.hold"] = fact.hold
+    if fact.reason:
+        said["order.reason"] = fact.reason
+    if fact.due_at is not None:
+        said["order.due_at"] = due_ns(fact.due_at)
+    if fact.attributes:
+        for key in fact.attributes:
+            if key in _OWN or key.startswith("order.alias."):
+                raise ValueError(f"attributes must not contain {key}: there is an argument for it")
+        said.update(fact.attributes)
+    return said
 
 
 def _error(fact: Fact) -> dict[str, Value]:
@@ -117,7 +134,5 @@ def due_ns(due_at: datetime | int) -> int:
     if isinstance(due_at, int):
         return due_at
     if due_at.tzinfo is None:
-        raise ValueError(
-            f"due_at {due_at.isoformat()} has no time zone: use datetime.now(timezone.utc) or an int of ns"
-        )
+        raise ValueError(f"due_at {due_at.isoformat()} has no time zone; use datetime.now(UTC) or an int of ns")
     return int(due_at.timestamp()) * 1_000_000_000 + due_at.microsecond * 1000

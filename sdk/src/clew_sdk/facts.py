@@ -5,12 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 
-from clew_sdk.context import Order, current_order, trust
+from clew_sdk.context import Order, current_order
 from clew_sdk.event import Fact
-from clew_sdk.masking import mask
 from clew_sdk.sdk import handle_or_none
 from clew_sdk.table import Connection
 from clew_sdk.wire import Value
@@ -18,7 +16,7 @@ from clew_sdk.wire import Value
 logger = logging.getLogger("clew_sdk")
 
 _told_once = threading.Event()
-_NOBODY = Order(())
+_NOBODY = Order()
 
 
 def stage(
@@ -49,7 +47,7 @@ def stage(
     """
     if not name:
         raise ValueError("stage() needs the name of a stage, like stage('SUBMITTED')")
-    fact = Fact(name, outcome, error, error_type, due_at=due_at, attributes=attributes or {})
+    fact = Fact(name, outcome, error, error_type, due_at=due_at, attributes=attributes)
     return _record(fact, _order(order_id, path, user_id, aliases, actor), at_ns, connection)
 
 
@@ -72,16 +70,9 @@ def _order(
 ) -> Order:
     known = current_order() or _NOBODY
     if order_id is not None and known.ids != (order_id,):
-        known = Order((order_id,)) if order_id else _NOBODY
+        known = Order((str(order_id),)) if order_id else _NOBODY
     if path or user_id or aliases or actor:
-        shown = mask(user_id) if user_id and "user.id" in trust.mask else user_id
-        known = replace(
-            known,
-            path=path or known.path,
-            user_id=shown or known.user_id,
-            aliases={**known.aliases, **(aliases or {})},
-            actor=actor or known.actor,
-        )
+        known = known.with_more(Order((), path, user_id, "", actor, aliases or {}))
     return known
 
 

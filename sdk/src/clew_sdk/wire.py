@@ -14,9 +14,11 @@ from struct import Struct
 
 Value = str | bool | int | float | Sequence["Value"]
 
+LOG_ATTRIBUTE = 0x32
 SEVERITY_INFO = 9
 SEVERITY_ERROR = 17
 
+_SHORT = 0x80 - 6
 _DOUBLE = Struct("<d").pack
 _FIXED64 = Struct("<Q").pack
 
@@ -62,30 +64,29 @@ def any_value(value: Value) -> bytes:
 
 def key_values(tag: int, attributes: Mapping[str, Value]) -> bytes:
     """Attributes as repeated KeyValue fields under ``tag``."""
-    out = []
-    for key, value in attributes.items():
-        if isinstance(value, str):  # the common case, flattened: this runs once per attribute of every stage event
-            text = value.encode("utf-8", "replace")
-            encoded = block(0x12, block(0x0A, text))
-        else:
-            encoded = block(0x12, any_value(value))
-        out.append(block(tag, block(0x0A, key.encode()) + encoded))
-    return b"".join(out)
+    return b"".join([_key_value(tag, key, value) for key, value in attributes.items()])
+
+
+def _key_value(tag: int, key: str, value: Value) -> bytes:
+    if isinstance(value, str):
+        name, text = key.encode("utf-8", "replace"), value.encode("utf-8", "replace")
+        named, size = len(name), len(text)
+        if named + size < _SHORT:  # each length fits one byte: nearly always so, and most of an event's cost
+            return bytes((tag, named + size + 6, 0x0A, named)) + name + bytes((0x12, size + 2, 0x0A, size)) + text
+    return block(tag, block(0x0A, key.encode("utf-8", "replace")) + block(0x12, any_value(value)))
 
 
 def log_record(
-    at_ns: int, event_name: str, severity: int, attributes: Mapping[str, Value], trace_id: int = 0, span_id: int = 0
+    at_ns: int, event_name: str, severity: int, attributes: bytes, trace_id: int = 0, span_id: int = 0
 ) -> bytes:
-    """An OTLP LogRecord that is an Event; ``trace_id`` and ``span_id`` 0 mean that there is no span."""
+    """An OTLP LogRecord that is an Event; ``attributes`` are encoded under LOG_ATTRIBUTE, ids 0 mean no span."""
     time = _FIXED64(at_ns)
-    parts = [
-        b"\x09" + time + b"\x59" + time + bytes((0x10, severity)),
-        key_values(0x32, attributes),
-    ]
+    place = b""
     if trace_id and span_id:
-        parts.append(b"\x4a\x10" + trace_id.to_bytes(16, "big") + b"\x52\x08" + span_id.to_bytes(8, "big"))
-    parts.append(block(0x62, event_name.encode()))
-    return b"".join(parts)
+        place = b"\x4a\x10" + trace_id.to_bytes(16, "big") + b"\x52\x08" + span_id.to_bytes(8, "big")
+    return b"".join(
+        (b"\x09", time, b"\x59", time, bytes((0x10, severity)), attributes, place, block(0x62, event_name.encode()))
+    )
 
 
 class Envelope:
