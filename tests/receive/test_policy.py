@@ -8,8 +8,12 @@ from clew.receive.policy import MS, FlushPolicy, Queue, Reason, Wait, savings, s
 
 POLICY = FlushPolicy()
 FIRST_NS = 1_000_000 * MS
-SMALL = Queue(requests=1, bytes=900, first_ns=FIRST_NS, free_writers=1, saved_ns=POLICY.savings_ns)
-LOADED = replace(SMALL, requests=8, bytes=8 * 190_000)
+SMALL = Queue(
+    requests=1, bytes=900, first_ns=FIRST_NS, last_ns=FIRST_NS, freed_ns=0, free_writers=1, saved_ns=POLICY.savings_ns
+)
+LOADED = replace(SMALL, requests=8, bytes=8 * 190_000, last_ns=FIRST_NS + 40 * MS)
+STREAM = replace(LOADED, last_ns=FIRST_NS + 99 * MS)
+FREED = replace(LOADED, freed_ns=FIRST_NS + 400 * MS)
 
 
 @pytest.mark.parametrize(
@@ -21,10 +25,14 @@ LOADED = replace(SMALL, requests=8, bytes=8 * 190_000)
             replace(SMALL, draining=True, free_writers=0), 0, Wait(None), id="stopping, but no writer is free"
         ),
         pytest.param(replace(SMALL, draining=True), 0, Reason.DRAIN, id="stopping: nobody else will come"),
-        pytest.param(replace(LOADED, bytes=8 << 20), 0, Reason.FULL, id="a batch is full"),
-        pytest.param(LOADED, 99, Wait(FIRST_NS + 100 * MS), id="load: more is on its way"),
-        pytest.param(LOADED, 100, Reason.LOAD, id="load: waited long enough"),
-        pytest.param(replace(LOADED, saved_ns=-1), 100, Reason.LOAD, id="load needs no savings"),
+        pytest.param(replace(LOADED, bytes=14 << 20), 0, Reason.FULL, id="a batch is full"),
+        pytest.param(LOADED, 69, Wait(FIRST_NS + 70 * MS), id="load: more may be on its way"),
+        pytest.param(LOADED, 70, Reason.LOAD, id="load: arrivals pause"),
+        pytest.param(replace(LOADED, saved_ns=-1), 70, Reason.LOAD, id="load needs no savings"),
+        pytest.param(STREAM, 99, Wait(FIRST_NS + 100 * MS), id="load: arrivals do not pause"),
+        pytest.param(STREAM, 100, Reason.LOAD, id="load: waited long enough"),
+        pytest.param(FREED, 429, Wait(FIRST_NS + 430 * MS), id="load: those just answered come back"),
+        pytest.param(FREED, 430, Reason.LOAD, id="load: those just answered are here, or stay away"),
         pytest.param(SMALL, 349, Wait(FIRST_NS + 350 * MS), id="quiet: others may come"),
         pytest.param(SMALL, 350, Reason.QUIET, id="quiet: somebody waits for the answer"),
         pytest.param(replace(SMALL, saved_ns=0), 350, Wait(FIRST_NS + 1000 * MS), id="savings spent: wait for company"),
@@ -41,6 +49,8 @@ def test_a_flush_starts_for_a_reason_or_waits_until_a_time(queue, waited_ms, exp
         requests=st.integers(1, 5000),
         bytes=st.integers(0, 64 << 20),
         first_ns=st.just(FIRST_NS),
+        last_ns=st.integers(FIRST_NS, FIRST_NS + 1000 * MS),
+        freed_ns=st.just(0),
         free_writers=st.integers(1, 4),
         saved_ns=st.integers(-POLICY.savings_ns, POLICY.savings_ns),
         draining=st.booleans(),
@@ -86,7 +96,7 @@ def _busy_share(arrivals: list[int], flush_ms: int) -> float:
     now_ns = 0
     while waiting:
         due = [at for at in waiting if at <= now_ns]
-        queue = Queue(len(due), 900 * len(due), due[0] if due else 0, 1, saved_ns)
+        queue = Queue(len(due), 900 * len(due), *((due[0], due[-1]) if due else (0, 0)), then_ns, 1, saved_ns)
         match should_flush(queue, POLICY, now_ns):
             case Reason():
                 now_ns += flush_ms * MS

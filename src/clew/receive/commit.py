@@ -71,6 +71,7 @@ class GroupCommitter:
         self._stamp_ns = 0
         self._saved_ns = self._policy.savings_ns
         self._saved_at_ns = time.monotonic_ns()
+        self._freed_ns = 0
         self._draining = False
         self._changed = asyncio.Event()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
@@ -130,11 +131,13 @@ class GroupCommitter:
         return sum(map(len, self._waiting.values()))
 
     def _state(self) -> Queue:
-        oldest = [waiting[0].arrived_ns for waiting in self._waiting.values() if waiting]
+        queues = [waiting for waiting in self._waiting.values() if waiting]
         return Queue(
             requests=self.waiting,
             bytes=self._bytes,
-            first_ns=min(oldest, default=0),
+            first_ns=min((waiting[0].arrived_ns for waiting in queues), default=0),
+            last_ns=max((waiting[-1].arrived_ns for waiting in queues), default=0),
+            freed_ns=self._freed_ns,
             free_writers=self._writers - self._in_flight,
             saved_ns=self._saved_ns,
             draining=self._draining,
@@ -196,7 +199,8 @@ class GroupCommitter:
         self._in_flight -= 1
         self._uncommitted.remove(job.batch.received_ns)
         self.counts.busy_ns += spent_ns
-        self._save_up(time.monotonic_ns(), spent_ns)
+        self._freed_ns = time.monotonic_ns()
+        self._save_up(self._freed_ns, spent_ns)
         for answer, outcome in zip(job.answers, outcomes, strict=True):
             if not answer.done():
                 answer.set_result(outcome)

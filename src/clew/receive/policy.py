@@ -1,10 +1,11 @@
 """When to flush: a decision over what waits, with named reasons.
 
 An insert costs about 100 ms of CPU however small it is, so requests wait for company. How long
-depends on who pays: many waiting bytes mean load, where a short linger fills the batch; few bytes on a
-quiet server mean that somebody waits for the answer; few bytes again and again would burn a core
-on tiny inserts, so small batches draw on a budget of engine time (``share`` of one core, saved up
-to ``savings_ns``), and when that is spent the linger is longer.
+depends on who pays. Many waiting bytes mean load: senders who were just answered come back at once, so
+the flush starts when arrivals pause, and they share it with those who waited meanwhile. Few bytes on a
+quiet server mean that somebody waits for the answer. Few bytes again and again would burn a core on tiny inserts, so
+small batches draw on a budget of engine time (``share`` of one core, saved up to ``savings_ns``), and
+when that is spent the linger is longer.
 """
 
 from __future__ import annotations
@@ -29,9 +30,10 @@ class Reason(StrEnum):
 class FlushPolicy:
     """Limits of the decision. Times are nanoseconds, sizes bytes, ``share`` a part of one core."""
 
-    full_bytes: int = 8 << 20
+    full_bytes: int = 14 << 20
     batch_bytes: int = 16 << 20
     load_bytes: int = 1 << 20
+    load_pause_ns: int = 30 * MS
     load_linger_ns: int = 100 * MS
     quiet_linger_ns: int = 350 * MS
     thrift_linger_ns: int = 1_000 * MS
@@ -41,11 +43,17 @@ class FlushPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """What waits: requests, bytes, arrival of the oldest, writers with nothing to do, saved engine time."""
+    """What waits, and who could write it.
+
+    ``first_ns`` and ``last_ns`` are the arrivals of the oldest and the newest request, ``freed_ns`` is when a
+    writer last became free, ``saved_ns`` the engine time saved up. All times are on one clock.
+    """
 
     requests: int
     bytes: int
     first_ns: int
+    last_ns: int
+    freed_ns: int
     free_writers: int
     saved_ns: int
     draining: bool = False
@@ -66,17 +74,18 @@ def should_flush(queue: Queue, policy: FlushPolicy, now_ns: int) -> Reason | Wai
         return Reason.DRAIN
     if queue.bytes >= policy.full_bytes:
         return Reason.FULL
-    reason, linger_ns = _linger(queue, policy)
-    due_ns = queue.first_ns + linger_ns
+    reason, due_ns = _due(queue, policy)
     return reason if now_ns >= due_ns else Wait(due_ns)
 
 
-def _linger(queue: Queue, policy: FlushPolicy) -> tuple[Reason, int]:
+def _due(queue: Queue, policy: FlushPolicy) -> tuple[Reason, int]:
     if queue.bytes >= policy.load_bytes:
-        return Reason.LOAD, policy.load_linger_ns
+        paused_ns = max(queue.last_ns, queue.freed_ns) + policy.load_pause_ns
+        latest_ns = max(queue.first_ns, queue.freed_ns) + policy.load_linger_ns
+        return Reason.LOAD, min(paused_ns, latest_ns)
     if queue.saved_ns > 0:
-        return Reason.QUIET, policy.quiet_linger_ns
-    return Reason.THRIFT, policy.thrift_linger_ns
+        return Reason.QUIET, queue.first_ns + policy.quiet_linger_ns
+    return Reason.THRIFT, queue.first_ns + policy.thrift_linger_ns
 
 
 def savings(saved_ns: int, elapsed_ns: int, spent_ns: int, policy: FlushPolicy) -> int:
