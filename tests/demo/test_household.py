@@ -89,6 +89,21 @@ async def test_a_child_that_ends_before_it_is_ready_stops_the_start(household):
         await household.start("mes", python("import sys; sys.exit(3)"))
 
 
+async def test_children_go_when_the_demo_itself_is_killed(tmp_path):
+    note = tmp_path / "pid"
+    child = f"import os; open({str(note)!r}, 'w').write(str(os.getpid())); {SLEEPS}"
+    parent = (
+        "import asyncio, os, signal, sys\n"
+        "from clew_demo.household import Household\n"
+        "from clew_demo.screen import Screen\n"
+        f"asyncio.run(Household(Screen(), {{}}).start('mes', [sys.executable, '-c', {child!r}]))\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    killed = await asyncio.create_subprocess_exec(sys.executable, "-c", parent)
+    assert await killed.wait() == -signal.SIGKILL
+    await _eventually(lambda: not _alive(int(note.read_text())))
+
+
 def test_a_taken_port_is_replaced_by_a_free_one():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

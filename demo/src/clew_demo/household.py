@@ -97,9 +97,10 @@ class Household:
             await child.wait()
 
     async def stop_all(self) -> None:
-        """End all children, the youngest first."""
-        for name in reversed(list(self._children)):
-            await self.stop(name)
+        """End all children, the one that was started last first."""
+        for name in reversed(self._commands):
+            if name in self._children:
+                await self.stop(name)
         await asyncio.gather(*self._tasks)
 
     async def _listen(self, name: str, child: asyncio.subprocess.Process) -> None:

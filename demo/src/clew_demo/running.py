@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGINT, SIGTERM
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from clew_demo import queues
 from clew_demo.answer import CLEW, Answer
@@ -102,11 +103,11 @@ async def _start(wishes: Wishes, place: Place, ports: Mapping[str, int], househo
     await asyncio.to_thread(queues.declare, place.broker)
     module = "clew_demo.services.{}".format
     await asyncio.gather(
-        household.start("mes", [sys.executable, "-m", module("workshop")]),
         *(
             household.start(name, [sys.executable, "-m", module(file)], _url(ports[port], page))
             for name, (file, port, page) in SERVICES.items()
         ),
+        household.start("mes", [sys.executable, "-m", module("workshop")]),
     )
 
 
@@ -138,8 +139,10 @@ def _environ(place: Place, ports: Mapping[str, int]) -> dict[str, str]:
 
 
 def _say_ports(ports: Mapping[str, int], wishes: Wishes, screen: Screen) -> None:
-    broker = wishes.rabbitmq or f"a stand-in for RabbitMQ that speaks AMQP, on port {ports['broker']}"
-    database = "PostgreSQL, a schema for each service" if wishes.postgres else "SQLite, a file for each service"
+    stand_in = f"a stand-in for RabbitMQ that speaks AMQP, on port {ports['broker']}"
+    broker = f"RabbitMQ at {_without_password(wishes.rabbitmq)}" if wishes.rabbitmq else stand_in
+    postgres = f"PostgreSQL at {_without_password(wishes.postgres)}, a schema for each service"
+    database = postgres if wishes.postgres else "SQLite as a stand-in for PostgreSQL, a file for each service"
     screen.say("demo", f"queue: {broker}")
     screen.say("demo", f"databases: {database}")
     screen.say("demo", f"shop: {_url(ports['shop'])}   Clew: {_url(ports['api'])}   data: {wishes.data}")
@@ -148,6 +151,11 @@ def _say_ports(ports: Mapping[str, int], wishes: Wishes, screen: Screen) -> None
             screen.say("demo", f"port {PORTS[name]} is taken, using {port} for {name}")
     if ports["api"] != PORTS["api"]:
         screen.say("demo", f"for other terminals: export CLEW_URL={_url(ports['api'])}")
+
+
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def _url(port: int, page: str = "") -> str:

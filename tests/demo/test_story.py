@@ -1,0 +1,87 @@
+"""The story from end to end: real processes, real Clew; it names the planted stuck and lost orders, and only those."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from clew_demo.ledger import ALARMS, read_ledger
+from clew_demo.story import STORY
+
+ORDER = re.compile(r"\bB2[BC]-\d+\b")
+LONGEST_S = 180
+
+
+def play(data, *options):
+    """Plays the story once; the exit code, and everything that was on the screen."""
+    command = [sys.executable, "-m", "clew_demo", "--once", "--data", str(data), *options]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=LONGEST_S)
+    return done.returncode, done.stdout
+
+
+def still_running(data):
+    """Processes of the demo that outlived it: all of its children have its data directory in their environment."""
+    mark = str(data).encode()
+    return [int(each.parent.name) for each in Path("/proc").glob("[0-9]*/environ") if mark in _bytes(each)]
+
+
+def _bytes(path):
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def named_by_clew(screen):
+    """The orders in the output of ``clew orders`` at the end of the story."""
+    return set(ORDER.findall(screen.rpartition("$ clew orders")[2]))
+
+
+def check(data, code, screen):
+    planted = read_ledger(data / "ledger.json")
+    assert {entry.fault for entry in planted} == {name for group in STORY for name in group}
+    assert code == 0, screen
+    assert named_by_clew(screen) == {entry.order_id for entry in planted if entry.verdict in ALARMS}
+    assert "Clew named the planted stuck and lost orders, and only those" in screen
+    assert still_running(data) == []
+
+
+def test_clew_names_the_planted_orders_and_only_those_with_the_stand_ins(tmp_path):
+    code, screen = play(tmp_path / "demo")
+    assert "a stand-in for RabbitMQ" in screen
+    assert "SQLite as a stand-in" in screen
+    check(tmp_path / "demo", code, screen)
+
+
+def test_clew_names_the_planted_orders_and_only_those_with_rabbitmq_and_postgresql(
+    tmp_path, rabbitmq_vhost_url, postgres_database
+):
+    code, screen = play(tmp_path / "demo", "--rabbitmq", rabbitmq_vhost_url, "--postgres", postgres_database)
+    assert "stand-in" not in screen
+    check(tmp_path / "demo", code, screen)
+
+
+def test_a_killed_child_is_reported_and_ctrl_c_ends_all_of_it(tmp_path):
+    data = tmp_path / "demo"
+    command = [sys.executable, "-m", "clew_demo", "--fault", "mes-rejects", "--data", str(data)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as demo:
+        watchdog = threading.Timer(LONGEST_S, demo.kill)
+        watchdog.start()
+        until(demo, " INITIATED ")
+        for pid in still_running(data):
+            if b"clew_demo.services.workshop" in _bytes(Path(f"/proc/{pid}/cmdline")):
+                os.kill(pid, signal.SIGKILL)
+        until(demo, "mes ended by itself, killed by SIGKILL")
+        demo.send_signal(signal.SIGINT)
+        until(demo, "stopped")
+        assert demo.wait(30) == 0
+        watchdog.cancel()
+    assert still_running(data) == []
+
+
+def until(demo, text):
+    """Reads the demo's screen up to a line with this text."""
+    assert any(text in line for line in demo.stdout), f"it ended without saying {text!r}"
