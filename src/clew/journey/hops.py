@@ -19,9 +19,9 @@ _DEATHS = {"expired": LostReason.EXPIRED}
 def judge_message(message: Message, now_ns: int, limit_ns: int | None, consumed_before: bool) -> Loss | None:
     """What is lost of a message at a moment, or None while it is on its way, taken, or can't be judged.
 
-    ``limit_ns`` is the destination's transit limit (None: never late). ``consumed_before`` says whether somebody ever took
-    a message from this destination: if so an untaken one waits in the queue, else nobody can tell (pull consumers emit
-    no span), and the reason is ``unknown``.
+    ``limit_ns`` is the destination's transit limit (None: never late). ``consumed_before`` says whether somebody ever
+    took a message from this destination: if so an untaken one waits in the queue, else nobody can tell (pull consumers
+    emit no span), and the reason is ``unknown``.
     """
     if message.wrapped:
         return None

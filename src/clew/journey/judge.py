@@ -5,7 +5,7 @@ list query can repeat it. The first line that holds is the answer:
 
     terminal = closed                               closed
     terminal = cancelled                            cancelled
-    losses not empty                                lost
+    lost_from not null and lost_from <= now         lost
     failure not null                                failed
     deadline_at not null and deadline_at <= now     stuck
     warn_at not null and warn_at <= now             in_jeopardy
@@ -50,7 +50,7 @@ def verdict_kind(journey: Journey, now_ns: int) -> VerdictKind:
     """The kind alone, by the comparison that this module's docstring states."""
     if journey.terminal is not None:
         return VerdictKind.CLOSED if journey.terminal is Terminal.CLOSED else VerdictKind.CANCELLED
-    if journey.losses:
+    if journey.lost_from_ns is not None and journey.lost_from_ns <= now_ns:
         return VerdictKind.LOST
     if journey.failure is not None:
         return VerdictKind.FAILED

@@ -96,7 +96,7 @@ class LossDetector:
             if (statement := self._statement(message, said, traces, limits, now_ns)) is not None
         ]
         if statements:
-            write_statements(self._store, statements, now_ns)
+            write_statements(self._store, statements)
         return len(statements)
 
     def _statement(

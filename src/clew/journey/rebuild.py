@@ -18,7 +18,7 @@ from clew.journey.deviations import deviations_of
 from clew.journey.holds import holds_of, moment_after
 from clew.model.event import Outcome, StageEvent
 from clew.model.flow import Flow
-from clew.model.journey import Failure, Hold, Journey, Loss, Milestone
+from clew.model.journey import Failure, Hold, Journey, Loss, LostReason, Milestone
 
 CLOCK_SKEW_NS = 2_000_000_000
 """Two services' clocks are taken to agree within this: well above what NTP usually leaves (tens of milliseconds), with
@@ -40,7 +40,7 @@ def rebuild(order_id: str, events: Iterable[StageEvent], flow: Flow, losses: Seq
     holds = holds_of(facts, milestones[-1].at_ns if terminal else None)
     due_at_ns = next((fact.due_at_ns for fact in reversed(facts) if fact.due_at_ns is not None), None)
     warn_at_ns, deadline_at_ns = (None, None) if terminal else _clock(milestones, holds, flow, path, due_at_ns)
-    open_losses = unhealed(losses, facts)
+    open_losses = _surest_first(unhealed(losses, facts))
     return Journey(
         order_id=order_id,
         flow=flow.name,
@@ -52,6 +52,7 @@ def rebuild(order_id: str, events: Iterable[StageEvent], flow: Flow, losses: Seq
         deviations=deviations_of(milestones + after_end, flow, ways, path),
         failure=_failure(facts),
         losses=open_losses,
+        lost_from_ns=lost_from(open_losses, deadline_at_ns),
         terminal=terminal,
         warn_at_ns=warn_at_ns,
         deadline_at_ns=deadline_at_ns,
@@ -90,6 +91,21 @@ def unhealed(losses: Iterable[Loss], facts: Iterable[StageEvent]) -> tuple[Loss,
         if not any(at_ns > loss.published_ns and service != loss.service for at_ns, service in entries)
     }
     return tuple(sorted(left, key=attrgetter("published_ns", "trace_id", "span_id", "destination", "reason", "detail")))
+
+
+def _surest_first(losses: Iterable[Loss]) -> tuple[Loss, ...]:
+    return tuple(sorted(losses, key=lambda loss: loss.reason is LostReason.UNKNOWN))
+
+
+def lost_from(losses: Sequence[Loss], deadline_at_ns: int | None) -> int | None:
+    """When losses (the surest first) begin to count; None when they don't.
+
+    A reason that somebody stated counts from the publish on. Where all that is known is that no consumer was ever seen
+    (pull consumers emit no span), the order must be late as well: an untold message is no false alarm then.
+    """
+    if not losses:
+        return None
+    return deadline_at_ns if losses[0].reason is LostReason.UNKNOWN else losses[0].published_ns
 
 
 def watched(journey: Journey, flow: Flow) -> Milestone | None:

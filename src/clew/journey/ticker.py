@@ -2,8 +2,8 @@
 
     touches since the mark --> ids --aliases--> groups --facts, losses--> rebuild --> rows and tombstones --> mark
 
-Every step may be repeated: the fold is a function of the facts, and a row's version grows only with knowledge. So a crash
-at any point costs nothing but doing it again.
+Every step may be repeated: the fold is a function of the facts, and a row's version grows only with knowledge. So a
+crash at any point costs nothing but doing it again.
 """
 
 from __future__ import annotations

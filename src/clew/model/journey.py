@@ -111,9 +111,10 @@ class Journey:
     dwell in the current stage reaches its limit, holds taken into account, or when a lasting hold
     reaches the flow's hold limit; ``warn_at_ns`` is when jeopardy begins: at the stage's warning or
     ahead of the due date, whichever is first. Both are None when nothing limits, and at the end.
-    ``losses`` are those that no later milestone of another service has healed. ``deviations`` index
-    into ``milestones + after_end``. ``facts`` counts distinct stage events: more knowledge always has
-    the larger number.
+    ``losses`` are those that no later milestone of another service has healed; ``lost_from_ns`` is
+    when they begin to count: at once, but where silence alone tells of them only when the order is
+    late (None: never). ``deviations`` index into ``milestones + after_end``. ``facts`` counts distinct
+    stage events: more knowledge always has the larger number.
     """
 
     order_id: str
@@ -125,6 +126,7 @@ class Journey:
     deviations: tuple[Deviation, ...] = ()
     failure: Failure | None = None
     losses: tuple[Loss, ...] = ()
+    lost_from_ns: int | None = None
     terminal: Terminal | None = None
     warn_at_ns: int | None = None
     deadline_at_ns: int | None = None

@@ -42,8 +42,8 @@ class Delivery:
 class Message:
     """One publish and its deliveries, oldest first.
 
-    ``wrapped`` is True for a PRODUCER span that holds another one: some instrumentations emit two a publish, and only the
-    inner one's context is in the message.
+    ``wrapped`` is True for a PRODUCER span that holds another one: some instrumentations emit two a publish, and only
+    the inner one's context is in the message.
     """
 
     trace_id: str

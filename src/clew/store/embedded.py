@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import fcntl
 import logging
 import os
 import re
@@ -19,7 +20,7 @@ from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from queue import LifoQueue
-from typing import Any
+from typing import Any, BinaryIO
 
 import chdb
 import clickhouse_connect
@@ -54,7 +55,10 @@ def open_store(
     the key is wrong, or a newer Clew wrote it.
     """
     data = Path(os.path.realpath(path))
+    if bad := set(str(data)) & set("?&'\"%#\n"):
+        raise StoreError(f"the engine can't use a data directory with {' '.join(sorted(bad))} in its path: {data}")
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = _lock(data)
     layout = layout or Layout()
     if key:
         os.environ[KEY_VARIABLE] = check_key(key)
@@ -62,7 +66,25 @@ def open_store(
     _check_encryption_unchanged(data, encrypted=bool(key))
     (data / "otlp.proto").write_text(files("clew.store").joinpath("schema", "otlp.proto").read_text(), encoding="utf-8")
     (data / "engine.xml").write_text(engine_config(str(data), limits or EngineLimits(), bool(key)), encoding="utf-8")
-    return EmbeddedStore(data, layout)
+    return EmbeddedStore(data, layout, lock)
+
+
+def _lock(data: Path) -> BinaryIO:
+    """Hold the directory for this process; the kernel lets go of it when the process ends, however it ends."""
+    file = (data / "clew.lock").open("a+b")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.seek(0)
+        holder = file.read(20).decode(errors="replace")
+        file.close()
+        raise StoreError(
+            f"another process ({holder or 'unknown'}) has {data} open; ask it by --url, stop it, or use another --data"
+        ) from error
+    file.truncate(0)
+    file.write(str(os.getpid()).encode())
+    file.flush()
+    return file
 
 
 def _on_encrypted_disk(layout: Layout) -> Layout:
@@ -83,8 +105,9 @@ def _check_encryption_unchanged(data: Path, *, encrypted: bool) -> None:
 class EmbeddedStore:
     """A Store over chDB. Open it from the main thread, then use it from any other."""
 
-    def __init__(self, data: Path, layout: Layout) -> None:
+    def __init__(self, data: Path, layout: Layout, lock: BinaryIO) -> None:
         self._data = data
+        self._lock_file = lock
         self._layout = layout
         self._url = f"{data}/engine?config-file={data}/engine.xml&async_insert=0"
         self._closed = threading.Event()
@@ -202,6 +225,7 @@ class EmbeddedStore:
         for connection in self._direct:
             connection.close()
         self._anchor.close()
+        self._lock_file.close()
 
 
 class _Refused(Exception):
@@ -259,14 +283,7 @@ def _engine_errors() -> Iterator[None]:
     try:
         yield
     except (chdb.ChdbError, ClickHouseError) as error:
-        raise _store_error(error) from error
-
-
-def _store_error(error: Exception) -> StoreError:
-    text = str(error)
-    if _code(error) == 76:
-        return StoreError("another process has this data directory open; stop it, or choose another with --data")
-    return StoreError(_first_line(error) or text)
+        raise StoreError(_first_line(error)) from error
 
 
 def _first_line(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from typing import Any
 from clew.model.journey import Loss
 from clew.model.message import Delivery, Message, Settlement
 from clew.store.contract import Store
+from clew.store.rederive import TOUCH_AHEAD_NS
 
 MessageKey = tuple[str, str]
 """Trace id and span id of the PRODUCER span, in hex."""
@@ -17,8 +19,8 @@ MessageKey = tuple[str, str]
 _HOP = (
     "side, lower(hex(origin_trace_id)) AS origin_trace, lower(hex(origin_span_id)) AS origin_span, "
     "lower(hex(trace_id)) AS trace, lower(hex(span_id)) AS span, lower(hex(parent_span_id)) AS parent, "
-    "toUnixTimestamp64Nano(ts) AS start_ns, toUnixTimestamp64Nano(end_ts) AS end_ns, service, scope, destination, queue, "
-    "order_ids, error, settlement, redelivered, death_reason, death_queue"
+    "toUnixTimestamp64Nano(ts) AS start_ns, toUnixTimestamp64Nano(end_ts) AS end_ns, service, scope, destination, "
+    "queue, order_ids, error, settlement, redelivered, death_reason, death_queue"
 )
 
 
@@ -89,7 +91,8 @@ def read_messages(store: Store, keys: Iterable[MessageKey]) -> list[Message]:
 def order_messages(store: Store, order_ids: Sequence[str]) -> list[Message]:
     """The messages that name one of these order ids, or lie in a trace of theirs and name none, oldest first."""
     traces = store.rows(
-        "SELECT DISTINCT lower(hex(target)) AS trace FROM trace_orders WHERE relation = 'order' AND ref IN {ids:Array(String)}",
+        "SELECT DISTINCT lower(hex(target)) AS trace FROM trace_orders "
+        "WHERE relation = 'order' AND ref IN {ids:Array(String)}",
         {"ids": list(order_ids)},
     )
     rows = _hops_of_traces(store, [row["trace"] for row in traces])
@@ -212,12 +215,13 @@ _LOSS_COLUMNS = (
 )  # fmt: skip
 
 
-def write_statements(store: Store, statements: Sequence[Statement], now_ns: int) -> None:
+def write_statements(store: Store, statements: Sequence[Statement]) -> None:
     """Write what is said of messages, and touch their orders so that their journeys are rebuilt."""
     store.insert("hop_losses", _LOSS_COLUMNS, [_loss_values(each) for each in statements])
     touched = {order_id: each.message.published_ns for each in statements for order_id in each.order_ids}
+    ahead_ns = time.time_ns() + TOUCH_AHEAD_NS
     store.insert(
-        "order_touch", ("received", "order_id", "ts"), [(now_ns, order_id, ts) for order_id, ts in touched.items()]
+        "order_touch", ("received", "order_id", "ts"), [(ahead_ns, order_id, ts) for order_id, ts in touched.items()]
     )
 
 

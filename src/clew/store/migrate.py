@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from clew.model.errors import StoreError
 from clew.store.marks import read_mark, write_mark
-from clew.store.render import Layout, render_intake, render_probes, render_statements, render_tables
+from clew.store.render import Layout, render_intake, render_probes, render_schema, render_tables
 
 if TYPE_CHECKING:
     from clew.store.contract import Store
@@ -40,7 +40,7 @@ def migrate(store: Store, layout: Layout) -> None:
             store.command(statement)
         write_mark(store, "schema", latest)
     for number in range(version + 1, latest + 1) if version else ():
-        for statement in render_statements(known[number], layout):
+        for statement in render_schema(known[number], layout):
             store.command(statement)
         write_mark(store, "schema", number)
     _renew_intake(store, layout)

@@ -26,7 +26,10 @@ NO_RULES = "CAST([], 'Array(Tuple(String, String, String, String, String))')"
 
 @dataclass(frozen=True, slots=True)
 class Masking:
-    """What never reaches the disk in clear: values of ``removed`` keys, and all but the last digits of ``shortened``."""
+    """What never reaches the disk in clear.
+
+    Values of ``removed`` keys, all but the last four characters of ``shortened`` ones, query strings of ``urls``.
+    """
 
     removed: tuple[str, ...] = (
         "url.query",
@@ -86,7 +89,10 @@ def _text_map(masking: Masking, a: str) -> str:
         return f"mapFromArrays({keys}, {texts})"
     named = ", ".join(literal(key) for key in actions)
     action = f"transform(k, [{named}], [{', '.join(map(str, actions.values()))}], 0)"
-    masked = f"multiIf({action} = 0, v, {action} = 1, '[removed]', {action} = 2, {shortened('v')}, cutQueryStringAndFragment(v))"
+    masked = (
+        f"multiIf({action} = 0, v, {action} = 1, '[removed]', {action} = 2, {shortened('v')}, "
+        "cutQueryStringAndFragment(v))"
+    )
     return f"mapFromArrays({keys}, arrayMap((k, v) -> {masked}, {keys}, {texts}))"
 
 
@@ -109,10 +115,12 @@ def _macros(layout: Layout) -> Mapping[str, Callable[..., str]]:
         "origin_columns": _origin_columns,
         "fact_orders": lambda a, outer: (
             f"multiIf({a}['order.id'] != '', [{a}['order.id']], {a}['order.ids'] != '', {ids.replace('a[', a + '[')}, "
-            f"notEmpty({outer}), {outer}, [arrayFirst(v -> v != '', mapValues(mapFilter((k, v) -> k LIKE 'order.alias.%', {a})))])"
+            f"notEmpty({outer}), {outer}, "
+            f"[arrayFirst(v -> v != '', mapValues(mapFilter((k, v) -> k LIKE 'order.alias.%', {a})))])"
         ),
         "alias_relations": lambda a, keys, orders: (
-            f"arrayFlatten(arrayMap(k -> arrayMap(o -> ('alias', {a}[k], o), arrayFilter(o -> o != {a}[k], {orders})), {keys}))"
+            f"arrayFlatten(arrayMap(k -> arrayMap(o -> ('alias', {a}[k], o), "
+            f"arrayFilter(o -> o != {a}[k], {orders})), {keys}))"
         ),
     }
 
@@ -218,15 +226,36 @@ _NULL = re.compile(r"NULL TABLE (\w+)\s+(AS\s+)?(.*)", re.DOTALL)
 _VIEW = re.compile(r"VIEW (\w+) TO (\w+) AS\s+(.*)", re.DOTALL)
 
 
+_TWIN = re.compile(r"TWIN (\w+) OF (\w+)")
+_CHANGE = re.compile(r"CHANGE (\w+) (.*)", re.DOTALL)
+
+
 def render_tables(layout: Layout) -> list[str]:
     """CREATE statements of every table that holds data."""
-    return [statement for part in _source("tables.sql", layout) for statement in _table(part, layout)]
+    return render_schema("tables.sql", layout)
 
 
-def _table(part: str, layout: Layout) -> list[str]:
-    match = _TABLE.fullmatch(part)
-    if match is None:
-        raise ValueError(f"not a table definition: {part[:80]}")
+def render_schema(name: str, layout: Layout) -> list[str]:
+    """The statements of a file of definitions (tables.sql or a migration)."""
+    return [statement for part in _source(name, layout) for statement in _definition(part, layout)]
+
+
+def _definition(part: str, layout: Layout) -> list[str]:
+    """TABLE, TWIN or CHANGE: one statement on one node, for a cluster also that of the Distributed table."""
+    on = f" ON CLUSTER {literal(layout.cluster)}" if layout.cluster else ""
+    local = "_local" if layout.cluster else ""
+    if match := _TABLE.fullmatch(part):
+        return _table(match, layout)
+    if match := _TWIN.fullmatch(part):
+        return [f"CREATE TABLE IF NOT EXISTS {match.group(1)}{on} AS {match.group(2)}{local}"]
+    if match := _CHANGE.fullmatch(part):
+        name, change = match.groups()
+        whole = [f"ALTER TABLE {name}{on} {change}"] if layout.cluster else []
+        return [f"ALTER TABLE {name}{local}{on} {change}", *whole]
+    raise ValueError(f"not a definition: {part[:80]}")
+
+
+def _table(match: re.Match[str], layout: Layout) -> list[str]:
     name, shard, columns, engine, arguments, tail = match.groups()
     inner = (arguments or "()")[1:-1]
     if not layout.cluster:
@@ -283,8 +312,3 @@ def render_probes(layout: Layout) -> list[str]:
     """Null tables without views, which tell whether one request parses."""
     tables = [part for part in _source("intake.sql", layout) if part.startswith("NULL TABLE otlp_")]
     return [re.sub(r"NULL TABLE (\w+)", r"CREATE TABLE \1_probe", table) + "\nENGINE = Null" for table in tables]
-
-
-def render_statements(name: str, layout: Layout) -> list[str]:
-    """The statements of a migration file, placeholders filled in."""
-    return _source(name, layout)

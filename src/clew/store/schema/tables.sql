@@ -1,7 +1,8 @@
 -- Every table that holds data. Rendered for one node or a cluster by clew.store.render.
 --
--- TABLE name [SHARD BY expression] opens a table; its columns follow in parentheses, then ENGINE with its family
--- and the rest of the definition. ${...} are the closed set of placeholders of clew.store.render.
+-- TABLE name SHARD BY expression opens a table; its columns follow in parentheses, then ENGINE with its family and the
+-- rest of the definition. TWIN name OF table makes an empty one of the same shape on each node. ${...} are the closed
+-- set of placeholders of clew.store.render.
 
 -- Spans as they came: every attribute, event and link, plus the columns people search by.
 -- Sorted by (five minutes, trace) so that a trace lies together and compresses well: 39 B a span against 51
@@ -159,6 +160,7 @@ TABLE orders SHARD BY cityHash64(order_id)
     hold_since DateTime64(9, 'UTC'),
     lost ${text},
     lost_since DateTime64(9, 'UTC'),
+    lost_from DateTime64(9, 'UTC'),
     failed UInt8,
     failed_at DateTime64(9, 'UTC'),
     warn_at DateTime64(9, 'UTC'),
@@ -180,6 +182,9 @@ ENGINE ReplacingMergeTree(version, gone)
 PARTITION BY bucket
 ORDER BY order_id
 SETTINGS index_granularity = 1024, ${durable};
+
+-- Where the open orders are copied without tombstones before the copy takes their partition's place.
+TWIN orders_swap OF orders;
 
 -- What belongs to what, in both directions: order to trace, trace to linked trace, alias to order.
 TABLE trace_orders SHARD BY cityHash64(ref)
