@@ -31,17 +31,10 @@ class Answer:
         except httpx.TransportError:
             return {}
 
-    async def terminal(self) -> str:
-        """What ``clew orders`` prints of lost and stuck orders."""
-        child = await asyncio.create_subprocess_exec(
-            CLEW,
-            *COMMAND,
-            env={**os.environ, "CLEW_URL": self._url},
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        printed, _ = await child.communicate()
-        return printed.decode()
+    async def show(self) -> None:
+        """Run ``clew orders`` for lost and stuck orders; it prints to the same terminal as we do, in its colours."""
+        child = await asyncio.create_subprocess_exec(CLEW, *COMMAND, env={**os.environ, "CLEW_URL": self._url})
+        await child.wait()
 
 
 async def _items(client: httpx.AsyncClient) -> list[dict[str, Any]]:

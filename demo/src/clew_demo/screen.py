@@ -36,7 +36,3 @@ class Screen:
     def title(self, text: str) -> None:
         """A heading with room around it."""
         self._console.print(Text(f"\n{text}\n", "bold"), soft_wrap=True)
-
-    def plain(self, text: str) -> None:
-        """Text as it is, such as another program's output."""
-        self._console.print(Text.from_ansi(text), soft_wrap=True)

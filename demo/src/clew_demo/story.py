@@ -63,7 +63,7 @@ async def hear_answer(scene: Scene, answer: Answer) -> bool:
         told = said.get(planted.order_id, Said("unknown"))
         scene.screen.say("clew", f"{planted.order_id} ({planted.fault}) {told.verdict}: {told.why}")
     scene.screen.title("$ clew " + " ".join(COMMAND))
-    scene.screen.plain(await answer.terminal())
+    await answer.show()
     for difference in wrong:
         scene.screen.say("fault", difference)
     verdict = "Clew is not right yet" if wrong else "Clew named the planted stuck and lost orders, and only those"
