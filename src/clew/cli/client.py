@@ -1,0 +1,184 @@
+"""How commands ask: over HTTP, or in this process over an idle data directory. Both speak to the same API."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import quote
+
+import click
+import httpx
+
+from clew.model.errors import ClewError
+
+DEFAULT_URL = "http://127.0.0.1:4380"
+NOT_FOUND = 3
+_TIMEOUT = httpx.Timeout(60.0, connect=5.0)
+
+Params = Mapping[str, str | int | bool | Sequence[str] | None]
+Pairs = list[tuple[str, str | int | float | bool | None]]
+
+
+class CommandError(click.ClickException):
+    """A command can't do what it was asked; shown as one line, and a second one that says what to do."""
+
+    def __init__(self, message: str, mend: str = "", exit_code: int = 1) -> None:
+        super().__init__(message)
+        self.mend = mend
+        self.exit_code = exit_code  # type: ignore[misc]  # click reads it from the instance
+
+    def show(self, file: Any = None) -> None:  # noqa: ANN401 - as the base class has it
+        """Print it on standard error."""
+        click.echo(f"clew: {self.message}", err=file is None, file=file)
+        if self.mend:
+            click.echo(f"mend: {self.mend}", err=file is None, file=file)
+
+
+class Sender(Protocol):
+    """Sends a request to the API."""
+
+    def __call__(self, method: str, path: str, params: Pairs, body: str | None) -> httpx.Response:
+        """The answer, whatever its status. Raises CommandError when there is none."""
+        ...
+
+
+class Client:
+    """Asks the API; an answer that isn't a success becomes a CommandError."""
+
+    def __init__(self, send: Sender) -> None:
+        self._send = send
+
+    def get(self, path: str, params: Params | None = None) -> Any:  # noqa: ANN401 - JSON is what it is
+        """The JSON at a path below /api/v1; parameters that are empty or None are left out."""
+        return self._json("GET", path, params, None)
+
+    def post(self, path: str, body: str, params: Params | None = None) -> Any:  # noqa: ANN401
+        """The JSON that a POST answers."""
+        return self._json("POST", path, params, body)
+
+    def put(self, path: str, body: str, params: Params | None = None) -> Any:  # noqa: ANN401
+        """The JSON that a PUT answers."""
+        return self._json("PUT", path, params, body)
+
+    def ready(self) -> str | None:
+        """None when Clew is ready, else why not."""
+        answer = self._send("GET", "/readyz", [], None)
+        return None if answer.is_success else _error_of(answer).message
+
+    def _json(self, method: str, path: str, params: Params | None, body: str | None) -> Any:  # noqa: ANN401
+        answer = self._send(method, f"/api/v1/{path}", _pairs(params or {}), body)
+        if not answer.is_success:
+            raise _error_of(answer)
+        return answer.json()
+
+
+def segment(text: str) -> str:
+    """A text as one part of a path."""
+    return quote(text, safe="")
+
+
+def _pairs(params: Params) -> Pairs:
+    pairs: Pairs = []
+    for name, value in params.items():
+        if isinstance(value, bool):
+            pairs += [(name, "true")] if value else []
+        elif isinstance(value, str | int):
+            pairs += [(name, str(value))] if value not in ("", 0) else []
+        else:
+            pairs += [(name, each) for each in value or ()]
+    return pairs
+
+
+def _error_of(answer: httpx.Response) -> CommandError:
+    try:
+        error = answer.json()["error"]
+        message, mend = str(error["message"]), str(error["mend"])
+    except (ValueError, KeyError, TypeError):
+        return CommandError(
+            f"{answer.request.url} answers {answer.status_code}, but not as Clew does", "check --url or CLEW_URL"
+        )
+    return CommandError(message, mend, NOT_FOUND if answer.status_code == 404 else 1)
+
+
+@contextlib.contextmanager
+def open_client(url: str, data: Path | None) -> Iterator[Client]:
+    """A client of the server at a URL, or over an idle data directory when one is given."""
+    with _over_directory(data) if data else _over_http(url) as send:
+        yield Client(send)
+
+
+@contextlib.contextmanager
+def _over_http(url: str) -> Iterator[Sender]:
+    try:
+        client = httpx.Client(base_url=url, timeout=_TIMEOUT)
+    except httpx.InvalidURL as error:
+        raise CommandError(f"{url} is no URL: {error}", f"give --url or CLEW_URL such as {DEFAULT_URL}") from error
+
+    def send(method: str, path: str, params: Pairs, body: str | None) -> httpx.Response:
+        try:
+            return client.request(method, path, params=params, content=body)
+        except (httpx.ConnectError, httpx.UnsupportedProtocol) as error:
+            raise CommandError(
+                f"no Clew answers at {url}",
+                "start it with `clew serve`, name another server with --url or CLEW_URL, "
+                "or read an idle data directory with --data DIR",
+            ) from error
+        except httpx.TimeoutException as error:
+            told = f"Clew at {url} takes too long to answer"
+            raise CommandError(told, "ask for less, or see `clew doctor`") from error
+        except httpx.HTTPError as error:
+            raise CommandError(f"{url} doesn't answer as Clew does: {error}", "check --url or CLEW_URL") from error
+
+    with client:
+        yield send
+
+
+@contextlib.contextmanager
+def _over_directory(data: Path) -> Iterator[Sender]:
+    """The API in this process: the engine is opened by the main thread and asked by others."""
+    if not (data / "engine").exists():
+        raise CommandError(f"{data} holds no data of Clew", "give --data the directory that `clew serve` wrote to")
+    from clew.app import open_store_of
+    from clew.settings import load_settings
+
+    config = os.environ.get("CLEW_CONFIG")
+    try:
+        settings = load_settings(Path(config) if config else None, os.environ, {"data": str(data)})
+        store = open_store_of(settings)
+    except ClewError as error:
+        raise CommandError(str(error), "if a server runs on this directory, ask it with --url instead") from error
+    try:
+        with asyncio.Runner() as runner:
+            app = runner.run(asyncio.to_thread(_idle_api, store))
+            transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+            client = httpx.AsyncClient(transport=transport, base_url="http://clew", timeout=None)  # noqa: S113 - no net
+
+            def send(method: str, path: str, params: Pairs, body: str | None) -> httpx.Response:
+                return runner.run(client.request(method, path, params=params, content=body))
+
+            yield send
+            runner.run(client.aclose())
+    finally:
+        closing = threading.Thread(target=store.close, name="clew-close")
+        closing.start()
+        closing.join()
+
+
+def _idle_api(store: Any) -> Any:  # noqa: ANN401 - imported late, as the engine costs a second
+    """The API over a store that nothing writes to; what arrived last is brought into the journeys first."""
+    import time
+
+    from clew.api import ApiDeps, create_api
+    from clew.journey.in_force import FlowBook
+    from clew.journey.ticker import Ticker
+
+    book = FlowBook(store)
+    book.start([])
+    ticker = Ticker(store, lambda: book.current, time.time_ns)
+    ticker.tick()
+    return create_api(ApiDeps(store, book, None, ticker))

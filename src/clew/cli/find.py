@@ -1,0 +1,82 @@
+"""``clew find``: spans by any of their fields."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from clew.cli.client import open_client
+from clew.cli.options import asks, pages, print_json
+from clew.cli.screen import clock, console, grid, joined, short, text
+from clew.store.spans import SpanKind, SpanStatus
+
+_EPILOG = """\b
+Examples:
+  clew find --service mes-api --status error         failed spans of a service
+  clew find --min-duration 1s --kind client          slow calls
+  clew find --caller shop-api --callee crm-api       calls between two services
+  clew find --attribute db.namespace=shop --since 2h spans with an attribute
+  clew find --order 4711 --error '*'                 errors that name an order
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.option("--trace", default="", help="Spans of this trace.")
+@click.option("--span", default="", help="The span of this id.")
+@click.option("--order", default="", help="Spans that name this order.")
+@click.option("--user", default="", help="Spans of a user, in clear or as shown.")
+@click.option("--since", default="", help="Not before: 15m, or 2026-11-22T08:15:00Z.  [default: 24h]")
+@click.option("--until", default="", help="Before this moment.")
+@click.option("--status", type=click.Choice(list(SpanStatus)), metavar="STATUS", help=f"{', '.join(SpanStatus)}.")
+@click.option("--kind", type=click.Choice(list(SpanKind)), metavar="KIND", help=f"{', '.join(SpanKind)}.")
+@click.option("--service", default="", help="Spans of this service.")
+@click.option("--name", default="", help="A span name, or its beginning followed by *.")
+@click.option("--error", default="", help="An error type, or * for any.")
+@click.option("--min-duration", default="", help="Spans that lasted at least: 250ms, 1s.")
+@click.option("--max-duration", default="", help="Spans that lasted at most.")
+@click.option("--min-trace-duration", default="", help="Spans of traces that lasted at least.")
+@click.option("--max-trace-duration", default="", help="Spans of traces that lasted at most.")
+@click.option("--caller", default="", help="Calls made by this service.")
+@click.option("--callee", default="", help="Calls answered by this service.")
+@click.option("--retries", default=0, type=click.IntRange(0), help="At least so many attempts before.")
+@click.option("--timeout", is_flag=True, help="Spans that ended by time-out.")
+@click.option("--attribute", "attributes", multiple=True, metavar="KEY=VALUE", help="An attribute. May be repeated.")
+@pages
+@asks
+def find(attributes: tuple[str, ...], url: str, data: Path | None, as_json: bool, **fields: Any) -> None:  # noqa: ANN401
+    """Spans by any of their fields, newest first. All conditions must hold."""
+    with open_client(url, data) as client:
+        page = client.get("spans", {**fields, "attribute": attributes})
+    if as_json:
+        print_json(page)
+    else:
+        console().print(render_spans(page))
+
+
+def render_spans(page: dict[str, Any]) -> RenderableType:
+    """A page of spans as the terminal shows it."""
+    if not page["items"]:
+        return Text("no spans")
+    table = grid("BEGAN", "SERVICE", "SPAN", "LASTED", "TRACE LASTED", "ORDERS", "TRACE", "REMARKS")
+    for span in page["items"]:
+        failed = span["status"] == "error"
+        remarks = joined(
+            [
+                span["error"],
+                span["status_message"],
+                f"retry {span['retry_count']}" if span["retry_count"] else "",
+                "timed out" if span["timeout"] else "",
+            ],
+            ", ",
+        )
+        table.add_row(
+            clock(span["start_at"]), text(span["service"], "bold"), text(span["name"], "red" if failed else ""),
+            short(span["duration_s"]), short(span["trace_duration_s"]), text(", ".join(span["order_ids"])),
+            text(span["trace_id"], "cyan"), text(remarks, "red" if failed else ""),
+        )  # fmt: skip
+    more = Text(f"\nmore: add --after {page['next']}" if page["next"] else "", style="dim")
+    return Group(table, more) if page["next"] else table

@@ -1,0 +1,104 @@
+"""``clew flow``: check a flow, show the flows in force, apply one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from clew.cli.client import CommandError, open_client, segment
+from clew.cli.options import asks, print_json
+from clew.cli.screen import clock, console, grid, long, text
+from clew.flow import default_flow_text, format_problems, load_flow
+from clew.model.errors import FlowError
+from clew.model.flow import Flow
+
+_FILE = click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=False)
+
+
+@click.group()
+def flow() -> None:
+    """The declared way of an order: stages, limits, allowed next stages."""
+
+
+@flow.command(epilog="Exit code 1 when the flow has mistakes.")
+@click.argument("file", type=_FILE)
+def check(file: Path) -> None:
+    """Name line, key, cause and mend of every mistake in a flow file. Needs no server."""
+    checked = _load(file)
+    stages = "1 stage" if len(checked.stages) == 1 else f"{len(checked.stages)} stages"
+    paths = ", ".join(checked.paths)
+    click.echo(f"{file} is right: flow {checked.name} version {checked.version}, {stages}, paths {paths}")
+
+
+@flow.command()
+@click.argument("name", default="")
+@click.option("--yaml", "as_yaml", is_flag=True, help="Print its text as it was applied.")
+@click.option("--shipped", is_flag=True, help="Print the flow that ships with Clew, to copy; needs no server.")
+@asks
+def show(name: str, as_yaml: bool, shipped: bool, url: str, data: Path | None, as_json: bool) -> None:
+    """The flow of that NAME that is in force; without one, the first in force and the names of the others."""
+    if shipped:
+        click.echo(default_flow_text(), nl=False)
+        return
+    with open_client(url, data) as client:
+        in_force = client.get("flows")
+        shown = client.get(f"flows/{segment(name or in_force[0]['name'])}")
+    if as_json:
+        print_json(shown)
+    elif as_yaml:
+        click.echo(shown["text"], nl=not shown["text"].endswith("\n"))
+    else:
+        console().print(render_flow_table(shown, [each["name"] for each in in_force]))
+
+
+@flow.command(epilog="\b\nExamples:\n  clew flow apply flow.yaml\n  clew flow apply flow.yaml --since 7d")
+@click.argument("file", type=_FILE)
+@click.option("--since", default="", help="Also derive stage events anew since: 7d, or 2026-11-22T08:15:00Z.")
+@asks
+def apply(file: Path, since: str, url: str, data: Path | None, as_json: bool) -> None:
+    """Judge by this flow from now on."""
+    checked = _load(file)
+    with open_client(url, data) as client:
+        applied = client.put(f"flows/{segment(checked.name)}", file.read_text(encoding="utf-8"), {"since": since})
+    if as_json:
+        print_json(applied)
+    else:
+        again = f"; stage events since {since} are derived anew" if since else ""
+        click.echo(f"flow {applied['name']} revision {applied['revision']} is in force{again}")
+
+
+def _load(file: Path) -> Flow:
+    try:
+        return load_flow(file)
+    except FlowError as error:
+        content = file.read_text(encoding="utf-8", errors="replace")
+        count = "1 mistake" if len(error.problems) == 1 else f"{len(error.problems)} mistakes"
+        raise CommandError(f"{file} has {count}:\n\n{format_problems(error.problems, content)}") from error
+
+
+def render_flow_table(shown: dict[str, Any], names: list[str]) -> RenderableType:
+    """A flow as the terminal shows it."""
+    table = grid("STAGE", "SERVICE", "WHO", "LIMIT", "NEXT", "MEANING")
+    for stage in shown["stages_in_full"]:
+        ended = f"ends {stage['terminal']}" if stage["terminal"] else ""
+        table.add_row(
+            text(stage["name"], "bold"), text(stage["service"]), text(stage["owner"]), _limits(stage["limits"]),
+            text(" or ".join(stage["next"]) or ended), text(stage["meaning"], "dim"),
+        )  # fmt: skip
+    paths = ", ".join(f"{path} from {' or '.join(entries)}" for path, entries in shown["paths"].items())
+    last = shown["history"][-1]["applied_at"] if shown["history"] else None
+    head = f"flow {shown['name']} version {shown['version']}, revision {shown['revision']}"
+    others = [name for name in names if name != shown["name"]]
+    parts: list[RenderableType] = [
+        text(f"{head}, applied {clock(last)}" if last else head, "bold"), text(f"paths: {paths}"), Text(""), table,
+    ]  # fmt: skip
+    return Group(*parts, text(f"\nalso in force: {', '.join(others)}", "dim")) if others else Group(*parts)
+
+
+def _limits(limits: dict[str, dict[str, float]]) -> Text:
+    told = [f"{'' if path == '*' else path} {long(limit['allowed_s'])}".strip() for path, limit in limits.items()]
+    return text(", ".join(told) or "none")

@@ -1,0 +1,45 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from clew.cli.client import DEFAULT_URL
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def asks(command: Command) -> Command:
+    """``--url``, ``--data`` and ``--json``: whom to ask, and how to print the answer."""
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Print the API's JSON."),
+        click.option(
+            "--data",
+            type=click.Path(path_type=Path, file_okay=False),
+            metavar="DIR",
+            help="Read this idle data directory instead of asking a server.",
+        ),
+        click.option("--url", envvar="CLEW_URL", default=DEFAULT_URL, show_default=True, help="The server to ask."),
+    ):
+        command = option(command)
+    return command
+
+
+def pages(command: Command) -> Command:
+    """``--limit`` and ``--after``."""
+    for option in (
+        click.option("--after", default="", metavar="CURSOR", help="Go on after this page."),
+        click.option("-n", "--limit", type=click.IntRange(1, 500), default=50, show_default=True, help="Lines a page."),
+    ):
+        command = option(command)
+    return command
+
+
+def print_json(answer: Any) -> None:  # noqa: ANN401 - JSON is what it is
+    """An answer of the API as indented JSON."""
+    click.echo(json.dumps(answer, indent=2, ensure_ascii=False))

@@ -1,0 +1,136 @@
+"""``clew orders``: orders, worst first."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.padding import Padding
+from rich.text import Text
+
+from clew.cli.client import Client, Params, open_client
+from clew.cli.options import asks, pages, print_json
+from clew.cli.screen import STYLES, clock, console, grid, joined, long, text, verdict_text, words
+from clew.model.journey import VerdictKind
+
+_EPILOG = """\b
+Examples:
+  clew orders                          open orders, worst first
+  clew orders --verdict stuck --watch  stuck orders, kept up to date
+  clew orders --user anna-9931         all orders of a user
+  clew orders --alias D77              the order that another system calls D77
+  clew orders --stage SUBMITTED --json what a script reads
+"""
+_ROOMY = 120
+
+
+@click.command(epilog=_EPILOG)
+@click.option(
+    "--verdict", "verdicts", multiple=True, type=click.Choice([kind.value for kind in VerdictKind]), metavar="VERDICT",
+    help=f"Only these: {', '.join(VerdictKind)}. May be repeated.",
+)  # fmt: skip
+@click.option("--stage", default="", help="Only orders in this stage.")
+@click.option("--path", default="", help="Only orders of this path.")
+@click.option("--flow", default="", help="Only orders of this flow.")
+@click.option("--user", default="", help="Orders of a user, ended ones too. In clear or as shown.")
+@click.option("--alias", default="", help="Orders that another system calls this, ended ones too.")
+@click.option("--trace", default="", help="Orders that this trace handled, ended ones too.")
+@click.option("--prefix", default="", help="Orders whose id begins like this, ended ones too.")
+@click.option("--all", "ended", is_flag=True, help="Ended orders too.")
+@click.option("--watch", is_flag=True, help="Keep the list up to date until Ctrl-C.")
+@click.option("--every", type=click.FloatRange(0.2), default=2.0, show_default=True, help="Seconds between updates.")
+@pages
+@asks
+def orders(
+    verdicts: tuple[str, ...], stage: str, path: str, flow: str, user: str, alias: str, trace: str, prefix: str,
+    ended: bool, watch: bool, every: float, limit: int, after: str, url: str, data: Path | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Orders, worst first: lost, failed, stuck, in jeopardy, on hold, on time.
+
+    Within a verdict the longest waiting comes first. Ended orders are left out unless asked for.
+    """
+    if watch and as_json:
+        raise click.UsageError("--watch draws on a terminal; call `clew orders --json` again and again instead")
+    named = any((user, alias, trace, prefix, verdicts))
+    params: Params = {
+        "verdict": verdicts, "stage": stage, "path": path, "flow": flow, "user": user, "alias": alias, "trace": trace,
+        "prefix": prefix, "open": not ended and not named, "limit": limit, "after": after,
+    }  # fmt: skip
+    with open_client(url, data) as client:
+        if watch:
+            watch_list(lambda: render_orders(client.get("orders", params), console().width), every)
+        else:
+            _print_once(client, params, as_json)
+
+
+def _print_once(client: Client, params: Params, as_json: bool) -> None:
+    page = client.get("orders", params)
+    if as_json:
+        print_json(page)
+    else:
+        screen = console()
+        screen.print(render_orders(page, screen.width))
+
+
+def watch_list(render: Callable[[], RenderableType], every_s: float) -> None:
+    """Draw again and again in place until Ctrl-C."""
+    with Live(render(), console=console(), auto_refresh=False, vertical_overflow="crop") as live:
+        try:
+            while True:
+                time.sleep(every_s)
+                live.update(render(), refresh=True)
+        except KeyboardInterrupt:
+            return
+
+
+def render_orders(page: dict[str, Any], width: int) -> RenderableType:
+    """A page of orders as the terminal shows it: a table, or two lines an order where there is little room."""
+    if not page["items"]:
+        return Group(Text("no orders"), _summary(page))
+    body = _table(page) if width >= _ROOMY else Group(*(line for each in page["items"] for line in _two_lines(each)))
+    return Group(body, _summary(page))
+
+
+def _table(page: dict[str, Any]) -> RenderableType:
+    due = any(each["due_at"] for each in page["items"])
+    table = grid("VERDICT", "ORDER", "STAGE", "IN STAGE", *(["DUE"] if due else []), "WHO", "WHY")
+    for each in page["items"]:
+        verdict = each["verdict"]
+        table.add_row(
+            verdict_text(verdict["kind"]),
+            text(each["order_id"], "bold"),
+            text(each["stage"]),
+            Text(_dwell(each)),
+            *([Text(clock(each["due_at"], near=page["judged_at"]))] if due else []),
+            text(verdict["owner"]),
+            text(verdict["reason"]),
+        )
+    return table
+
+
+def _two_lines(order: dict[str, Any]) -> list[RenderableType]:
+    verdict = order["verdict"]
+    who = text(joined([order["stage"], f"for {verdict['owner']}" if verdict["owner"] else ""]))
+    head = Text("  ").join([verdict_text(verdict["kind"]), text(order["order_id"], "bold"), who])
+    return [head, Padding(text(verdict["reason"]), (0, 0, 0, 4), expand=False)]
+
+
+def _summary(page: dict[str, Any]) -> Text:
+    counts = page["counts"] or {}
+    parts = [Text(f"{number} {words(kind)}", style=STYLES[kind]) for kind, number in counts.items() if number]
+    summary = Text("\n") + Text(" · ").join(parts)
+    if page["next"]:
+        summary += Text(f"\nmore: add --after {page['next']}", style="dim")
+    return summary + Text(f"\nas of {clock(page['judged_at'])}", style="dim")
+
+
+def _dwell(order: dict[str, Any]) -> str:
+    if order["verdict"]["kind"] in ("closed", "cancelled"):
+        return ""
+    allowed = f" of {long(order['limit_s'])}" if order["limit_s"] is not None else ""
+    return f"{long(order['dwell_s'])}{allowed}"

@@ -1,0 +1,125 @@
+"""What goes to the terminal: colours, bars, lengths of time, and nothing that a terminal would obey."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from clew.api.times import SECOND_NS, parse_moment
+from clew.journey.words import how_long
+
+STYLES = {
+    "lost": "bold magenta",
+    "failed": "bold red",
+    "stuck": "red",
+    "in_jeopardy": "yellow",
+    "on_hold": "cyan",
+    "on_time": "green",
+    "cancelled": "dim",
+    "closed": "dim",
+}
+BAR_CELLS = 20
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+_PIPE_WIDTH = 200
+
+
+def console() -> Console:
+    """The console of this command: in colour on a terminal only, and wide when its output is read by a program."""
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH
+    return Console(width=width, highlight=False, soft_wrap=False)
+
+
+def plain(value: object) -> str:
+    """A text from telemetry as one printable line: control characters, escapes included, become dots."""
+    return "".join(char if char.isprintable() else " " if char in "\n\t\r" else "·" for char in str(value))
+
+
+def text(value: object, style: str = "") -> Text:
+    """A text from telemetry, never read as markup."""
+    return Text(plain(value), style=style)
+
+
+def words(kind: str) -> str:
+    """A verdict or the like as words: ``in_jeopardy`` is "in jeopardy"."""
+    return kind.replace("_", " ")
+
+
+def verdict_text(kind: str) -> Text:
+    """A verdict in its colour."""
+    return Text(words(kind), style=STYLES.get(kind, ""))
+
+
+def grid(*headers: str) -> Table:
+    """A table without lines."""
+    table = Table(box=None, show_header=bool(headers), header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    for header in headers:
+        table.add_column(header, overflow="fold")
+    return table
+
+
+def clock(at: str | None, *, near: str = "") -> str:
+    """A moment in local time: the time alone when it is of the same day as ``near``, else with the date."""
+    if not at:
+        return ""
+    shown = _local(at)
+    if near and _local(near).date() == shown.date():
+        return f"{shown:%H:%M:%S}"
+    return f"{shown:%Y-%m-%d %H:%M:%S}"
+
+
+def _local(at: str) -> datetime:
+    return datetime.fromtimestamp(nanoseconds(at) // SECOND_NS, UTC).astimezone()
+
+
+def nanoseconds(at: str) -> int:
+    """Unix nanoseconds of a moment as the API writes it."""
+    return parse_moment(at, 0)
+
+
+def long(seconds: float) -> str:
+    """A length of time in words for people: ``2 h 10 min``."""
+    return how_long(round(seconds * SECOND_NS))
+
+
+def short(seconds: float) -> str:
+    """A length of time of a program: ``340 µs``, ``12.3 ms``, ``1.24 s``, from a minute on in words."""
+    if seconds >= 60:
+        return long(seconds)
+    if seconds >= 1:
+        return f"{seconds:.2f} s"
+    if seconds >= 0.001:
+        return f"{seconds * 1000:.1f} ms"
+    return f"{seconds * 1_000_000:.0f} µs"
+
+
+def bar(share: float, cells: int = BAR_CELLS) -> str:
+    """A bar that is full at 1, in eighths of a cell, padded to its length."""
+    eighths = round(max(0.0, min(1.0, share)) * cells * 8)
+    full, rest = divmod(eighths, 8)
+    return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(cells)
+
+
+def dwell_bar(used: float | None, warn_share: float) -> Text:
+    """The dwell against its limit: green, yellow from the warning on, red over the limit; dots without a limit."""
+    if used is None:
+        return Text("·" * BAR_CELLS, style="dim")
+    style = "red" if used >= 1 else "yellow" if used >= warn_share else "green"
+    return Text(bar(used) + ("▶" if used > 1 else " "), style=style)
+
+
+def waterfall(start: float, length: float, cells: int) -> str:
+    """A bar at its place in a line of ``cells``; both numbers are shares of the whole, and no bar is invisible."""
+    begin = min(cells - 1, int(start * cells))
+    width = max(1, min(cells - begin, round(length * cells)))
+    return " " * begin + "━" * width
+
+
+def joined(parts: Iterable[str], between: str = "   ") -> str:
+    """The parts that say something."""
+    return between.join(part for part in parts if part)

@@ -1,0 +1,149 @@
+"""``clew trace ID``: one trace as a waterfall."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from clew.api.times import SECOND_NS
+from clew.cli.client import open_client, segment
+from clew.cli.options import asks, print_json
+from clew.cli.screen import clock, console, grid, joined, nanoseconds, plain, short, text, waterfall
+
+_EPILOG = """\b
+Examples:
+  clew trace 4bf92f3577b34da6a3ce929d0e0e4736
+  clew trace 4bf92f3577b34da6a3ce929d0e0e4736 --attributes
+"""
+_CELLS = 40
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("trace_id", metavar="ID")
+@click.option("--attributes", is_flag=True, help="Show attributes, events and links of each span.")
+@asks
+def trace(trace_id: str, attributes: bool, url: str, data: Path | None, as_json: bool) -> None:
+    """One trace: its spans as a tree with a waterfall, its logs, and the orders it handled."""
+    with open_client(url, data) as client:
+        answer = client.get(f"traces/{segment(trace_id)}")
+    if as_json:
+        print_json(answer)
+    else:
+        console().print(render_trace(answer, attributes=attributes))
+
+
+def render_trace(trace: dict[str, Any], *, attributes: bool = False) -> RenderableType:
+    """A trace as the terminal shows it."""
+    facts = joined(
+        [
+            f"began {clock(trace['start_at'])}",
+            f"lasted {short(trace['duration_s'])}",
+            f"{len(trace['spans'])} spans{'' if trace['complete'] else ' and more'}",
+            f"orders {', '.join(trace['order_ids'])}" if trace["order_ids"] else "names no order",
+        ]
+    )
+    parts: list[RenderableType] = [text(f"trace {trace['trace_id']}", "bold"), text(facts, "dim"), Text("")]
+    if trace["spans"]:
+        parts.append(_tree(trace, attributes))
+    if trace["linked"]:
+        parts += [Text("\nLINKED", style="bold"), *(text(f"  {each}", "cyan") for each in trace["linked"])]
+    if trace["logs"]:
+        parts += [Text("\nLOGS", style="bold"), Padding(_logs(trace), (0, 0, 0, 2), expand=False)]
+    return Group(*parts)
+
+
+def tree_order(spans: list[dict[str, Any]]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Spans with their depth, each parent before its children, children by start.
+
+    A span whose parent isn't here stands at the root; a circle of parents is broken at its earliest span.
+    """
+    known = {span["span_id"] for span in spans}
+    children: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for span in spans:
+        children[span["parent_span_id"] if span["parent_span_id"] in known else ""].append(span)
+    told: set[str] = set()
+    for start in (*children[""], *spans):
+        waiting = [(0, start)]
+        while waiting:
+            depth, span = waiting.pop()
+            if span["span_id"] in told:
+                continue
+            told.add(span["span_id"])
+            yield depth, span
+            waiting += [(depth + 1, child) for child in reversed(children[span["span_id"]])]
+
+
+def _tree(trace: dict[str, Any], attributes: bool) -> RenderableType:
+    table = grid()
+    table.add_column(overflow="fold", ratio=2)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(no_wrap=True, width=_CELLS)
+    table.add_column(overflow="fold", ratio=1)
+    known = {span["span_id"] for span in trace["spans"]}
+    for depth, span in tree_order(trace["spans"]):
+        failed = span["status"] == "error"
+        orphan = span["parent_span_id"] and span["parent_span_id"] not in known
+        name = Text("  " * depth) + text(span["service"], "bold") + text(f" {span['name']}", "red" if failed else "")
+        table.add_row(
+            name,
+            short(span["duration_s"]),
+            Text(_bar(trace, span), style="red" if failed else "cyan"),
+            text(_remarks(span, bool(orphan)), "red" if failed else "dim"),
+        )
+        if attributes:
+            for line in _details(span):
+                table.add_row(Text("  " * (depth + 2)) + text(line, "dim"))
+    return table
+
+
+def _bar(trace: dict[str, Any], span: dict[str, Any]) -> str:
+    whole = max(trace["duration_s"], 1e-9)
+    offset_s = (nanoseconds(span["start_at"]) - nanoseconds(trace["start_at"])) / SECOND_NS
+    return waterfall(max(0.0, offset_s / whole), span["duration_s"] / whole, _CELLS)
+
+
+def _remarks(span: dict[str, Any], orphan: bool) -> str:
+    return joined(
+        [
+            "" if span["kind"] in ("internal", "unspecified") else span["kind"],
+            span["error"] if span["error"] != "error" else "failed",
+            span["status_message"],
+            f"retry {span['retry_count']}" if span["retry_count"] else "",
+            "timed out" if span["timeout"] else "",
+            "its parent isn't stored" if orphan else "",
+        ],
+        ", ",
+    )
+
+
+def _details(span: dict[str, Any]) -> Iterator[str]:
+    for each in span["attributes"]:
+        yield f"{each['key']} = {each['value']}"
+    for event in span["events"]:
+        fields = ", ".join(f"{each['key']} = {each['value']}" for each in event["attributes"])
+        yield joined([f"event {event['name']}", fields], ": ")
+    for link in span["links"]:
+        yield f"link to span {link['span_id']} of trace {link['trace_id']}"
+
+
+def _logs(trace: dict[str, Any]) -> RenderableType:
+    table = grid()
+    for _ in range(4):
+        table.add_column(overflow="fold")
+    for record in trace["logs"]:
+        body = "" if record["body"] is None else plain(record["body"])
+        fields = ", ".join(f"{each['key']} = {each['value']}" for each in record["attributes"])
+        table.add_row(
+            clock(record["at"], near=trace["start_at"]),
+            text(record["severity"] or record["event_name"]),
+            text(record["service"], "bold"),
+            text(joined([record["event_name"] if record["severity"] else "", body, fields], "  ")),
+        )
+    return table
