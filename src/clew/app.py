@@ -66,6 +66,7 @@ class Watcher:
                     self._losses.run()
                     looked = time.monotonic()
                 self._ticker.tick()
+                self._ticker.sweep()
                 self.problem = None
             except ClewError as error:
                 self.problem = f"journeys are not up to date: {error}"

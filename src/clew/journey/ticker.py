@@ -21,20 +21,25 @@ from clew.store.codec import journey_to_json
 from clew.store.contract import Store
 from clew.store.facts import LossSaid, Touch, read_alias_edges, read_events, read_losses, read_touches
 from clew.store.marks import read_mark, write_mark
-from clew.store.orders import OrderRow, StoredOrder, bucket_of, read_stored_orders, write_orders
+from clew.store.orders import OrderRow, StoredOrder, bucket_of, read_stored_orders, sweep_open_orders, write_orders
 
 _MARK = "ticker"
 _MARK_EVERY_NS = 10 * 10**9
 _RESTART_OVERLAP_NS = 60 * 10**9
 _AT_ONCE = 2_000
+_SWEEP_AFTER = 20_000
 _RECENT_NS = 7 * 86_400 * 10**9
 
 
 @dataclass(slots=True)
 class TickCounts:
-    """What the ticker did since the start. ``horizon_ns``: everything that arrived before it is in the journeys."""
+    """What the ticker did since the start; ``left``: rows that became untrue since the last sweep.
+
+    Everything that arrived before ``horizon_ns`` is in the journeys.
+    """
 
     ticks: int = 0
+    left: int = 0
     orders: int = 0
     busy_ns: int = 0
     horizon_ns: int = 0
@@ -78,6 +83,12 @@ class Ticker:
             write_mark(self.store, _MARK, self._mark_ns)
             self._written_ns = now_ns
 
+    def sweep(self) -> None:
+        """Clear the open partition of what has left it, when enough has."""
+        if self.counts.left >= _SWEEP_AFTER:
+            sweep_open_orders(self.store)
+            self.counts.left = 0
+
     def rebuild_touched(self, touches: Iterable[Touch]) -> int:
         """Rebuild the orders of these touches; returns how many."""
         first_ns: dict[str, int] = {}
@@ -108,7 +119,9 @@ class Ticker:
             for speaker, group in groups.items()
         ]
         live = [row for row in made if row is not None]
-        write_orders(self.store, live, _left(live, groups, stored))
+        left = _left(live, groups, stored)
+        write_orders(self.store, live, left)
+        self.counts.left += len(left)
         return len(live)
 
     def _events(self, groups: Mapping[str, frozenset[str]], since_ns: Mapping[str, int]) -> dict[str, list[StageEvent]]:

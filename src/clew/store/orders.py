@@ -216,8 +216,8 @@ def bucket_of(journey: Journey) -> date:
 COLUMNS = (
     "bucket", "order_id", "version", "gone", "flow", "flow_version", "path", "stage", "entered", "first_seen",
     "last_seen", "terminal", "on_hold", "hold_since", "lost", "lost_since", "lost_from", "failed", "failed_at",
-    "warn_at", "deadline_at", "due_at", "user_id", "alias_values", "errors", "deviations", "stages", "entered_at", "traces",
-    "journey",
+    "warn_at", "deadline_at", "due_at", "user_id", "alias_values", "errors", "deviations", "stages", "entered_at",
+    "traces", "journey",
 )  # fmt: skip
 
 

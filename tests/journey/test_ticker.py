@@ -1,0 +1,279 @@
+"""The ticker over the real store: what arrives, in whatever way, becomes one true row an order."""
+
+import random
+import time
+from dataclasses import dataclass, field
+
+import pytest
+
+from clew.flow import parse_flow
+from clew.journey.in_force import FlowBook
+from clew.journey.judge import judge
+from clew.journey.ticker import Ticker, choose_flow
+from clew.model.journey import VerdictKind
+from clew.store.contract import Batch, Signal
+from clew.store.embedded import open_store
+from clew.store.orders import OrderFilter, count_orders, find_orders, read_order, sweep_open_orders
+from tests.builders import ingest, logs, span, stage_event, traces
+
+NOW = time.time_ns()  # arrivals are forgotten after hours, so these can't lie in the past
+MINUTE = 60_000_000_000
+FLOW = """
+flow: rings
+version: 1
+paths: {b2c: [ORDERED]}
+stages:
+  ORDERED: {service: shop, limit: 30m, next: [MADE, CANCELLED]}
+  MADE: {service: mes, limit: 1h, next: [SHIPPED]}
+  SHIPPED: {service: mes, terminal: closed}
+  CANCELLED: {terminal: cancelled}
+"""
+
+
+@dataclass
+class Bench:
+    """A store with a flow in force and a ticker whose clock stands at the last arrival."""
+
+    store: object
+    now_ns: int = NOW
+    book: FlowBook = field(init=False)
+    ticker: Ticker = field(init=False)
+
+    def __post_init__(self):
+        self.book = FlowBook(self.store)
+        self.book.start([FLOW])
+        self.restart()
+
+    def restart(self):
+        self.ticker = Ticker(self.store, lambda: self.book.current, lambda: self.now_ns)
+
+    def arrive(self, *requests):
+        self.now_ns += 1_000_000
+        ingest(self.store, self.now_ns, *requests)
+
+    def verdict(self, order_id, now_ns=NOW):
+        journey = read_order(self.store, order_id)
+        return judge(journey, self.book.current[0].flow, now_ns)
+
+    def stages(self, order_id):
+        journey = read_order(self.store, order_id)
+        return [each.stage for each in journey.milestones] if journey else None
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    store = open_store(tmp_path_factory.mktemp("ticker"))
+    yield Bench(store)
+    store.close()
+
+
+def event(order_id, stage, ago_min, service="shop", **attrs):
+    return logs(service, stage_event(order_id, stage, NOW - ago_min * MINUTE, **attrs))
+
+
+def test_an_order_is_rebuilt_once_for_what_arrived(bench):
+    bench.arrive(event("once", "ORDERED", 50))
+    assert bench.ticker.tick() == 1
+    assert bench.ticker.tick() == 0
+    assert bench.verdict("once").kind is VerdictKind.STUCK
+    assert "in ORDERED for 50 min, allowed 30 min" in bench.verdict("once").reason
+
+
+def test_what_arrives_while_a_batch_is_uncommitted_is_not_overtaken(bench):
+    early_ns = bench.now_ns
+    bench.arrive(event("late-commit-a", "ORDERED", 5))
+    settled, bench.ticker.settled_ns = bench.ticker.settled_ns, lambda: early_ns
+    assert bench.ticker.tick() == 1
+    ingest(bench.store, early_ns, event("late-commit-b", "ORDERED", 5))  # stamped earlier, committed later
+    assert bench.ticker.tick() == 1
+    bench.ticker.settled_ns = settled
+    assert bench.stages("late-commit-b") == ["ORDERED"]
+
+
+def test_a_closed_order_leaves_the_open_ones(bench):
+    bench.arrive(event("closes", "ORDERED", 90))
+    bench.ticker.tick()
+    assert "closes" in open_ids(bench)
+    bench.arrive(event("closes", "MADE", 60, "mes"), event("closes", "SHIPPED", 30, "mes"))
+    bench.ticker.tick()
+    assert "closes" not in open_ids(bench)
+    assert bench.verdict("closes").kind is VerdictKind.CLOSED
+    assert rows_of(bench, "closes") == 1
+
+
+def test_a_late_fact_moves_a_closed_order_to_the_week_in_which_it_really_ended(bench):
+    week = 7 * 24 * 60
+    bench.arrive(event("moves", "ORDERED", 3 * week), event("moves", "SHIPPED", 10, "mes"))
+    bench.ticker.tick()
+    bench.arrive(event("moves", "CANCELLED", 2 * week))
+    bench.ticker.tick()
+    assert bench.verdict("moves").kind is VerdictKind.CANCELLED
+    assert rows_of(bench, "moves") == 1
+
+
+def test_an_alias_that_is_learned_late_joins_two_journeys_into_one(bench):
+    bench.arrive(event("D77", "MADE", 40, "mes"))
+    bench.ticker.tick()
+    assert bench.stages("D77") == ["MADE"]
+    bench.arrive(event("4711", "ORDERED", 80, order__alias__crm_deal="D77"))
+    bench.ticker.tick()
+    assert bench.stages("4711") == ["ORDERED", "MADE"]
+    assert read_order(bench.store, "D77").order_id == "4711"
+    assert "D77" not in open_ids(bench)
+    bench.arrive(event("D77", "SHIPPED", 1, "mes"))
+    bench.ticker.tick()
+    assert bench.verdict("4711").kind is VerdictKind.CLOSED
+
+
+def test_shuffled_late_and_repeated_events_give_the_same_row(bench):
+    steps = [("ORDERED", 100, "shop"), ("MADE", 70, "mes"), ("ORDERED", 60, "shop"), ("MADE", 50, "mes")]
+    for seed in range(4):
+        mixed = random.Random(seed)
+        events = [event(f"mix-{seed}", *step) for step in steps] * 2
+        mixed.shuffle(events)
+        while events:
+            part = mixed.randint(1, len(events))
+            bench.arrive(*events[:part])
+            del events[:part]
+            bench.ticker.tick()
+        assert bench.stages(f"mix-{seed}") == ["ORDERED", "MADE", "ORDERED", "MADE"]
+
+
+def test_a_new_ticker_after_a_crash_repeats_and_changes_nothing(bench):
+    bench.arrive(event("crash", "ORDERED", 10))
+    bench.ticker.tick()
+    before = find_orders(bench.store, OrderFilter(), NOW, limit=500).items
+    bench.arrive(event("crash-unseen", "ORDERED", 10))
+    bench.restart()
+    assert bench.ticker.tick() >= 2
+    after = [
+        each
+        for each in find_orders(bench.store, OrderFilter(), NOW, limit=500).items
+        if each.order_id != "crash-unseen"
+    ]
+    assert after == list(before)
+    assert bench.stages("crash-unseen") == ["ORDERED"]
+
+
+def test_sweeping_removes_tombstones_and_no_order(bench):
+    open_before = open_ids(bench)
+    sweep_open_orders(bench.store)
+    assert open_ids(bench) == open_before
+    assert bench.store.rows("SELECT count() AS n FROM orders WHERE bucket = toDate(0) AND gone = 1") == [{"n": 0}]
+
+
+def test_pages_are_worst_first_and_hold_every_order_once(bench):
+    bench.arrive(*(event(f"page-{n:03}", "ORDERED", 5 + n, order__path="pages") for n in range(45)))
+    bench.ticker.tick()
+    seen, after = [], None
+    while True:
+        page = find_orders(bench.store, OrderFilter(path="pages"), NOW, limit=10, after=after)
+        seen += page.items
+        after = page.next
+        if after is None:
+            break
+    ids = [each.order_id for each in seen]
+    assert len(ids) == len(set(ids)) == 45
+    kinds = [judge(each, bench.book.current[0].flow, NOW).kind for each in seen]
+    assert kinds == sorted(kinds, key=list(VerdictKind).index)
+    assert ids[0] == "page-044"
+    assert count_orders(bench.store, OrderFilter(path="pages"), NOW) == {kind: kinds.count(kind) for kind in set(kinds)}
+
+
+def test_the_list_and_the_judge_agree_at_any_moment(bench):
+    for ahead_min in (-5, 0, 7, 25, 31, 120):
+        now_ns = NOW + ahead_min * MINUTE
+        for kind in VerdictKind:
+            found = find_orders(bench.store, OrderFilter(verdicts=(kind,)), now_ns, limit=500).items
+            assert {judge(each, bench.book.current[0].flow, now_ns).kind for each in found} <= {kind}
+
+
+@pytest.mark.parametrize(
+    ("filter_", "expected"),
+    [
+        (OrderFilter(user_id="…9999"), {"find-1"}),
+        (OrderFilter(alias="JOB-1"), {"find-2"}),
+        (OrderFilter(trace_id=f"{3:02x}" + "00" * 14 + "03"), {"find-3"}),
+        (OrderFilter(order_prefix="find-"), {"find-1", "find-2", "find-3"}),
+        (OrderFilter(stage="MADE", order_prefix="find-"), {"find-2"}),
+        (OrderFilter(order_prefix="' OR 1=1"), set()),
+    ],
+)
+def test_orders_are_found_by_user_alias_trace_stage_and_prefix(bench, filter_, expected):
+    bench.arrive(
+        event("find-1", "ORDERED", 3, user__id="user-9999"),
+        event("find-2", "MADE", 3, order__alias__job="JOB-1"),
+        event("find-3", "ORDERED", 3),
+        traces("shop", span(3, 1, NOW, order__id="find-3")),
+    )
+    bench.ticker.tick()
+    assert {each.order_id for each in find_orders(bench.store, filter_, NOW).items} == expected
+
+
+def test_a_changed_limit_judges_open_orders_at_once(bench):
+    bench.arrive(event("limits", "ORDERED", 20))
+    bench.ticker.tick()
+    assert bench.verdict("limits").kind is VerdictKind.ON_TIME
+    bench.book.apply(FLOW.replace("limit: 30m", "limit: 10m"))
+    bench.ticker.tick()
+    assert bench.verdict("limits").kind is VerdictKind.STUCK
+    bench.book.apply(FLOW)
+    bench.ticker.tick()
+    assert bench.verdict("limits").kind is VerdictKind.ON_TIME
+
+
+def test_a_rule_applies_from_then_on_and_to_the_past_only_when_asked(bench):
+    pay = traces("till", span(40, 1, NOW - 9 * MINUTE, name="POST /pay", order__id="rules-1"))
+    bench.arrive(pay)
+    ruled = FLOW.replace(
+        "ORDERED: {service: shop,", "ORDERED: {service: shop, rules: [{service: till, span: 'POST /pay'}],"
+    )
+    bench.book.apply(ruled)
+    bench.arrive(traces("till", span(41, 1, NOW - 8 * MINUTE, name="POST /pay", order__id="rules-2")))
+    bench.ticker.tick()
+    assert bench.stages("rules-2") == ["ORDERED"]
+    assert bench.stages("rules-1") is None
+    bench.book.apply(ruled, since_ns=NOW - 60 * MINUTE)
+    bench.ticker.tick()
+    assert bench.stages("rules-1") == ["ORDERED"]
+    assert bench.stages("rules-2") == ["ORDERED"]
+    bench.book.apply(FLOW, since_ns=NOW - 60 * MINUTE)
+    bench.ticker.tick()
+    assert bench.stages("rules-1") is None
+
+
+def test_the_flow_that_events_name_judges_them(bench):
+    other = parse_flow(FLOW.replace("flow: rings", "flow: watches"))
+    flows = [bench.book.current[0], type(bench.book.current[0])(other, 1, "")]
+    named = [each for each in _stage_events("watches")]
+    assert choose_flow(flows, named).flow.name == "watches"
+    assert choose_flow(flows, _stage_events("")).flow.name == "rings"
+    assert choose_flow(flows, _stage_events("unheard of")).flow.name == "rings"
+
+
+def _stage_events(flow):
+    from clew.model.event import StageEvent
+
+    return [StageEvent("x", "ORDERED", NOW, flow=flow)]
+
+
+def test_a_batch_of_the_same_bytes_under_new_tokens_changes_nothing_that_a_reader_sees(bench):
+    request = event("repeat", "ORDERED", 15).SerializeToString()
+    for number in range(3):
+        bench.now_ns += 1_000_000
+        bench.store.ingest(Batch(Signal.LOGS, (request,), f"repeat-{number}", bench.now_ns))
+        bench.ticker.tick()
+    journey = read_order(bench.store, "repeat")
+    assert (journey.facts, len(journey.milestones)) == (1, 1)
+
+
+def open_ids(bench):
+    return {each.order_id for each in find_orders(bench.store, OrderFilter(open_only=True), NOW, limit=1000).items}
+
+
+def rows_of(bench, order_id):
+    return bench.store.rows(
+        "SELECT count() AS n FROM orders FINAL WHERE order_id = {id:String} "
+        "SETTINGS do_not_merge_across_partitions_select_final = 1",
+        {"id": order_id},
+    )[0]["n"]
