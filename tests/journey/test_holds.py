@@ -29,6 +29,7 @@ def holds_in(*told):
         ([hold(5), resume(5)], [(5, 5)]),
         ([hold(5), event("DROPPED", 9)], [(5, 9)]),
         ([event("DROPPED", 9), hold(10)], []),
+        ([event("DROPPED", 9), hold(9)], []),
         ([hold(5), event("PRICED", 7)], [(5, None)]),
     ],
 )
@@ -44,6 +45,7 @@ def test_holds_are_read_from_their_begins_and_ends(told, holds):
         ([hold(-5), resume(3)], 33),
         ([hold(-5), resume(-3)], 30),
         ([hold(29), resume(89)], 90),
+        ([hold(30), resume(89)], 30),
         ([hold(31), resume(89)], 30),
         ([hold(5), resume(15), hold(39), resume(49)], 50),
         ([hold(5), resume(15), hold(41), resume(49)], 40),
@@ -66,6 +68,11 @@ def test_a_lasting_hold_stops_the_clock_until_the_hold_limit():
     assert unlimited.on_hold
     assert (unlimited.warn_at_ns, unlimited.deadline_at_ns) == (None, None)
     assert (limited.warn_at_ns, limited.deadline_at_ns) == (None, at(105))
+
+
+def test_only_the_last_hold_says_whether_the_clock_stands():
+    told = [event("ORDERED", 0), hold(1), resume(2), hold(5)]
+    assert rebuild("4711", told, ring_flow(hold_limit_ns=100 * MINUTE)).deadline_at_ns == at(105)
 
 
 def test_the_due_date_does_not_wait_for_a_hold():

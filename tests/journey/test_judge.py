@@ -209,6 +209,27 @@ def test_a_loss_counts_until_another_service_moves_the_order_on(told, lost):
     assert bool(journey.losses) == lost
 
 
+@pytest.mark.parametrize(
+    ("told", "minutes", "kind"),
+    [
+        ([event("ORDERED", 0)], 25, VerdictKind.IN_JEOPARDY),
+        ([event("ORDERED", 0)], 30, VerdictKind.LOST),
+        ([event("BASKET", 0)], 9999, VerdictKind.ON_TIME),
+        ([event("ORDERED", 0), hold(3)], 9999, VerdictKind.ON_HOLD),
+    ],
+)
+def test_silence_about_a_message_alone_is_a_loss_only_of_an_order_that_is_late(told, minutes, kind):
+    unknown = loss(1, reason=LostReason.UNKNOWN)
+    assert verdict_at(minutes, *told, losses=[unknown]).kind is kind
+
+
+def test_a_loss_that_somebody_stated_is_told_before_one_that_nobody_can_tell():
+    unknown, stated = loss(1, reason=LostReason.UNKNOWN), loss(5, span_id="b" * 16)
+    journey = rebuild("4711", [event("ORDERED", 0)], FLOW, [unknown, stated])
+    assert journey.losses == (stated, unknown)
+    assert journey.lost_from_ns == at(5)
+
+
 def test_the_oldest_loss_is_the_one_told_and_repeats_count_once():
     losses = [loss(9, span_id="b" * 16), loss(2), loss(2)]
     journey = rebuild("4711", HANDED_OVER, FLOW, losses)
@@ -237,7 +258,7 @@ def columns_verdict(journey, now_ns):
     rows = [
         (journey.terminal == "closed", "closed"),
         (journey.terminal == "cancelled", "cancelled"),
-        (len(journey.losses) > 0, "lost"),
+        (journey.lost_from_ns is not None and journey.lost_from_ns <= now_ns, "lost"),
         (journey.failure is not None, "failed"),
         (journey.deadline_at_ns is not None and journey.deadline_at_ns <= now_ns, "stuck"),
         (journey.warn_at_ns is not None and journey.warn_at_ns <= now_ns, "in_jeopardy"),

@@ -70,6 +70,31 @@ def test_every_journey_is_whole(told):
         assert journey.warn_at_ns < journey.deadline_at_ns
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"order_id": "D77"},
+        {"stage": "PRICED"},
+        {"at_ns": 5},
+        {"service": "crm"},
+        {"trace_id": "1" * 32},
+        {"span_id": "c" * 16},
+        {"flow": "rings"},
+        {"path": "web"},
+        {"actor": "Anna"},
+        {"outcome": Outcome.FAILED},
+        {"error": "no 3D data"},
+        {"hold": False},
+        {"due_at_ns": 7},
+        {"user_id": "u-1"},
+        {"aliases": {"deal": "D77"}},
+    ],
+)
+def test_facts_that_differ_in_what_they_say_are_two(change):
+    one = event("ORDERED", 0, hold=True, due_at_ns=6)
+    assert rebuild("4711", [one, dataclasses.replace(one, **change)], FLOW).facts == 2
+
+
 def test_an_order_without_facts_is_an_empty_journey():
     journey = rebuild("4711", [], FLOW)
     assert (journey.stage, journey.facts, journey.first_ns, journey.deadline_at_ns) == ("", 0, 0, None)

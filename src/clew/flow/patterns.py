@@ -1,8 +1,9 @@
-"""Which regular expressions the engine's RE2 understands just as Python does.
+r"""Which regular expressions the engine's RE2 understands just as Python does.
 
 A rule's expression runs inside the engine, where a bad one would refuse telemetry. So it is checked
 when the flow is read, by Python's compiler and by the scan below, which refuses what RE2 lacks or
-reads otherwise. Source: https://github.com/google/re2/wiki/Syntax.
+reads otherwise. As in RE2, ``\w``, ``\d``, ``\s`` and ``\b`` know ASCII only.
+Source: https://github.com/google/re2/wiki/Syntax.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def pattern_fault(pattern: str) -> str | None:
         fault = _scan(pattern)
         if fault is not None:
             return fault
-        groups = re.compile(pattern).groups
+        groups = re.compile(pattern, re.ASCII).groups
     except (re.error, OverflowError, RecursionError) as error:
         return f"not a regular expression ({error})"
     if groups != 1:

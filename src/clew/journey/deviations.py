@@ -47,7 +47,7 @@ def _step(
     flow: Flow, ways: Ways, before: str | None, starts: tuple[str, ...], after: str, index: int, again: bool
 ) -> Iterator[Deviation]:
     """The deviations of one step; ``before`` is None for the first milestone, which comes from the entries."""
-    if (before is None and after in starts) or (before is not None and ways.declared(before, after)):
+    if before is not None and ways.declared(before, after):
         return
     if again:
         yield _deviation(flow, DeviationKind.REPEATED, after, index)
