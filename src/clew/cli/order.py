@@ -14,15 +14,16 @@ from clew.cli.client import open_client, segment
 from clew.cli.options import asks, print_json
 from clew.cli.orders import watch_list
 from clew.cli.screen import (
+    ROOMY,
     STYLES,
     clock,
     console,
     dwell_bar,
-    grid,
     joined,
     long,
     nanoseconds,
     plain,
+    rows,
     short,
     text,
     words,
@@ -53,19 +54,19 @@ def order(order_id: str, watch: bool, every: float, url: str, data: Path | None,
     with open_client(url, data) as client:
         path = f"orders/{segment(order_id)}"
         if watch:
-            watch_list(lambda: render_journey(client.get(path)), every)
+            watch_list(lambda: render_journey(client.get(path), console().width), every)
         elif as_json:
             print_json(client.get(path))
         else:
-            console().print(render_journey(client.get(path)))
+            console().print(render_journey(client.get(path), console().width))
 
 
-def render_journey(journey: dict[str, Any]) -> RenderableType:
+def render_journey(journey: dict[str, Any], width: int) -> RenderableType:
     """A journey as the terminal shows it."""
     near = journey["last_at"]
     parts: list[RenderableType] = [_headline(journey), _facts(journey)]
     for title, body in (
-        ("stages", _stages(journey, near)),
+        ("stages", _stages(journey, near, 20 if width >= ROOMY else 10)),
         ("holds", _holds(journey, near)),
         ("lost", _losses(journey)),
         ("messages", _messages(journey, near)),
@@ -107,26 +108,25 @@ def _facts(journey: dict[str, Any]) -> Text:
     return Text("\n").join(text(line, "dim") for line in lines if line)
 
 
-def _stages(journey: dict[str, Any], near: str) -> RenderableType | None:
+def _stages(journey: dict[str, Any], near: str, cells: int) -> RenderableType | None:
     if not journey["stages"]:
         return None
-    table = grid()
-    for _ in range(6):
-        table.add_column(overflow="fold")
+    table = rows(True, True, False, True, False, False)
     for visit in journey["stages"]:
         warn = visit["warn_s"] / visit["limit_s"] if visit["limit_s"] else 1.0
         name = text(visit["stage"], "bold" if visit["current"] else "")
         table.add_row(
             clock(visit["entered_at"], near=near), name, text(visit["service"], "dim"),
-            Text("") if journey["terminal"] and visit["current"] else dwell_bar(visit["used"], warn),
+            Text("") if journey["terminal"] and visit["current"] else dwell_bar(visit["used"], warn, cells),
             _dwell(journey, visit), _remarks(visit),
         )  # fmt: skip
     for visit in journey["after_end"]:
         late = Text("after the end", style="yellow")
         table.add_row(clock(visit["entered_at"], near=near), text(visit["stage"]), text(visit["service"]), late)
-    if journey["stages_ahead"]:
-        table.add_row("", Text(f"then {' or '.join(map(plain, journey['stages_ahead']))}", style="dim"))
-    return table
+    if not journey["stages_ahead"]:
+        return table
+    ahead = text(f"then {' or '.join(map(plain, journey['stages_ahead']))}", "dim")
+    return Group(table, Padding(ahead, (0, 0, 0, 10), expand=False))
 
 
 def _dwell(journey: dict[str, Any], visit: dict[str, Any]) -> Text:
@@ -166,17 +166,15 @@ def _messages(journey: dict[str, Any], near: str) -> RenderableType | None:
     messages = journey["messages"]
     if not messages:
         return None
-    table = grid()
-    for _ in range(4):
-        table.add_column(overflow="fold")
+    table = rows(True, False, False)
     if len(messages) > _MESSAGES_SHOWN:
         table.add_row("", Text(f"{len(messages) - _MESSAGES_SHOWN} earlier ones: see --json", style="dim"))
     for message in messages[-_MESSAGES_SHOWN:]:
         way = text(f"{message['service']} → {message['destination'] or message['queue'] or '?'}")
         told = _fate(message)
-        table.add_row(clock(message["published_at"], near=near), way, told, Text(""))
+        table.add_row(clock(message["published_at"], near=near), way, told)
         for delivery in message["deliveries"]:
-            table.add_row("", text(f"  → {delivery['service']}"), _delivery(delivery), Text(""))
+            table.add_row("", text(f"  → {delivery['service']}"), _delivery(delivery))
     return table
 
 
@@ -204,9 +202,7 @@ def _delivery(delivery: dict[str, Any]) -> Text:
 def _traces(journey: dict[str, Any], near: str) -> RenderableType | None:
     if not journey["traces"] and not journey["traces_gone"]:
         return None
-    table = grid()
-    for _ in range(5):
-        table.add_column(overflow="fold")
+    table = rows(True, True, False, False, False)
     for trace in journey["traces"]:
         errors = f", {trace['errors']} failed" if trace["errors"] else ""
         remarks = joined(
@@ -231,9 +227,7 @@ def _errors(journey: dict[str, Any], near: str) -> RenderableType | None:
     failure = journey["failure"]
     if not failure and not journey["errors_found"]:
         return None
-    table = grid()
-    for _ in range(4):
-        table.add_column(overflow="fold")
+    table = rows(True, False, False, True)
     if failure:
         told = text(f"{failure['stage']} failed: {failure['error'] or 'no reason given'}", "red")
         by, place = text(failure["service"]), text(failure["trace_id"], "cyan")

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from clew.cli.client import Client, Params, open_client
 from clew.cli.options import asks, pages, print_json
-from clew.cli.screen import STYLES, clock, console, grid, joined, long, text, verdict_text, words
+from clew.cli.screen import ROOMY, STYLES, clock, console, grid, joined, long, text, verdict_text, words
 from clew.model.journey import VerdictKind
 
 _EPILOG = """\b
@@ -26,7 +26,6 @@ Examples:
   clew orders --alias D77              the order that another system calls D77
   clew orders --stage SUBMITTED --json what a script reads
 """
-_ROOMY = 120
 
 
 @click.command(epilog=_EPILOG)
@@ -92,7 +91,7 @@ def render_orders(page: dict[str, Any], width: int) -> RenderableType:
     """A page of orders as the terminal shows it: a table, or two lines an order where there is little room."""
     if not page["items"]:
         return Group(Text("no orders"), _summary(page))
-    body = _table(page) if width >= _ROOMY else Group(*(line for each in page["items"] for line in _two_lines(each)))
+    body = _table(page) if width >= ROOMY else Group(*(line for each in page["items"] for line in _two_lines(each)))
     return Group(body, _summary(page))
 
 

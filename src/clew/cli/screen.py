@@ -24,7 +24,9 @@ STYLES = {
     "cancelled": "dim",
     "closed": "dim",
 }
-BAR_CELLS = 20
+ROOMY = 120
+"""Columns of a terminal from which on there is room for everything in one line."""
+
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _PIPE_WIDTH = 200
 
@@ -63,6 +65,14 @@ def grid(*headers: str) -> Table:
     return table
 
 
+def rows(*fixed: bool) -> Table:
+    """A table without lines and titles; a column for each argument, True for one that must not be broken."""
+    table = grid()
+    for keep in fixed:
+        table.add_column(no_wrap=keep, overflow="fold")
+    return table
+
+
 def clock(at: str | None, *, near: str = "") -> str:
     """A moment in local time: the time alone when it is of the same day as ``near``, else with the date."""
     if not at:
@@ -98,19 +108,19 @@ def short(seconds: float) -> str:
     return f"{seconds * 1_000_000:.0f} µs"
 
 
-def bar(share: float, cells: int = BAR_CELLS) -> str:
+def bar(share: float, cells: int) -> str:
     """A bar that is full at 1, in eighths of a cell, padded to its length."""
     eighths = round(max(0.0, min(1.0, share)) * cells * 8)
     full, rest = divmod(eighths, 8)
     return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(cells)
 
 
-def dwell_bar(used: float | None, warn_share: float) -> Text:
+def dwell_bar(used: float | None, warn_share: float, cells: int) -> Text:
     """The dwell against its limit: green, yellow from the warning on, red over the limit; dots without a limit."""
     if used is None:
-        return Text("·" * BAR_CELLS, style="dim")
+        return Text("·" * cells, style="dim")
     style = "red" if used >= 1 else "yellow" if used >= warn_share else "green"
-    return Text(bar(used) + ("▶" if used > 1 else " "), style=style)
+    return Text(bar(used, cells) + ("▶" if used > 1 else " "), style=style)
 
 
 def waterfall(start: float, length: float, cells: int) -> str:

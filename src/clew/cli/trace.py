@@ -15,7 +15,7 @@ from rich.text import Text
 from clew.api.times import SECOND_NS
 from clew.cli.client import open_client, segment
 from clew.cli.options import asks, print_json
-from clew.cli.screen import clock, console, grid, joined, nanoseconds, plain, short, text, waterfall
+from clew.cli.screen import ROOMY, clock, console, joined, nanoseconds, plain, rows, short, text, waterfall
 
 _EPILOG = """\b
 Examples:
@@ -23,6 +23,7 @@ Examples:
   clew trace 4bf92f3577b34da6a3ce929d0e0e4736 --attributes
 """
 _CELLS = 40
+_FEW_CELLS = 20
 
 
 @click.command(epilog=_EPILOG)
@@ -36,10 +37,10 @@ def trace(trace_id: str, attributes: bool, url: str, data: Path | None, as_json:
     if as_json:
         print_json(answer)
     else:
-        console().print(render_trace(answer, attributes=attributes))
+        console().print(render_trace(answer, console().width, attributes=attributes))
 
 
-def render_trace(trace: dict[str, Any], *, attributes: bool = False) -> RenderableType:
+def render_trace(trace: dict[str, Any], width: int, *, attributes: bool = False) -> RenderableType:
     """A trace as the terminal shows it."""
     facts = joined(
         [
@@ -51,7 +52,7 @@ def render_trace(trace: dict[str, Any], *, attributes: bool = False) -> Renderab
     )
     parts: list[RenderableType] = [text(f"trace {trace['trace_id']}", "bold"), text(facts, "dim"), Text("")]
     if trace["spans"]:
-        parts.append(_tree(trace, attributes))
+        parts.append(_tree(trace, attributes, _CELLS if width >= ROOMY else _FEW_CELLS))
     if trace["linked"]:
         parts += [Text("\nLINKED", style="bold"), *(text(f"  {each}", "cyan") for each in trace["linked"])]
     if trace["logs"]:
@@ -80,12 +81,8 @@ def tree_order(spans: list[dict[str, Any]]) -> Iterator[tuple[int, dict[str, Any
             waiting += [(depth + 1, child) for child in reversed(children[span["span_id"]])]
 
 
-def _tree(trace: dict[str, Any], attributes: bool) -> RenderableType:
-    table = grid()
-    table.add_column(overflow="fold", ratio=2)
-    table.add_column(justify="right", no_wrap=True)
-    table.add_column(no_wrap=True, width=_CELLS)
-    table.add_column(overflow="fold", ratio=1)
+def _tree(trace: dict[str, Any], attributes: bool, cells: int) -> RenderableType:
+    table = rows(False, True, True, False)
     known = {span["span_id"] for span in trace["spans"]}
     for depth, span in tree_order(trace["spans"]):
         failed = span["status"] == "error"
@@ -94,7 +91,7 @@ def _tree(trace: dict[str, Any], attributes: bool) -> RenderableType:
         table.add_row(
             name,
             short(span["duration_s"]),
-            Text(_bar(trace, span), style="red" if failed else "cyan"),
+            Text(_bar(trace, span, cells), style="red" if failed else "cyan"),
             text(_remarks(span, bool(orphan)), "red" if failed else "dim"),
         )
         if attributes:
@@ -103,10 +100,10 @@ def _tree(trace: dict[str, Any], attributes: bool) -> RenderableType:
     return table
 
 
-def _bar(trace: dict[str, Any], span: dict[str, Any]) -> str:
+def _bar(trace: dict[str, Any], span: dict[str, Any], cells: int) -> str:
     whole = max(trace["duration_s"], 1e-9)
     offset_s = (nanoseconds(span["start_at"]) - nanoseconds(trace["start_at"])) / SECOND_NS
-    return waterfall(max(0.0, offset_s / whole), span["duration_s"] / whole, _CELLS)
+    return waterfall(max(0.0, offset_s / whole), span["duration_s"] / whole, cells)
 
 
 def _remarks(span: dict[str, Any], orphan: bool) -> str:
@@ -134,9 +131,7 @@ def _details(span: dict[str, Any]) -> Iterator[str]:
 
 
 def _logs(trace: dict[str, Any]) -> RenderableType:
-    table = grid()
-    for _ in range(4):
-        table.add_column(overflow="fold")
+    table = rows(True, True, False, False)
     for record in trace["logs"]:
         body = "" if record["body"] is None else plain(record["body"])
         fields = ", ".join(f"{each['key']} = {each['value']}" for each in record["attributes"])
