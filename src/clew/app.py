@@ -32,6 +32,7 @@ from clew.store.render import Layout, Masking
 log = logging.getLogger(__name__)
 
 _TICK_S = 0.7
+_TICK_AT_LEAST_EVERY_S = 5.0
 _LOSSES_EVERY_S = 2.0
 _PAUSE_AFTER_ERROR_S = 2.0
 
@@ -39,10 +40,11 @@ _PAUSE_AFTER_ERROR_S = 2.0
 class Watcher:
     """A thread that keeps journeys and losses up to date until it is stopped."""
 
-    def __init__(self, ticker: Ticker, losses: LossDetector) -> None:
-        """Not running until `start`."""
+    def __init__(self, ticker: Ticker, losses: LossDetector, commits: Callable[[], int]) -> None:
+        """Not running until `start`. ``commits`` counts what was committed: without any there is little to look at."""
         self._ticker = ticker
         self._losses = losses
+        self._commits = commits
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="clew-watcher", daemon=False)
         self.problem: str | None = None
@@ -58,15 +60,20 @@ class Watcher:
             self._thread.join()
 
     def _run(self) -> None:
-        looked = 0.0
+        looked = ticked = 0.0
+        seen = -1
         while not self._stop.is_set():
             pause = _TICK_S
             try:
+                said = 0
                 if time.monotonic() - looked >= _LOSSES_EVERY_S:
-                    self._losses.run()
+                    said = self._losses.run()
                     looked = time.monotonic()
-                self._ticker.tick()
-                self._ticker.sweep()
+                commits = self._commits()
+                if said or commits != seen or time.monotonic() - ticked >= _TICK_AT_LEAST_EVERY_S:
+                    self._ticker.tick()
+                    self._ticker.sweep()
+                    seen, ticked = commits, time.monotonic()
                 self.problem = None
             except ClewError as error:
                 self.problem = f"journeys are not up to date: {error}"
@@ -136,7 +143,7 @@ async def _serve(settings: Settings, store: Store, announce: Callable[[str], Non
     receiver = Receiver(store, _receive_settings(settings), lambda: watcher.problem)
     ticker = Ticker(store, lambda: book.current, receiver.committer.settled_ns)
     losses = await asyncio.to_thread(LossDetector, store, lambda: [each.flow for each in book.current])
-    watcher = Watcher(ticker, losses)
+    watcher = Watcher(ticker, losses, lambda: receiver.committer.counts.commits)
     api: HttpServer | None = None
     try:
         with _port_errors(settings):

@@ -50,6 +50,7 @@ class CommitCounts:
     requests: int = 0
     bytes: int = 0
     refused: int = 0
+    commits: int = 0
     busy_ns: int = 0
 
 
@@ -198,6 +199,7 @@ class GroupCommitter:
     def _done(self, job: _Job, outcomes: list[Outcome], spent_ns: int) -> None:
         self._in_flight -= 1
         self._uncommitted.remove(job.batch.received_ns)
+        self.counts.commits += 1
         self.counts.busy_ns += spent_ns
         self._freed_ns = time.monotonic_ns()
         self._save_up(self._freed_ns, spent_ns)
