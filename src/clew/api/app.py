@@ -22,7 +22,6 @@ _SILENT: Any = {
     "operation_spans": False,
     "auto_configure": False,
 }
-_LARGEST_BODY = 1 << 20
 
 
 def create_api(deps: ApiDeps) -> FastAPI:
@@ -40,7 +39,6 @@ def create_api(deps: ApiDeps) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         telemetry=_SILENT,
-        max_body_size=_LARGEST_BODY,
     )
     install_errors(app)
     app.include_router(probe_routes(deps))

@@ -66,7 +66,6 @@ _OF_STATUS = {
     400: ("bad_request", _CONTRACT),
     404: ("not_found", _CONTRACT),
     405: ("method_not_allowed", _CONTRACT),
-    413: ("too_large", "send at most 1 MiB"),
     415: ("unsupported_media_type", _CONTRACT),
 }
 

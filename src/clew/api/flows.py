@@ -16,14 +16,9 @@ from clew.model.errors import FlowError
 from clew.model.flow import Flow, Stage
 from clew.store.flows import applied_flows
 
-_YAML_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/yaml": {"schema": {"type": "string", "description": "a flow; see docs/write-a-flow.md"}}
-        },
-    }
-}
+_LONGEST_FLOW = 1 << 20
+_YAML = {"type": "string", "description": "a flow; see docs/write-a-flow.md"}
+_YAML_BODY = {"requestBody": {"required": True, "content": {"application/yaml": {"schema": _YAML}}}}
 
 
 class ProblemModel(BaseModel):
@@ -94,9 +89,14 @@ class FlowModel(FlowSummaryModel):
 
 
 async def flow_text(request: Request) -> str:
-    """The request's body as text; the media type doesn't matter."""
+    """The request's body as text; the media type doesn't matter. Reading stops at the longest flow that is taken."""
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > _LONGEST_FLOW:
+            raise ApiError(413, "too_large", "the flow is larger than 1 MiB", "send a flow alone")
     try:
-        return (await request.body()).decode("utf-8")
+        return body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise invalid(f"the flow is not UTF-8: {error.reason}", "save the file as UTF-8") from error
 
