@@ -31,6 +31,24 @@ def test_a_directory_with_something_in_it_is_left_alone(tmp_path, capsys):
     assert "is not empty; give --data a new directory" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("option", "url"),
+    [
+        ("--rabbitmq", "amqp://guest:secret@127.0.0.1:1/"),
+        ("--rabbitmq", "rabbit"),
+        ("--postgres", "postgresql://clew:secret@127.0.0.1:1/shop"),
+        ("--postgres", "mysql://clew:secret@127.0.0.1/shop"),
+    ],
+)
+def test_a_server_that_cannot_be_used_is_named_before_anything_starts(tmp_path, capsys, option, url):
+    assert main([option, url, "--data", str(tmp_path)]) == 1
+    printed = capsys.readouterr().out
+    assert f"the demo can't go on: {option}" in printed
+    assert "can't be used" in printed
+    assert "secret" not in printed
+    assert not (tmp_path / "clew").exists()
+
+
 def test_the_story_has_every_fault_once_and_closes_the_workshop_last():
     told = [name for group in STORY for name in group]
     assert sorted(told) == sorted(FAULTS)

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from clew_demo.household import ChildFailed, Household, free_port
+from clew_demo.household import CantStart, Household, free_port
 from clew_demo.screen import Screen
 from rich.console import Console
 
@@ -85,7 +85,7 @@ async def test_the_children_of_a_child_go_with_it(household, tmp_path):
 
 
 async def test_a_child_that_ends_before_it_is_ready_stops_the_start(household):
-    with pytest.raises(ChildFailed, match="mes ended while starting, with exit code 3"):
+    with pytest.raises(CantStart, match="mes ended while starting, with exit code 3"):
         await household.start("mes", python("import sys; sys.exit(3)"))
 
 

@@ -8,8 +8,11 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import httpx
+from pika.exceptions import AMQPError  # type: ignore[import-untyped]
+
 from clew_demo.faults import FAULTS
-from clew_demo.household import ChildFailed
+from clew_demo.household import CantStart
 from clew_demo.running import Wishes, run
 from clew_demo.screen import Screen
 from clew_demo.story import STORY
@@ -49,8 +52,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         wishes = Wishes(data.resolve(), options.rabbitmq, options.postgres, options.seed, options.once, groups)
         try:
             return asyncio.run(run(wishes, screen))
-        except (ChildFailed, TimeoutError) as error:
+        except (CantStart, TimeoutError) as error:
             screen.say("demo", f"the demo can't go on: {error}")
+            return 1
+        except (httpx.HTTPError, AMQPError) as error:
+            screen.say("demo", f"the demo can't go on, a service or the broker is gone: {error!r}")
             return 1
         except asyncio.CancelledError:
             screen.say("demo", "stopped")

@@ -20,8 +20,8 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 
 
-class ChildFailed(Exception):
-    """A process did not start; the message says which and what it said."""
+class CantStart(Exception):
+    """A process didn't start, or a server that we were given can't be used; the message says which, and why."""
 
 
 def free_port(preferred: int) -> int:
@@ -53,7 +53,7 @@ class Household:
     async def start(self, name: str, command: Sequence[str], ready_url: str = "") -> None:
         """Start a child and wait until it answers at the URL, or without one until it says "ready".
 
-        Raises ChildFailed when it ends before, or isn't ready in time.
+        Raises CantStart when it ends before, or isn't ready in time.
         """
         self._commands[name] = (command, ready_url)
         self._ready[name] = asyncio.Event()
@@ -126,8 +126,8 @@ class Household:
                         return
                     await asyncio.sleep(0.1)
         except TimeoutError:
-            raise ChildFailed(f"{name} was not ready within {START_S:.0f} s") from None
-        raise ChildFailed(f"{name} ended while starting, {_ending(child.returncode)}; see what it said above")
+            raise CantStart(f"{name} was not ready within {START_S:.0f} s") from None
+        raise CantStart(f"{name} ended while starting, {_ending(child.returncode)}; see what it said above")
 
 
 async def _answers(url: str) -> bool:

@@ -12,9 +12,12 @@ from signal import SIGINT, SIGTERM
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+import psycopg
+from pika.exceptions import AMQPError  # type: ignore[import-untyped]
+
 from clew_demo import queues
 from clew_demo.answer import CLEW, Answer
-from clew_demo.household import Household, free_port
+from clew_demo.household import CantStart, Household, free_port
 from clew_demo.ledger import Ledger
 from clew_demo.load import plan
 from clew_demo.people import Desk, Load, People
@@ -24,7 +27,16 @@ from clew_demo.screen import Screen
 from clew_demo.story import hear_answer, mend, play
 
 FLOW = Path(__file__).parent / "flow.yaml"
-PORTS = {"grpc": 4317, "otlp": 4318, "api": 4380, "shop": 4401, "crm": 4402, "mes": 4403, "broker": 4404}
+# The preferred port of each listener, and its name for people.
+PORTS = {
+    "grpc": (4317, "OTLP/gRPC"),
+    "otlp": (4318, "OTLP/HTTP"),
+    "api": (4380, "Clew's API"),
+    "shop": (4401, "the shop"),
+    "crm": (4402, "CRM"),
+    "mes": (4403, "MES"),
+    "broker": (4404, "the broker"),
+}
 # Module, its port, and the page that answers when it is ready; the workshop has no port and says "ready".
 SERVICES = {
     "shop-api": ("shop_api", "shop", "/"),
@@ -46,9 +58,10 @@ class Wishes:
 
 
 async def run(wishes: Wishes, screen: Screen) -> int:
-    """The whole demo; the exit code. Ctrl-C and SIGTERM cancel it. Raises ChildFailed and TimeoutError."""
+    """The whole demo; the exit code. Ctrl-C and SIGTERM cancel it. Raises CantStart and TimeoutError."""
     _stop_on_signals(screen)
-    ports = {name: free_port(preferred) for name, preferred in PORTS.items()}
+    await asyncio.to_thread(_check_servers, wishes)
+    ports = {name: free_port(preferred) for name, (preferred, _) in PORTS.items()}
     _say_ports(ports, wishes, screen)
     place = _place(wishes, ports)
     household = Household(screen, _environ(place, ports))
@@ -71,9 +84,16 @@ async def _tell(wishes: Wishes, scene: Scene, answer: Answer) -> int:
     if wishes.once:
         return 0 if right and not scene.household.fallen else 1
     await mend(scene)
-    scene.screen.say("demo", f"the shop goes on at {scene.place.shop} until Ctrl-C; in another terminal: clew orders")
+    scene.screen.say(
+        "demo", f"the shop goes on at {scene.place.shop} until Ctrl-C; in another terminal: {_hint(scene)}"
+    )
     await asyncio.Event().wait()
     return 0
+
+
+def _hint(scene: Scene) -> str:
+    harmed = next(iter(sorted(scene.ledger.order_ids)), "ORDER")
+    return f"clew orders --watch, clew order {harmed}"
 
 
 async def _with_background(background: Sequence[Coroutine[Any, Any, None]], work: Coroutine[Any, Any, int]) -> int:
@@ -109,6 +129,26 @@ async def _start(wishes: Wishes, place: Place, ports: Mapping[str, int], househo
         ),
         household.start("mes", [sys.executable, "-m", module("workshop")]),
     )
+
+
+def _check_servers(wishes: Wishes) -> None:
+    """Raises CantStart, before anything runs, when a server from the command line can't be used."""
+    for option, url, schemes in (
+        ("--rabbitmq", wishes.rabbitmq, ("amqp", "amqps")),
+        ("--postgres", wishes.postgres, ("postgresql", "postgres")),
+    ):
+        if url and urlsplit(url).scheme not in schemes:
+            raise CantStart(f"{option} {_without_password(url)} can't be used: it must begin with {schemes[0]}://")
+    try:
+        if wishes.rabbitmq:
+            queues.declare(wishes.rabbitmq)
+    except (AMQPError, OSError) as error:
+        raise CantStart(f"--rabbitmq {_without_password(wishes.rabbitmq)} can't be used: {error!r}") from error
+    try:
+        if wishes.postgres:
+            psycopg.connect(wishes.postgres, connect_timeout=5).close()
+    except psycopg.Error as error:
+        raise CantStart(f"--postgres {_without_password(wishes.postgres)} can't be used: {error}") from error
 
 
 def _place(wishes: Wishes, ports: Mapping[str, int]) -> Place:
@@ -147,9 +187,10 @@ def _say_ports(ports: Mapping[str, int], wishes: Wishes, screen: Screen) -> None
     screen.say("demo", f"databases: {database}")
     screen.say("demo", f"shop: {_url(ports['shop'])}   Clew: {_url(ports['api'])}   data: {wishes.data}")
     for name, port in ports.items():
-        if port != PORTS[name]:
-            screen.say("demo", f"port {PORTS[name]} is taken, using {port} for {name}")
-    if ports["api"] != PORTS["api"]:
+        preferred, people_say = PORTS[name]
+        if port != preferred:
+            screen.say("demo", f"port {preferred} is taken, using {port} for {people_say}")
+    if ports["api"] != PORTS["api"][0]:
         screen.say("demo", f"for other terminals: export CLEW_URL={_url(ports['api'])}")
 
 

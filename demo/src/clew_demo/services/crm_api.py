@@ -140,7 +140,9 @@ def make_app(place: Place) -> FastAPI:
 
     @app.post("/deals/{order_id}/cancel")
     def cancel(order_id: str) -> None:
-        with database.transaction() as db:
+        with clew_sdk.order(order_id), database.transaction() as db:
+            if db.run("SELECT 1 FROM deals WHERE order_id = ? AND state IN ('approved', 'closed')", order_id):
+                raise HTTPException(409, f"{order_id} is being made already")
             db.run("UPDATE deals SET state = 'cancelled' WHERE order_id = ?", order_id)
 
     return app

@@ -106,7 +106,9 @@ def make_app(place: Place) -> FastAPI:
     @app.post("/orders/{order_id}/cancel")
     def cancel(order_id: str) -> RedirectResponse:
         with clew_sdk.order(order_id, path="b2c"):
-            call("POST", f"{place.crm}/deals/{order_id}/cancel")
+            answer = call("POST", f"{place.crm}/deals/{order_id}/cancel")
+            if answer.status_code == 409:
+                raise HTTPException(409, answer.json()["detail"])
             enter(order_id, "cancelled", "CANCELLED")
         return _page_of(order_id)
 
