@@ -69,7 +69,7 @@ def _order(
     order_id: str | None, path: str = "", user_id: str = "", aliases: Mapping[str, str] | None = None, actor: str = ""
 ) -> Order:
     known = current_order() or _NOBODY
-    if order_id is not None and known.ids != (order_id,):
+    if order_id is not None and known.ids != (str(order_id),):
         known = Order((str(order_id),)) if order_id else _NOBODY
     if path or user_id or aliases or actor:
         known = known.with_more(Order((), path, user_id, "", actor, aliases or {}))

@@ -6,7 +6,7 @@ import types
 
 import pytest
 from clew_sdk.rabbitmq import for_pika, instrument_pika
-from clew_sdk.rabbitmq.deliveries import Ledger
+from clew_sdk.rabbitmq.deliveries import Ledger, abandon_all
 from clew_sdk.rabbitmq.messages import (
     Incoming,
     carrier,
@@ -78,6 +78,7 @@ def test_only_text_can_carry_context() -> None:
         (["handled", "ack", "ack", "close"], ["ack"]),
         (["abandon"], ["none"]),
         (["handled", "abandon", "handled"], ["none"]),
+        (["ack", "abandon", "handled"], ["ack"]),
     ],
 )
 def test_a_span_ends_once_when_it_is_handled_and_settled(spans: Spans, steps: list[str], settled: list[str]) -> None:
@@ -87,7 +88,7 @@ def test_a_span_ends_once_when_it_is_handled_and_settled(spans: Spans, steps: li
         "handled": delivery.handled,
         "ack": lambda: ledger.settle(1, False, "ack"),
         "close": ledger.close,
-        "abandon": ledger.abandon,
+        "abandon": abandon_all,
     }
     for step in steps:
         actions[step]()

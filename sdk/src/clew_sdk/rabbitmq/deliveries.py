@@ -13,7 +13,6 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from weakref import WeakSet
 
 from opentelemetry import propagate, trace
 from opentelemetry.context import Context, attach, get_current
@@ -47,6 +46,7 @@ class Delivery:
         self._handled = False
         self._settlement = ACK if auto_ack else ""
         self._lock = threading.Lock()
+        _unfinished.add(self)
 
     @contextmanager
     def handling(self) -> Iterator[None]:
@@ -101,6 +101,7 @@ class Delivery:
             self._settlement = self._settlement or settlement
             if not (self._handled and self._settlement):
                 return
+        _unfinished.discard(self)
         self.span.set_attribute(SETTLEMENT, self._settlement)
         self.span.end()
 
@@ -110,7 +111,6 @@ class Ledger:
 
     def __init__(self) -> None:
         self._open: dict[int, Delivery] = {}
-        _ledgers.add(self)
 
     def begin(self, message: Incoming, auto_ack: bool) -> Delivery:
         """Start the span of a delivery; with ``auto_ack`` the broker holds it settled already."""
@@ -137,19 +137,13 @@ class Ledger:
             _, delivery = self._open.popitem()
             delivery.settle(NONE)
 
-    def abandon(self) -> None:
-        """The process ends."""
-        while self._open:
-            _, delivery = self._open.popitem()
-            delivery.abandon()
-
 
 def abandon_all() -> None:
-    """End the spans of all unsettled deliveries, so that they can still be exported."""
-    for ledger in tuple(_ledgers):
-        ledger.abandon()
+    """End the spans of all deliveries that are not over, so that they can still be exported."""
+    for delivery in tuple(_unfinished):
+        delivery.abandon()
 
 
-_ledgers: WeakSet[Ledger] = WeakSet()
+_unfinished: set[Delivery] = set()
 # A forked child doesn't own its parent's deliveries: ending their spans there would tell of them twice.
-os.register_at_fork(after_in_child=_ledgers.clear)
+os.register_at_fork(after_in_child=_unfinished.clear)
