@@ -17,11 +17,11 @@ import logging
 import queue
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from clew.model.errors import IngestError, StoreUnavailable
 from clew.receive.flush import Outcome, commit_batch, new_token
-from clew.receive.policy import FlushPolicy, Queue, Reason, Wait, savings, should_flush
+from clew.receive.policy import FlushPolicy, Queue, Reason, Wait, save, should_flush, spend
 from clew.store.contract import Batch, Rejected, Signal, Store
 
 log = logging.getLogger(__name__)
@@ -34,6 +34,37 @@ class _Waiting:
     payload: bytes
     arrived_ns: int
     answer: asyncio.Future[Outcome]
+
+
+class _Lane:
+    """What waits of one signal, oldest first; an insert holds one signal, so each has its own moment."""
+
+    def __init__(self, signal: Signal, policy: FlushPolicy) -> None:
+        self.signal = signal
+        self.policy = policy
+        self.waiting: list[_Waiting] = []
+        self.bytes = 0
+
+    @property
+    def first_ns(self) -> int:
+        return self.waiting[0].arrived_ns if self.waiting else 0
+
+    def add(self, item: _Waiting) -> None:
+        self.waiting.append(item)
+        self.bytes += len(item.payload)
+
+    def take(self) -> list[_Waiting]:
+        """Remove and return the oldest requests up to the limit of a batch, at least one when any waits."""
+        size = count = 0
+        for item in self.waiting:
+            if count and size + len(item.payload) > self.policy.batch_bytes:
+                break
+            size += len(item.payload)
+            count += 1
+        taken = self.waiting[:count]
+        del self.waiting[:count]
+        self.bytes -= size
+        return taken
 
 
 @dataclass(slots=True)
@@ -65,8 +96,8 @@ class GroupCommitter:
         self.counts = CommitCounts()
         self._store = store
         self._policy = policy or FlushPolicy()
-        self._waiting: dict[Signal, list[_Waiting]] = {signal: [] for signal in Signal}
-        self._bytes = 0
+        self._lanes = {signal: _Lane(signal, _policy_of(signal, self._policy)) for signal in Signal}
+        self._received = 0
         self._in_flight = 0
         self._uncommitted: list[int] = []
         self._stamp_ns = 0
@@ -98,8 +129,8 @@ class GroupCommitter:
         if self._draining:
             raise StoreUnavailable("Clew is stopping")
         waiting = _Waiting(payload, time.monotonic_ns(), asyncio.get_running_loop().create_future())
-        self._waiting[signal].append(waiting)
-        self._bytes += len(payload)
+        self._lanes[signal].add(waiting)
+        self._received += len(payload)
         self._changed.set()
         outcome = await waiting.answer
         if isinstance(outcome, IngestError):
@@ -129,15 +160,14 @@ class GroupCommitter:
     @property
     def waiting(self) -> int:
         """How many requests wait for the next flush."""
-        return sum(map(len, self._waiting.values()))
+        return sum(len(lane.waiting) for lane in self._lanes.values())
 
-    def _state(self) -> Queue:
-        queues = [waiting for waiting in self._waiting.values() if waiting]
+    def _state(self, lane: _Lane) -> Queue:
         return Queue(
-            requests=self.waiting,
-            bytes=self._bytes,
-            first_ns=min((waiting[0].arrived_ns for waiting in queues), default=0),
-            last_ns=max((waiting[-1].arrived_ns for waiting in queues), default=0),
+            requests=len(lane.waiting),
+            bytes=lane.bytes,
+            first_ns=lane.first_ns,
+            last_ns=lane.waiting[-1].arrived_ns if lane.waiting else 0,
             freed_ns=self._freed_ns,
             free_writers=self._writers - self._in_flight,
             saved_ns=self._saved_ns,
@@ -145,48 +175,49 @@ class GroupCommitter:
         )
 
     async def _flush_when_due(self) -> None:
-        while True:
+        while not (self._draining and not self.waiting and not self._in_flight):
             self._changed.clear()
             now_ns = time.monotonic_ns()
-            self._save_up(now_ns, spent_ns=0)
-            state = self._state()
-            if state.draining and not state.requests and not self._in_flight:
-                return
-            match should_flush(state, self._policy, now_ns):
-                case Reason() as reason:
-                    self._flush(reason)
-                case Wait(until_ns):
-                    await self._sleep_until(until_ns, now_ns)
+            self._save_up(now_ns)
+            # The oldest first, so that a flood of one signal does not keep the other waiting.
+            lanes = sorted(self._lanes.values(), key=lambda lane: lane.first_ns)
+            await self._sleep_until([self._look_after(lane, now_ns) for lane in lanes], now_ns)
 
-    async def _sleep_until(self, until_ns: int | None, now_ns: int) -> None:
+    def _look_after(self, lane: _Lane, now_ns: int) -> int | None:
+        """Flush a lane when it is due; else say when to look again, None for not before something changes."""
+        match should_flush(self._state(lane), lane.policy, now_ns):
+            case Reason() as reason:
+                self._flush(lane, reason)
+                return now_ns
+            case Wait(until_ns):
+                return until_ns
+
+    async def _sleep_until(self, moments_ns: list[int | None], now_ns: int) -> None:
+        """Sleep until the first of these moments, or until something changes."""
+        until_ns = min((moment for moment in moments_ns if moment is not None), default=None)
         if until_ns is None:
             await self._changed.wait()
             return
-        loop = asyncio.get_running_loop()
-        alarm = loop.call_later((until_ns - now_ns) / 1e9, self._changed.set)
+        alarm = asyncio.get_running_loop().call_later((until_ns - now_ns) / 1e9, self._changed.set)
         try:
             await self._changed.wait()
         finally:
             alarm.cancel()
 
-    def _flush(self, reason: Reason) -> None:
-        """Hand over what waits, at most one batch a signal; the rest waits for the next flush."""
-        for signal, waiting in self._waiting.items():
-            taken = _take(waiting, self._policy.batch_bytes)
-            if not taken:
-                continue
-            payloads = tuple(item.payload for item in taken)
-            size = sum(map(len, payloads))
-            self._bytes -= size
-            self._in_flight += 1
-            self.counts.flushes += 1
-            self.counts.requests += len(taken)
-            self.counts.bytes += size
-            self._stamp_ns = max(time.time_ns(), self._stamp_ns + 1)
-            batch = Batch(signal, payloads, new_token(), self._stamp_ns)
-            self._uncommitted.append(batch.received_ns)
-            self._jobs.put(_Job(batch, [item.answer for item in taken]))
-            log.debug("flush of %d %s requests, %d bytes, because of %s", len(taken), signal, size, reason)
+    def _flush(self, lane: _Lane, reason: Reason) -> None:
+        """Hand over what waits, at most one batch; the rest waits for the next flush."""
+        taken = lane.take()
+        payloads = tuple(item.payload for item in taken)
+        self._stamp_ns = max(time.time_ns(), self._stamp_ns + 1)
+        batch = Batch(lane.signal, payloads, new_token(), self._stamp_ns)
+        self._uncommitted.append(batch.received_ns)
+        self._in_flight += 1
+        self._saved_ns = spend(self._saved_ns, lane.policy)
+        self._jobs.put(_Job(batch, [item.answer for item in taken]))
+        self.counts.flushes += 1
+        self.counts.requests += len(taken)
+        self.counts.bytes += sum(map(len, payloads))
+        log.debug("flush of %d %s requests because of %s", len(taken), lane.signal, reason)
 
     def _write(self, loop: asyncio.AbstractEventLoop) -> None:
         """The life of a writer thread."""
@@ -202,25 +233,19 @@ class GroupCommitter:
         self.counts.commits += 1
         self.counts.busy_ns += spent_ns
         self._freed_ns = time.monotonic_ns()
-        self._save_up(self._freed_ns, spent_ns)
         for answer, outcome in zip(job.answers, outcomes, strict=True):
             if not answer.done():
                 answer.set_result(outcome)
         self._changed.set()
 
-    def _save_up(self, now_ns: int, spent_ns: int) -> None:
-        self._saved_ns = savings(self._saved_ns, now_ns - self._saved_at_ns, spent_ns, self._policy)
-        self._saved_at_ns = now_ns
+    def _save_up(self, now_ns: int) -> None:
+        elapsed_ns, self._saved_at_ns = now_ns - self._saved_at_ns, now_ns
+        self._saved_ns = save(self._saved_ns, elapsed_ns, self._received, self._policy)
+        self._received = 0
 
 
-def _take(waiting: list[_Waiting], limit_bytes: int) -> list[_Waiting]:
-    """Remove and return the oldest requests up to the limit, at least one when any waits."""
-    size = count = 0
-    for item in waiting:
-        if count and size + len(item.payload) > limit_bytes:
-            break
-        size += len(item.payload)
-        count += 1
-    taken = waiting[:count]
-    del waiting[:count]
-    return taken
+def _policy_of(signal: Signal, policy: FlushPolicy) -> FlushPolicy:
+    """Logs carry the stage events, which people wait for: thrift makes them wait half as long as spans."""
+    if signal is Signal.LOGS:
+        return replace(policy, thrift_linger_ns=policy.thrift_linger_ns // 2)
+    return policy

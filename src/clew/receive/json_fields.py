@@ -150,8 +150,8 @@ def integer(value: object, least: int, most: int) -> int:
 
 
 def _decimal(digits: str) -> int:
-    unsigned = digits[1:] if digits[:1] == "-" else digits
-    if not (unsigned.isascii() and unsigned.isdigit() and len(unsigned) <= 20):
+    unsigned = digits.removeprefix("-")
+    if len(unsigned) > 20 or not (unsigned.isdigit() and unsigned.isascii()):
         raise WrongValue("expected a decimal integer")
     return int(digits)
 

@@ -42,7 +42,7 @@ DEPTH_LIMIT = 30
 
 REMEMBERED = 8192
 REMEMBERED_LENGTH = 96
-"""How many short attributes are remembered a kind of message, and what is short, in characters."""
+"""How many short values are remembered a kind of message, and what is short, in characters."""
 
 
 def request_from_json(signal: Signal, body: bytes) -> bytes:
@@ -68,8 +68,9 @@ def _message(fields: Fields, value: object) -> bytes:
     name = ""
     try:
         for name, item in value.items():
-            if item is not None and name in fields:
-                out.append(fields[name](item))
+            emit = fields.get(name)
+            if emit is not None and item is not None:
+                out.append(emit(item))
     except WrongValue as wrong:
         wrong.path.append(name)
         raise
@@ -193,7 +194,7 @@ def _attributes(number: int) -> Emit:
             key, inner = value.get("key"), value.get("value")
             if type(inner) is dict and len(inner) == 1 and type(key) is str:
                 ((member, plain),) = inner.items()
-                if _PLAIN.get(member) is type(plain) and len(key) + len(str(plain)) <= REMEMBERED_LENGTH:
+                if _PLAIN.get(member) is type(plain) and (type(plain) is not str or len(plain) <= REMEMBERED_LENGTH):
                     return remember(key, member, plain)
         return write(value)
 

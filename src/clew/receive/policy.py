@@ -3,9 +3,10 @@
 An insert costs about 100 ms of CPU however small it is, so requests wait for company. How long
 depends on who pays. Many waiting bytes mean load: senders who were just answered come back at once, so
 the flush starts when arrivals pause, and they share it with those who waited meanwhile. Few bytes on a
-quiet server mean that somebody waits for the answer. Few bytes again and again would burn a core on tiny inserts, so
-small batches draw on a budget of engine time (``share`` of one core, saved up to ``savings_ns``), and
-when that is spent the linger is longer.
+quiet server mean that somebody waits for the answer. Few bytes again and again would burn a core on tiny
+inserts, so small batches draw on savings: each flush takes the price of an insert, a share of one
+core flows in all the time, and so does the worth of every byte received. When the savings do not
+pay for an insert, the linger is longer.
 """
 
 from __future__ import annotations
@@ -28,7 +29,11 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FlushPolicy:
-    """Limits of the decision. Times are nanoseconds, sizes bytes, ``share`` a part of one core."""
+    """Limits of the decision. Times are nanoseconds, sizes bytes.
+
+    ``share`` of one core and ``worth_ns`` a byte received are saved up, at most ``savings_ns``;
+    a flush of one signal takes ``price_ns``, the fixed cost of an insert.
+    """
 
     full_bytes: int = 14 << 20
     batch_bytes: int = 16 << 20
@@ -36,9 +41,11 @@ class FlushPolicy:
     load_pause_ns: int = 30 * MS
     load_linger_ns: int = 100 * MS
     quiet_linger_ns: int = 350 * MS
-    thrift_linger_ns: int = 1_000 * MS
-    share: float = 0.08
-    savings_ns: int = 2_000 * MS
+    thrift_linger_ns: int = 3_000 * MS
+    share: float = 0.04
+    worth_ns: int = 1_000
+    price_ns: int = 100 * MS
+    savings_ns: int = 1_500 * MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +90,17 @@ def _due(queue: Queue, policy: FlushPolicy) -> tuple[Reason, int]:
         paused_ns = max(queue.last_ns, queue.freed_ns) + policy.load_pause_ns
         latest_ns = max(queue.first_ns, queue.freed_ns) + policy.load_linger_ns
         return Reason.LOAD, min(paused_ns, latest_ns)
-    if queue.saved_ns > 0:
+    if queue.saved_ns >= policy.price_ns:
         return Reason.QUIET, queue.first_ns + policy.quiet_linger_ns
     return Reason.THRIFT, queue.first_ns + policy.thrift_linger_ns
 
 
-def savings(saved_ns: int, elapsed_ns: int, spent_ns: int, policy: FlushPolicy) -> int:
-    """Engine time saved up after ``elapsed_ns`` of clock and a flush that took ``spent_ns``.
+def save(saved_ns: int, elapsed_ns: int, received_bytes: int, policy: FlushPolicy) -> int:
+    """Savings after some time in which so many bytes came in."""
+    earned_ns = int(elapsed_ns * policy.share) + received_bytes * policy.worth_ns
+    return min(saved_ns + earned_ns, policy.savings_ns)
 
-    Never more than the policy allows, and never so far below zero that a server which comes out of
-    heavy load stays thrifty for more than half a minute.
-    """
-    earned = saved_ns + int(elapsed_ns * policy.share)
-    return max(min(earned, policy.savings_ns) - spent_ns, -policy.savings_ns)
+
+def spend(saved_ns: int, policy: FlushPolicy) -> int:
+    """Savings after a batch was flushed; a bounded debt is possible, since nobody waits for ever."""
+    return max(saved_ns - policy.price_ns, -policy.savings_ns)
