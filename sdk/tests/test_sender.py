@@ -115,6 +115,17 @@ def test_a_partial_success_is_set_aside_and_told(handles: Handles, backend: Back
     assert "no order" in caplog.text
 
 
+def test_large_events_are_spread_over_several_requests(handles: Handles, backend: Backend, outbox: Path) -> None:
+    backend.down()
+    handles.make(backend, outbox)
+    for number in range(6):
+        clew_sdk.stage("SUBMITTED", order_id=str(number), attributes={"note": "x" * 1_500_000})
+    clew_sdk.stage("SUBMITTED", order_id="6", attributes={"note": "x" * 5_000_000})
+    backend.up()
+    told_once(backend, 7)
+    assert [len(events_of(request)) for request in backend.requests] == [2, 2, 2, 1]
+
+
 def test_headers_and_compression_are_those_of_the_settings(handles: Handles, backend: Backend, outbox: Path) -> None:
     env = {
         "OTEL_EXPORTER_OTLP_HEADERS": "x-tenant=gold,authorization=Bearer%20abc",

@@ -10,11 +10,13 @@ from collections.abc import Callable
 
 from clew_sdk.delivery import Delivery, Post, deliver, pause_s
 from clew_sdk.source import Source
+from clew_sdk.table import Row
 from clew_sdk.transport import Answer, Meaning
 
 logger = logging.getLogger("clew_sdk.sender")
 
 BATCH_ROWS = 300
+BATCH_BYTES = 4 << 20  # well below what receivers take by default
 _POLL_S = 0.5
 _LINGER_S = 0.1
 
@@ -90,7 +92,7 @@ class Sender:
         """Send one batch; returns the seconds to wait before the next, 0 when there may be more."""
         try:
             source = self._source = self._source or self._open_source()
-            rows = source.claim(BATCH_ROWS)
+            rows = _fitting(source.claim(BATCH_ROWS))
             if not rows:
                 return self._poll_s
             delivery = deliver(rows, self._post)
@@ -134,6 +136,16 @@ class Sender:
     def _report(self, delivery: Delivery) -> None:
         for row, reason in delivery.rejected:
             logger.error("stage event %d of %s was rejected, kept in clew_rejected: %s", row.id, self._name, reason)
+
+
+def _fitting(rows: list[Row]) -> list[Row]:
+    """The first rows, as many as share one request; always at least one."""
+    room = BATCH_BYTES
+    for count, row in enumerate(rows):
+        room -= len(row.request)
+        if room < 0:
+            return rows[: max(count, 1)]
+    return rows
 
 
 _inherited: list[Source] = []

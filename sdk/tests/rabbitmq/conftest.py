@@ -23,9 +23,8 @@ def spans(provider: TracerProvider, exporter: InMemorySpanExporter, monkeypatch:
 @pytest.fixture
 def queue(rabbitmq_url: str) -> Iterator[str]:
     name = f"orders-{uuid.uuid4().hex[:8]}"
-    connection = pika.BlockingConnection(pika.URLParameters(rabbitmq_url))
-    channel = connection.channel()
-    channel.queue_declare(name)
+    with pika.BlockingConnection(pika.URLParameters(rabbitmq_url)) as connection:
+        connection.channel().queue_declare(name)
     yield name
-    channel.queue_delete(name)
-    connection.close()
+    with pika.BlockingConnection(pika.URLParameters(rabbitmq_url)) as connection:
+        connection.channel().queue_delete(name)

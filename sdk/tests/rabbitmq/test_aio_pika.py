@@ -12,6 +12,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import StatusCode
 
 from sdk.tests.spans import Spans, settlements
+from tests.services.rabbitmq import RabbitMQ
 
 
 @pytest.fixture(autouse=True)
@@ -226,3 +227,17 @@ async def test_the_consumer_of_a_reconnected_channel_is_traced_once(channel, que
     await (await taken.get()).ack()
     await asyncio.sleep(0)
     assert settlements(spans.delivered) == ["ack"]
+
+
+async def test_a_lost_connection_leaves_a_delivery_unsettled_and_the_next_says_redelivered(
+    channel, queue, spans: Spans, rabbitmq: RabbitMQ
+) -> None:
+    taken: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
+    await (await channel.get_queue(queue)).consume(taken.put)
+    await send(channel, queue)
+    await taken.get()
+    await asyncio.to_thread(rabbitmq.control, "close_all_connections", "test")
+    await (await taken.get()).ack()
+    await asyncio.sleep(0)
+    assert settlements(spans.delivered) == ["none", "ack"]
+    assert [span.attributes["clew.message.redelivered"] for span in spans.delivered] == [False, True]

@@ -11,9 +11,10 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import StatusCode
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.channel import Channel
-from pika.exceptions import UnroutableError
+from pika.exceptions import AMQPConnectionError, UnroutableError
 
 from sdk.tests.spans import Spans, settlements, wait_for
+from tests.services.rabbitmq import RabbitMQ
 
 
 @pytest.fixture(autouse=True)
@@ -302,6 +303,15 @@ def test_a_select_connection_is_traced_in_the_same_way(rabbitmq_url: str, queue:
     first, lost = spans.published
     assert taken_span.parent.span_id == first.context.span_id
     assert lost.attributes["error.type"] == "unroutable"
+
+
+def test_a_lost_connection_leaves_a_delivery_unsettled(channel, queue, spans: Spans, rabbitmq: RabbitMQ) -> None:
+    channel.basic_publish("", queue, b"{}")
+    channel.basic_get(queue)
+    rabbitmq.control("close_all_connections", "test")
+    with pytest.raises(AMQPConnectionError):
+        channel.connection.process_data_events(5)
+    assert settlements(spans.delivered) == ["none"]
 
 
 def test_deliveries_that_nobody_settles_are_told_at_the_end_of_the_process(channel, queue, spans: Spans) -> None:
