@@ -1,7 +1,7 @@
 """A receiver over the real embedded store in a process of its own, which answers queries on its standard input.
 
-One JSON object a line: ``{"sql": ..., "bind": {...}}`` gives ``{"rows": [...]}``. The first line printed names the
-ports. SIGTERM or the end of the input stop the receiver; the process ends with its input.
+One JSON object a line: ``{"sql": ..., "bind": {...}}`` gives ``{"rows": [...]}``, ``{"trace": ..., "order": ...}`` counts
+what a reader of that trace and order sees. The first line printed names the ports. SIGTERM or the end of the input stop the receiver; the process ends with its input.
 """
 
 import asyncio
@@ -17,6 +17,8 @@ from clew.receive.policy import MS, FlushPolicy
 from clew.receive.server import Receiver, ReceiveSettings
 from clew.store.contract import Store
 from clew.store.embedded import open_store
+from clew.store.facts import read_events
+from clew.store.spans import read_trace
 
 
 async def main(store: Store, settings: ReceiveSettings) -> None:
@@ -40,6 +42,10 @@ def _answer_queries(store: Store, loop: asyncio.AbstractEventLoop, stop: asyncio
         question = json.loads(line)
         if "waiting" in question:
             _say({"waiting": receiver.committer.waiting})
+        elif "trace" in question:
+            trace = read_trace(store, question["trace"])
+            events = read_events(store, [question["order"]])
+            _say({"spans": len(trace.spans), "logs": len(trace.logs), "events": sum(map(len, events.values()))})
         else:
             _say({"rows": store.rows(question["sql"], question["bind"])})
     loop.call_soon_threadsafe(stop.set)

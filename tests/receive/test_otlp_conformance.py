@@ -645,16 +645,23 @@ def test_51_a_request_has_many_resources_requests_are_concurrent_and_children_co
     assert {row["service"]: row["n"] for row in rows} == {"crm-api": 1, "mes-api": 1, "shop-api": 21}
 
 
-def test_52_the_same_batch_again_adds_no_span_and_no_record(server, http):
-    seen, uid = span(), secrets.token_hex(8)
-    entry = logs(record(attributes=[attribute("log.record.uid", uid)])).SerializeToString()
-    for _ in range(3):
+def test_52_the_same_batch_again_changes_nothing_that_a_reader_sees(server, http, grpc):
+    order_id, seen = secrets.token_hex(8), span()
+    entry = record(
+        trace_id=seen.trace_id,
+        event_name="order.stage",
+        attributes=[
+            attribute("log.record.uid", secrets.token_hex(8)),
+            attribute("order.id", order_id),
+            attribute("order.stage", "SUBMITTED"),
+        ],
+    )
+    for _ in range(2):
         assert http.post("/v1/traces", body_of(seen)).status == 200
-        assert http.post("/v1/logs", entry).status == 200
-    assert server.rows(
-        "SELECT uniqExact(trace_id, span_id) AS n FROM spans WHERE trace_id = unhex({t:String})", t=seen.trace_id.hex()
-    ) == [{"n": 1}]
-    assert server.rows("SELECT uniqExact(uid) AS n FROM logs WHERE uid = {u:String}", u=uid) == [{"n": 1}]
+        assert http.post("/v1/logs", logs(entry).SerializeToString()).status == 200
+    assert grpc.export(TRACES, body_of(seen, span())) == b"", "again, beside another span"
+    told = server.ask({"trace": seen.trace_id.hex(), "order": order_id})
+    assert told == {"spans": 1, "logs": 1, "events": 1}
 
 
 def test_53_browsers_of_other_origins_are_not_served(http):

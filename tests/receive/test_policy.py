@@ -33,8 +33,8 @@ FREED = replace(LOADED, freed_ns=FIRST_NS + 400 * MS)
         pytest.param(STREAM, 100, Reason.LOAD, id="load: waited long enough"),
         pytest.param(FREED, 429, Wait(FIRST_NS + 430 * MS), id="load: those just answered come back"),
         pytest.param(FREED, 430, Reason.LOAD, id="load: those just answered are here, or stay away"),
-        pytest.param(SMALL, 349, Wait(FIRST_NS + 350 * MS), id="quiet: others may come"),
-        pytest.param(SMALL, 350, Reason.QUIET, id="quiet: somebody waits for the answer"),
+        pytest.param(SMALL, 249, Wait(FIRST_NS + 250 * MS), id="quiet: others may come"),
+        pytest.param(SMALL, 250, Reason.QUIET, id="quiet: somebody waits for the answer"),
         pytest.param(replace(SMALL, saved_ns=0), 350, Wait(FIRST_NS + 3000 * MS), id="savings spent: wait for company"),
         pytest.param(
             replace(SMALL, saved_ns=90 * MS), 3000, Reason.THRIFT, id="savings spent: never longer than three seconds"

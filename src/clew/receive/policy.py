@@ -40,7 +40,7 @@ class FlushPolicy:
     load_bytes: int = 1 << 20
     load_pause_ns: int = 30 * MS
     load_linger_ns: int = 100 * MS
-    quiet_linger_ns: int = 350 * MS
+    quiet_linger_ns: int = 250 * MS
     thrift_linger_ns: int = 3_000 * MS
     share: float = 0.04
     worth_ns: int = 1_000
