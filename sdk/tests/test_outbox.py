@@ -162,3 +162,23 @@ def test_rows_survive_the_close_of_everything(outbox: Path) -> None:
     box.close()
     assert rows_in(outbox) == [b"1", b"2"]
     assert list(outbox.parent.iterdir()) == [outbox]
+
+
+def test_a_neighbour_that_comes_and_goes_takes_no_rows_along(outbox: Path) -> None:
+    """Closing any descriptor of a file ends all locks a process has on it: ours must be SQLite's own only."""
+    count = "SELECT count(*) FROM clew_outbox"
+    look = f"import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute('{count}').fetchone()[0])"
+
+    def seen_by_a_neighbour() -> int:
+        return int(subprocess.run([sys.executable, "-c", look, outbox], check=True, capture_output=True).stdout)
+
+    box = Outbox(str(outbox), GIB)
+    box.append([b"1"])
+    taken = source(outbox)
+    taken.claim(10)
+    assert seen_by_a_neighbour() == 1
+    box.append([b"2"])
+    assert seen_by_a_neighbour() == 2
+    taken.close()
+    box.close()
+    assert rows_in(outbox) == [b"1", b"2"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import threading
@@ -23,18 +24,24 @@ def open_private(path: str, synchronous: str = "FULL") -> sqlite3.Connection:
 
     With ``synchronous`` FULL a commit survives loss of power, with NORMAL only a crash of the process.
     """
-    Path(path).resolve().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # SQLite gives its -wal and -shm files the mode of the main file, so this covers all three.
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        if os.fstat(descriptor).st_mode & 0o077:
-            os.fchmod(descriptor, 0o600)
-    finally:
-        os.close(descriptor)
+    _make_private(Path(path))
     connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute(f"PRAGMA synchronous={synchronous}")
     return connection
+
+
+def _make_private(path: Path) -> None:
+    # SQLite gives its -wal and -shm files the mode of the main file, so this covers all three. The file is never opened
+    # when it exists: closing it would end the locks that SQLite has on it in this process, and lose rows.
+    path.resolve().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        if path.is_symlink():
+            raise OSError(errno.ELOOP, "an outbox must not be a symbolic link", str(path)) from None
+        if path.stat().st_mode & 0o077:
+            path.chmod(0o600)
 
 
 @contextmanager

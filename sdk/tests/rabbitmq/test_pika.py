@@ -263,6 +263,19 @@ def test_properties_that_are_used_twice_stay_as_they_are(channel, queue, spans: 
     assert spans.delivered[0].attributes["messaging.message.conversation_id"] == "c-1"
 
 
+def test_a_forwarded_message_leaves_the_order_of_its_first_sender_behind(channel, queue, spans: Spans) -> None:
+    with clew_sdk.order("4711"):
+        channel.basic_publish("", queue, b"{}", pika.BasicProperties(headers={"tenant": "gold"}))
+    _, properties, _ = channel.basic_get(queue, auto_ack=True)
+    channel.basic_publish("", queue, b"{}", properties)
+    channel.basic_get(queue, auto_ack=True)
+
+    first, second = spans.delivered
+    assert first.attributes["order.id"] == "4711"
+    assert "order.id" not in second.attributes
+    assert second.parent.span_id == spans.published[1].context.span_id
+
+
 def test_a_message_id_of_the_application_is_kept(channel, queue, spans: Spans) -> None:
     channel.basic_publish("", queue, b"{}", pika.BasicProperties(message_id="m-1"))
     assert channel.basic_get(queue, auto_ack=True)[1].message_id == "m-1"

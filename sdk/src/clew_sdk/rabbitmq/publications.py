@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -42,7 +42,7 @@ class Publication:
 
 @contextmanager
 def publishing(
-    exchange: str, routing_key: str, message_id: str, correlation_id: str, headers: MutableMapping[str, Any] | None
+    exchange: str, routing_key: str, message_id: str, correlation_id: str, headers: Mapping[str, Any] | None
 ) -> Iterator[Publication]:
     """The producer span of one publish; the message must be sent inside with the id and headers it gives."""
     known_id = message_id or new_uid()
@@ -52,8 +52,7 @@ def publishing(
         attributes=producer_attributes(exchange, routing_key, known_id, correlation_id),
     )
     with use_span(span, end_on_exit=False, record_exception=False, set_status_on_exception=False):
-        publication = Publication(span, known_id, dict(headers or {}))
-        propagate.inject(publication.headers)
+        publication = Publication(span, known_id, _own_context(headers or {}))
         try:
             yield publication
         except BaseException as error:
@@ -66,6 +65,14 @@ def publishing(
                 returns.keep(publication)
             else:
                 span.end()
+
+
+def _own_context(headers: Mapping[str, Any]) -> dict[str, Any]:
+    """The headers with the context of this publish and no other: a forwarded message brings that of its sender."""
+    carried = propagate.get_global_textmap().fields
+    own = {key: value for key, value in headers.items() if key not in carried}
+    propagate.inject(own)
+    return own
 
 
 class Returns:
