@@ -127,12 +127,28 @@ VIEW fill_logs TO logs AS
 SELECT * EXCEPT (received, alias_keys) FROM logs_in;
 
 VIEW fill_origins_of_spans TO origins AS
-SELECT DISTINCT $origin_columns(o.1, o.2, o.3, o.4)
-FROM (SELECT arrayJoin(arrayFlatten(arrayMap(r -> arrayMap(s -> (r.resource, r.schema_url, s.scope, s.schema_url), r.scope_spans), resource_spans))) AS o, received_ns FROM otlp_traces);
+SELECT DISTINCT $origin_columns(resource, resource_url, s.1, s.2)
+FROM
+(
+    SELECT r.1 AS resource, r.2 AS resource_url, arrayJoin(arrayZip(r.3, r.4)) AS s, received_ns
+    FROM
+    (
+        SELECT arrayJoin(arrayZip(resource_spans.resource, resource_spans.schema_url, resource_spans.scope_spans.scope, resource_spans.scope_spans.schema_url)) AS r, received_ns
+        FROM otlp_traces
+    )
+);
 
 VIEW fill_origins_of_logs TO origins AS
-SELECT DISTINCT $origin_columns(o.1, o.2, o.3, o.4)
-FROM (SELECT arrayJoin(arrayFlatten(arrayMap(r -> arrayMap(s -> (r.resource, r.schema_url, s.scope, s.schema_url), r.scope_logs), resource_logs))) AS o, received_ns FROM otlp_logs);
+SELECT DISTINCT $origin_columns(resource, resource_url, s.1, s.2)
+FROM
+(
+    SELECT r.1 AS resource, r.2 AS resource_url, arrayJoin(arrayZip(r.3, r.4)) AS s, received_ns
+    FROM
+    (
+        SELECT arrayJoin(arrayZip(resource_logs.resource, resource_logs.schema_url, resource_logs.scope_logs.scope, resource_logs.scope_logs.schema_url)) AS r, received_ns
+        FROM otlp_logs
+    )
+);
 
 -- A span states a stage by an event named order.stage, by its attribute order.stage (at its start), or by a rule of the flow.
 VIEW derive_stages_of_spans TO order_events AS
@@ -145,6 +161,7 @@ FROM
         arrayMap(r -> (toInt64(toUnixTimestamp64Nano(ts)), CAST(map('order.flow', r.1, 'order.stage', r.2, 'order.id', r.3, 'order.outcome', r.4, 'order.path', r.5, 'error.type', error), 'Map(LowCardinality(String), String)'), 'rule'), ${rules})
     )) AS fact
     FROM ${spans_source}
+    WHERE mapContains(attrs, 'order.stage') OR has(events.name, 'order.stage') OR notEmpty(${rules})
 )
 ARRAY JOIN $fact_orders(fact.2, outer_ids) AS order_id
 WHERE order_id != '';
