@@ -29,7 +29,7 @@ from clew.cli.checks import (
 )
 from clew.cli.client import Client, CommandError, open_client, segment
 from clew.cli.options import asks, print_json
-from clew.cli.screen import console, text
+from clew.cli.screen import show, text
 from clew.settings import Settings
 
 _MARKS = {Level.OK: ("ok", "green"), Level.WARN: ("look", "yellow"), Level.BAD: ("bad", "bold red")}
@@ -43,7 +43,7 @@ def doctor(url: str, data: Path | None, as_json: bool) -> None:
     if as_json:
         print_json([asdict(each) for each in found])
     else:
-        console().print(Group(*(line for each in found for line in _lines(each))))
+        show(Group(*(line for each in found for line in _lines(each))))
     if any(each.level is Level.BAD for each in found):
         raise SystemExit(1)
 

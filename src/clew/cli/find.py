@@ -11,7 +11,7 @@ from rich.text import Text
 
 from clew.cli.client import open_client
 from clew.cli.options import asks, pages, print_json
-from clew.cli.screen import clock, console, grid, joined, short, text
+from clew.cli.screen import clock, grid, joined, short, show, text
 from clew.store.spans import SpanKind, SpanStatus
 
 _EPILOG = """\b
@@ -31,8 +31,15 @@ Examples:
 @click.option("--user", default="", help="Spans of a user, in clear or as shown.")
 @click.option("--since", default="", help="Not before: 15m, or 2026-11-22T08:15:00Z.  [default: 24h]")
 @click.option("--until", default="", help="Before this moment.")
-@click.option("--status", type=click.Choice(list(SpanStatus)), metavar="STATUS", help=f"{', '.join(SpanStatus)}.")
-@click.option("--kind", type=click.Choice(list(SpanKind)), metavar="KIND", help=f"{', '.join(SpanKind)}.")
+@click.option(
+    "--status",
+    type=click.Choice([each.value for each in SpanStatus]),
+    metavar="STATUS",
+    help=f"{', '.join(SpanStatus)}.",
+)
+@click.option(
+    "--kind", type=click.Choice([each.value for each in SpanKind]), metavar="KIND", help=f"{', '.join(SpanKind)}."
+)
 @click.option("--service", default="", help="Spans of this service.")
 @click.option("--name", default="", help="A span name, or its beginning followed by *.")
 @click.option("--error", default="", help="An error type, or * for any.")
@@ -54,7 +61,7 @@ def find(attributes: tuple[str, ...], url: str, data: Path | None, as_json: bool
     if as_json:
         print_json(page)
     else:
-        console().print(render_spans(page))
+        show(render_spans(page))
 
 
 def render_spans(page: dict[str, Any]) -> RenderableType:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from clew.cli.client import CommandError, open_client, segment
 from clew.cli.options import asks, print_json
-from clew.cli.screen import clock, console, grid, long, text
+from clew.cli.screen import clock, grid, long, show, text
 from clew.flow import default_flow_text, format_problems, load_flow
 from clew.model.errors import FlowError
 from clew.model.flow import Flow
@@ -34,12 +34,12 @@ def check(file: Path) -> None:
     click.echo(f"{file} is right: flow {checked.name} version {checked.version}, {stages}, paths {paths}")
 
 
-@flow.command()
+@flow.command("show")
 @click.argument("name", default="")
 @click.option("--yaml", "as_yaml", is_flag=True, help="Print its text as it was applied.")
 @click.option("--shipped", is_flag=True, help="Print the flow that ships with Clew, to copy; needs no server.")
 @asks
-def show(name: str, as_yaml: bool, shipped: bool, url: str, data: Path | None, as_json: bool) -> None:
+def show_flow(name: str, as_yaml: bool, shipped: bool, url: str, data: Path | None, as_json: bool) -> None:
     """The flow of that NAME that is in force; without one, the first in force and the names of the others."""
     if shipped:
         click.echo(default_flow_text(), nl=False)
@@ -52,7 +52,7 @@ def show(name: str, as_yaml: bool, shipped: bool, url: str, data: Path | None, a
     elif as_yaml:
         click.echo(shown["text"], nl=not shown["text"].endswith("\n"))
     else:
-        console().print(render_flow_table(shown, [each["name"] for each in in_force]))
+        show(render_flow_table(shown, [each["name"] for each in in_force]))
 
 
 @flow.command(epilog="\b\nExamples:\n  clew flow apply flow.yaml\n  clew flow apply flow.yaml --since 7d")

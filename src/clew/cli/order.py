@@ -25,6 +25,7 @@ from clew.cli.screen import (
     plain,
     rows,
     short,
+    show,
     text,
     words,
 )
@@ -58,7 +59,7 @@ def order(order_id: str, watch: bool, every: float, url: str, data: Path | None,
         elif as_json:
             print_json(client.get(path))
         else:
-            console().print(render_journey(client.get(path), console().width))
+            show(render_journey(client.get(path), console().width))
 
 
 def render_journey(journey: dict[str, Any], width: int) -> RenderableType:
@@ -74,7 +75,7 @@ def render_journey(journey: dict[str, Any], width: int) -> RenderableType:
         ("errors", _errors(journey, near)),
     ):
         if body is not None:
-            parts += [Text(f"\n{title.upper()}", style="bold"), Padding(body, (0, 0, 0, 2), expand=False)]
+            parts += [Text(f"\n{title.upper()}", style="bold"), Padding(body, (0, 0, 0, 2))]
     return Group(*parts)
 
 
@@ -82,7 +83,8 @@ def _headline(journey: dict[str, Any]) -> Text:
     verdict = journey["verdict"]
     kind = Text(words(verdict["kind"]), style=f"reverse {STYLES.get(verdict['kind'], '')}")
     name = text(f"{journey['singular']} {journey['order_id']} ", "bold")
-    return name + Text(" ") + kind + Text(" ") + text(verdict["reason"], "bold")
+    reason = verdict["reason"].removeprefix(f"{words(verdict['kind'])} ")
+    return name + Text(" ") + kind + Text(" ") + text(reason, "bold")
 
 
 def _facts(journey: dict[str, Any]) -> Text:
@@ -126,7 +128,7 @@ def _stages(journey: dict[str, Any], near: str, cells: int) -> RenderableType | 
     if not journey["stages_ahead"]:
         return table
     ahead = text(f"then {' or '.join(map(plain, journey['stages_ahead']))}", "dim")
-    return Group(table, Padding(ahead, (0, 0, 0, 10), expand=False))
+    return Group(table, Padding(ahead, (0, 0, 0, 10)))
 
 
 def _dwell(journey: dict[str, Any], visit: dict[str, Any]) -> Text:

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from clew.cli.client import Client, Params, open_client
 from clew.cli.options import asks, pages, print_json
-from clew.cli.screen import ROOMY, STYLES, clock, console, grid, joined, long, text, verdict_text, words
+from clew.cli.screen import ROOMY, STYLES, clock, console, grid, joined, long, show, text, verdict_text, words
 from clew.model.journey import VerdictKind
 
 _EPILOG = """\b
@@ -72,8 +72,7 @@ def _print_once(client: Client, params: Params, as_json: bool) -> None:
     if as_json:
         print_json(page)
     else:
-        screen = console()
-        screen.print(render_orders(page, screen.width))
+        show(render_orders(page, console().width))
 
 
 def watch_list(render: Callable[[], RenderableType], every_s: float) -> None:
@@ -116,7 +115,7 @@ def _two_lines(order: dict[str, Any]) -> list[RenderableType]:
     verdict = order["verdict"]
     who = text(joined([order["stage"], f"for {verdict['owner']}" if verdict["owner"] else ""]))
     head = Text("  ").join([verdict_text(verdict["kind"]), text(order["order_id"], "bold"), who])
-    return [head, Padding(text(verdict["reason"]), (0, 0, 0, 4), expand=False)]
+    return [head, Padding(text(verdict["reason"]), (0, 0, 0, 4))]
 
 
 def _summary(page: dict[str, Any]) -> Text:

@@ -7,7 +7,8 @@ import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from rich.console import Console
+import click
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -35,6 +36,14 @@ def console() -> Console:
     """The console of this command: in colour on a terminal only, and wide when its output is read by a program."""
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH
     return Console(width=width, highlight=False, soft_wrap=False)
+
+
+def show(renderable: RenderableType) -> None:
+    """Print it, without the spaces that fill lines up."""
+    screen = console()
+    with screen.capture() as captured:
+        screen.print(renderable)
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def plain(value: object) -> str:
@@ -69,7 +78,8 @@ def rows(*fixed: bool) -> Table:
     """A table without lines and titles; a column for each argument, True for one that must not be broken."""
     table = grid()
     for keep in fixed:
-        table.add_column(no_wrap=keep, overflow="fold")
+        # Without a least width rich takes an empty column's one cell from its neighbours.
+        table.add_column(no_wrap=keep, overflow="fold", min_width=1)
     return table
 
 

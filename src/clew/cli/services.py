@@ -11,7 +11,7 @@ from rich.text import Text
 
 from clew.cli.client import open_client
 from clew.cli.options import asks, print_json
-from clew.cli.screen import clock, console, grid, short, text
+from clew.cli.screen import clock, grid, short, show, text
 
 
 @click.command()
@@ -24,7 +24,7 @@ def services(since: str, url: str, data: Path | None, as_json: bool) -> None:
     if as_json:
         print_json(graph)
     else:
-        console().print(render_graph(graph))
+        show(render_graph(graph))
 
 
 def render_graph(graph: dict[str, Any]) -> RenderableType:

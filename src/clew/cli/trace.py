@@ -15,7 +15,7 @@ from rich.text import Text
 from clew.api.times import SECOND_NS
 from clew.cli.client import open_client, segment
 from clew.cli.options import asks, print_json
-from clew.cli.screen import ROOMY, clock, console, joined, nanoseconds, plain, rows, short, text, waterfall
+from clew.cli.screen import ROOMY, clock, console, joined, nanoseconds, plain, rows, short, show, text, waterfall
 
 _EPILOG = """\b
 Examples:
@@ -37,7 +37,7 @@ def trace(trace_id: str, attributes: bool, url: str, data: Path | None, as_json:
     if as_json:
         print_json(answer)
     else:
-        console().print(render_trace(answer, console().width, attributes=attributes))
+        show(render_trace(answer, console().width, attributes=attributes))
 
 
 def render_trace(trace: dict[str, Any], width: int, *, attributes: bool = False) -> RenderableType:
@@ -56,7 +56,7 @@ def render_trace(trace: dict[str, Any], width: int, *, attributes: bool = False)
     if trace["linked"]:
         parts += [Text("\nLINKED", style="bold"), *(text(f"  {each}", "cyan") for each in trace["linked"])]
     if trace["logs"]:
-        parts += [Text("\nLOGS", style="bold"), Padding(_logs(trace), (0, 0, 0, 2), expand=False)]
+        parts += [Text("\nLOGS", style="bold"), Padding(_logs(trace), (0, 0, 0, 2))]
     return Group(*parts)
 
 

@@ -1,0 +1,376 @@
+"""What people see: each command over a real server, and how it ends."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+from rich.console import Console
+
+from clew import __version__
+from clew.api import create_api
+from clew.api.times import moment
+from clew.cli.checks import Level, check_status, check_telemetry
+from clew.cli.main import main
+from clew.cli.orders import render_orders
+from clew.cli.trace import tree_order
+from clew.flow import default_flow_text
+from clew.store.embedded import open_store
+from tests.builders import span_hex, trace_hex
+from tests.serving import serving
+from tests.story import tell
+
+NOW = 1_795_000_000_000_000_000
+
+
+def sent(spans, named=0, at_ns=NOW):
+    return {"spans": spans, "spans_with_order": named, "last_seen_at": moment(at_ns)}
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory):
+    store = open_store(tmp_path_factory.mktemp("cli"))
+    with serving(create_api(tell(store))) as url:
+        yield url
+    store.close()
+
+
+@pytest.fixture
+def clew(url):
+    def run(*arguments, code=0):
+        done = CliRunner().invoke(main, arguments, env={"CLEW_URL": url})
+        assert done.exit_code == code, done.output + repr(done.exception)
+        return done.output
+
+    return run
+
+
+def lines_of(output, *words):
+    return [line for line in output.splitlines() if all(word in line for word in words)]
+
+
+def test_orders_are_listed_worst_first(clew):
+    output = clew("orders")
+    told = [line.split()[:2] for line in output.splitlines() if line[:1].isalpha()]
+    assert told[1:6] == [["lost", "4712"], ["failed", "4715"], ["stuck", "4711"], ["on", "hold"], ["on", "time"]]
+    assert lines_of(output, "stuck", "4711", "SUBMITTED", "50 min of 30 min", "allowed 30 min")
+    assert lines_of(output, "published to prices 19 min 59 s ago by shop-api", "no queue is bound")
+    assert lines_of(output, "1 lost", "1 stuck", "1 on hold")
+    assert "4713" not in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "present", "absent"),
+    [
+        (["--verdict", "lost", "--verdict", "stuck"], ["4712", "4711"], ["4715", "4714", "b/16"]),
+        (["--verdict", "closed"], ["4713"], ["4711"]),
+        (["--all"], ["4713", "4711"], []),
+        (["--user", "anna-9931"], ["4711"], ["4712"]),
+        (["--alias", "D77"], ["4711"], ["4712"]),
+        (["--trace", trace_hex(3)], ["4713"], ["4711"]),
+        (["--prefix", "b/"], ["b/16"], ["4711"]),
+        (["--stage", "NOWHERE"], ["no orders"], ["4711"]),
+    ],
+)
+def test_orders_are_filtered(clew, arguments, present, absent):
+    output = clew("orders", *arguments)
+    assert [each for each in present if each not in output] == []
+    assert [each for each in absent if each in output] == []
+
+
+def test_a_page_says_how_to_go_on(clew):
+    (more,) = lines_of(clew("orders", "--limit", "2"), "more: add --after")
+    output = clew("orders", "--limit", "2", "--after", more.split()[-1])
+    assert "4711" in output
+    assert "4712" not in output
+
+
+def test_json_is_what_the_api_answers(clew):
+    assert json.loads(clew("orders", "--json"))["items"][0]["order_id"] == "4712"
+    assert json.loads(clew("order", "4711", "--json"))["verdict"]["kind"] == "stuck"
+    assert json.loads(clew("trace", trace_hex(1), "--json"))["trace_id"] == trace_hex(1)
+    assert json.loads(clew("find", "--service", "mes", "--json"))["items"][0]["service"] == "mes"
+    assert json.loads(clew("services", "--json"))["services"]
+    assert json.loads(clew("flow", "show", "--json"))["name"] == "jeweller"
+    assert {each["level"] for each in json.loads(clew("doctor", "--json"))} == {"ok", "warn"}
+
+
+def test_a_list_fits_a_narrow_terminal(clew):
+    page = json.loads(clew("orders", "--json"))
+    console = Console(width=80, force_terminal=False)
+    with console.capture() as captured:
+        console.print(render_orders(page, 80))
+    shown = captured.get()
+    assert max(len(line.rstrip()) for line in shown.splitlines()) <= 80
+    assert lines_of(shown, "stuck", "4711", "SUBMITTED")
+
+
+def test_an_order_draws_its_journey(clew):
+    output = clew("order", "4711")
+    assert output.startswith("order 4711  stuck in SUBMITTED for 50 min, allowed 30 min")
+    assert lines_of(output, "who must act:", "since")
+    assert lines_of(output, "path b2c", "user …9931", "crm_deal D77", "crm-api, shop-api")
+    assert lines_of(output, "INITIATED", "10 min of 1 day")
+    assert lines_of(output, "SUBMITTED", "█" * 20 + "▶", "50 min of 30 min, 20 min over", "skipped FILE_UPLOADED")
+    assert lines_of(output, "then PRICE_CALCULATED")
+    assert lines_of(output, trace_hex(1), "shop-api: POST /orders", "900.0 ms, 4 spans, 1 failed")
+    assert lines_of(output, "crm-api", "POST /deals: TimeoutError")
+
+
+def test_an_order_is_found_by_another_id_of_it(clew):
+    assert clew("order", "D77").startswith("order 4711")
+
+
+def test_messages_are_drawn_with_their_fate(clew):
+    lost = clew("order", "4712")
+    assert lines_of(lost, "shop-api → prices", "lost: unroutable")
+    taken = clew("order", "4713")
+    assert lines_of(taken, "shop-api → orders")
+    assert lines_of(taken, "→ mes", "taken after 2.99 s", "redelivered", "dead-lettered from orders.q (rejected)")
+
+
+def test_ended_held_and_failed_orders_are_drawn(clew):
+    ended = clew("order", "4713")
+    assert ended.startswith("order 4713  closed 3 h 20 min ago by mes")
+    assert lines_of(ended, "MANUFACTURING_STARTED", "repeated MANUFACTURING_STARTED")
+    assert "then" not in ended
+    assert lines_of(clew("order", "4714"), "and still")
+    assert lines_of(clew("order", "4715"), "shop-api", "PRICE_CALCULATED failed: no 3D data")
+
+
+def test_a_trace_is_drawn_as_a_waterfall(clew):
+    output = clew("trace", trace_hex(1), "--attributes")
+    assert lines_of(output, "lasted 900.0 ms", "4 spans", "orders 4711")
+    tree = [line for line in output.splitlines() if "━" in line]
+    assert [line.split("  ms")[0].strip().split("   ")[0] for line in tree] == [
+        "shop-api POST /orders", "shop-api POST", "crm-api POST /deals", "shop-api INSERT",
+    ]  # fmt: skip
+    assert [len(line) - len(line.lstrip()) for line in tree] == [0, 2, 4, 2]
+    assert lines_of(output, "crm-api POST /deals", "server, TimeoutError, timed out")
+    assert lines_of(output, "db.namespace = shop")
+    assert lines_of(output, "event exception: exception.message = no answer")
+    assert lines_of(output, f"link to span {span_hex(1)} of trace {trace_hex(9)}")
+    assert lines_of(output, "INFO", "shop-api", "order placed")
+
+
+def test_a_tree_holds_every_span_once_whatever_the_parents_say():
+    spans = [
+        {"span_id": a, "parent_span_id": b} for a, b in (("a", ""), ("b", "a"), ("c", "d"), ("d", "c"), ("e", "x"))
+    ]
+    assert [(depth, span["span_id"]) for depth, span in tree_order(spans)] == [
+        (0, "a"), (1, "b"), (0, "e"), (0, "c"), (1, "d"),
+    ]  # fmt: skip
+
+
+def test_a_very_deep_trace_is_drawn():
+    spans = [{"span_id": str(n), "parent_span_id": str(n - 1) if n else ""} for n in range(5_000)]
+    assert [depth for depth, _ in tree_order(spans)] == list(range(5_000))
+
+
+@pytest.mark.parametrize("arguments", [("trace", trace_hex(6), "--attributes"), ("find", "--order", "b/16")])
+def test_nothing_from_telemetry_is_obeyed_by_the_terminal(clew, arguments):
+    output = clew(*arguments)
+    assert "\x1b" not in output
+    assert "·[31mred·[0m [bold]" in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "present"),
+    [
+        (["--service", "crm-api"], "POST /deals"),
+        (["--caller", "shop-api", "--callee", "crm-api"], "POST /deals"),
+        (["--status", "error", "--kind", "producer"], "send prices"),
+        (["--min-duration", "800ms"], "POST /orders"),
+        (["--timeout"], "TimeoutError"),
+        (["--retries", "2"], "retry 2"),
+        (["--attribute", "db.namespace=shop"], "INSERT"),
+        (["--user", "anna-9931"], trace_hex(1)),
+        (["--name", "process*", "--since", "6h"], "process orders"),
+        (["--service", "nobody"], "no spans"),
+    ],
+)
+def test_spans_are_found(clew, arguments, present):
+    assert present in clew("find", *arguments)
+
+
+def test_services_are_drawn_with_their_calls(clew):
+    output = clew("services", "--since", "6h")
+    assert lines_of(output, "crm-api", "250.0 ms")
+    assert lines_of(output, "shop-api", "queue prices", "1")
+    assert lines_of(output, "shop-api", "database postgresql shop")
+    assert "no spans since" in clew("services", "--since", "1s")
+
+
+def test_a_flow_is_shown(clew):
+    output = clew("flow", "show")
+    assert lines_of(output, "flow jeweller version 1")
+    assert lines_of(output, "PRICE_CALCULATED", "b2c 4 h, b2b 8 h")
+    assert lines_of(output, "CLOSED", "ends closed")
+    assert clew("flow", "show", "jeweller", "--yaml") == default_flow_text()
+    assert clew("flow", "show", "--shipped") == default_flow_text()
+
+
+def test_a_flow_is_applied(clew, tmp_path):
+    file = tmp_path / "other.yaml"
+    file.write_text(default_flow_text().replace("flow: jeweller", "flow: smith"))
+    assert "flow smith revision 1 is in force" in clew("flow", "apply", str(file))
+    assert lines_of(clew("flow", "show", "jeweller"), "also in force", "smith")
+    assert "derived anew" in clew("flow", "apply", str(file), "--since", "1h")
+    file.write_text(default_flow_text())
+    assert "flow jeweller revision 1 is in force" in clew("flow", "apply", str(file))
+
+
+def test_a_flow_is_checked_without_a_server(tmp_path):
+    file = tmp_path / "flow.yaml"
+    file.write_text(default_flow_text())
+    done = CliRunner().invoke(main, ["flow", "check", str(file)])
+    assert (done.exit_code, "is right: flow jeweller version 1, 11 stages" in done.output) == (0, True)
+    file.write_text(
+        default_flow_text().replace("limit: 30m", "limt: 30m").replace("terminal: closed", "terminal: done")
+    )
+    done = CliRunner().invoke(main, ["flow", "check", str(file)])
+    assert done.exit_code == 1
+    assert "limt: 30m" in done.output
+    assert "mend: " in done.output
+    assert "'done' is no way to end" in done.output
+
+
+def test_the_doctor_says_what_to_mend(clew):
+    output = clew("doctor")
+    assert lines_of(output, "ok", "python: 3.")
+    assert lines_of(output, "ok", "server:")
+    assert lines_of(output, "ok", "flow: jeweller version 1 is in force")
+    assert lines_of(output, "look", "crm-api: 1 spans in 24 h, 0 name an order")
+    assert output.count("mend: ") == output.count("look ")
+
+
+def status(**changes):
+    """What a healthy server of this version says of itself."""
+    now = {"version": __version__, "problem": None, "now": moment(NOW), "ingest": None, "ticker": None}
+    return now | {"services": {}, "orders_without_stage": 0} | changes
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"version": "0.0.1"}, "the server is Clew 0.0.1"),
+        ({"problem": "journeys are not up to date"}, "journeys are not up to date"),
+        ({"now": moment(NOW - 10 * 10**9)}, "10 s off"),
+        ({"ticker": {"lag_s": 60.0}}, "the last 1 min is not in the journeys"),
+        ({"ingest": {"refused": 3, "requests": 9}}, "3 requests were refused, 9 taken"),
+    ],
+)
+def test_the_doctor_reads_what_a_server_says_of_itself(said, told):
+    findings = [each for each in check_status(status(**said), NOW) if each.level is not Level.OK]
+    assert [told in each.told and bool(each.mend) for each in findings] == [True]
+
+
+def test_the_doctor_finds_a_healthy_server_well():
+    assert {each.level for each in check_status(status(), NOW)} == {Level.OK}
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({}, "no spans in the last 24 h"),
+        ({"services": {"mes": sent(spans=3)}}, "0 name an order"),
+        ({"services": {"mes": sent(spans=3, named=3, at_ns=NOW - 3600 * 10**9)}}, "silent for 1 h"),
+        ({"services": {"shop": sent(spans=3, named=3)}}, "in the flow, but it sent no spans"),
+        ({"services": {"mes": sent(spans=3, named=3)}, "orders_without_stage": 7}, "7 open orders were never seen"),
+    ],
+)
+def test_the_doctor_says_what_telemetry_is_missing(said, told):
+    findings = [each for each in check_telemetry(status(**said), {"mes"}, NOW) if each.level is not Level.OK]
+    assert any(told in each.told and each.mend for each in findings)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("order", "nobody"), "no order nobody"),
+        (("trace", "ab" * 16), "no trace abab"),
+        (("flow", "show", "other"), "no flow other is in force"),
+    ],
+)
+def test_what_does_not_exist_ends_with_3_and_a_mend(clew, arguments, told):
+    output = clew(*arguments, code=3)
+    assert f"clew: {told}" in output
+    assert "mend: " in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (("trace", "xyz"), 1, "should match pattern"),
+        (("orders", "--after", "x"), 1, "cursor"),
+        (("find", "--since", "yesterday"), 1, "write 2026-11-22T08:15:00Z"),
+        (("orders", "--verdict", "late"), 2, "Usage:"),
+        (("orders", "--limit", "0"), 2, "Usage:"),
+        (("orders", "--watch", "--json"), 2, "--watch draws on a terminal"),
+        (("order",), 2, "Missing argument"),
+        (("flow", "check", "/nowhere.yaml"), 2, "does not exist"),
+    ],
+)
+def test_mistakes_end_with_a_sentence(clew, arguments, code, told):
+    output = clew(*arguments, code=code)
+    assert told in output
+    assert "Traceback" not in output
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("http://127.0.0.1:1", "start it with `clew serve`"),
+        ("ftp://127.0.0.1", "start it with `clew serve`"),
+        ("nonsense", "start it with `clew serve`"),
+    ],
+)
+@pytest.mark.parametrize("command", [("orders",), ("order", "4711"), ("find",), ("services",), ("flow", "show")])
+def test_a_missing_server_is_told_with_what_to_do(url, told, command):
+    done = CliRunner().invoke(main, [*command, "--url", url])
+    assert done.exit_code == 1
+    assert f"no Clew answers at {url}" in done.output
+    assert told in done.output
+
+
+def test_the_doctor_looks_at_the_ports_when_no_server_answers(url):
+    busy = url.removeprefix("http://")
+    done = CliRunner().invoke(
+        main,
+        ["doctor", "--url", "http://127.0.0.1:1"],
+        env={"CLEW_API_LISTEN": busy, "CLEW_OTLP_HTTP": "127.0.0.1:0", "CLEW_OTLP_GRPC": "127.0.0.1:0"},
+    )
+    assert done.exit_code == 1
+    assert lines_of(done.output, "bad", f"{busy} can't be opened")
+    assert lines_of(done.output, "ok", "is free for otlp.http")
+
+
+def test_the_doctor_names_wrong_settings_and_flows(url, tmp_path):
+    flow = tmp_path / "flow.yaml"
+    flow.write_text("flow: x")
+    done = CliRunner().invoke(main, ["doctor", "--url", url], env={"CLEW_FLOW": str(flow)})
+    assert (done.exit_code, f"clew flow check {flow}" in done.output) == (1, True)
+    done = CliRunner().invoke(main, ["doctor", "--url", url], env={"CLEW_API_LISTEN": "nowhere"})
+    assert (done.exit_code, "write host:port" in done.output) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        (),
+        ("serve",),
+        ("orders",),
+        ("order",),
+        ("trace",),
+        ("find",),
+        ("services",),
+        ("flow",),
+        ("flow", "apply"),
+        ("doctor",),
+    ],
+)
+def test_every_command_explains_itself(command):
+    done = CliRunner().invoke(main, [*command, "--help"])
+    assert done.exit_code == 0
+    assert "Usage:" in done.output

@@ -1,0 +1,58 @@
+"""The same commands without a server, over the directory that one left behind: each in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from clew.store.embedded import open_store
+from tests.builders import ingest, logs, stage_event
+from tests.story import MINUTE, tell
+
+CLEW = str(Path(sys.executable).with_name("clew"))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """A directory with a day in it, and one order that the ticker never came to."""
+    directory = tmp_path_factory.mktemp("idle")
+    store = open_store(directory)
+    try:
+        now = tell(store).now_ns()
+        ingest(store, now, logs("shop-api", stage_event("4719", "SUBMITTED", now - MINUTE, order__path="b2c")))
+    finally:
+        store.close()
+    return directory
+
+
+def clew(*arguments):
+    command = [CLEW, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, "COLUMNS": "80"}, check=False)
+
+
+def test_a_directory_is_read_through_the_same_api_up_to_what_arrived_last(data):
+    done = clew("orders", "--data", data, "--json")
+    assert done.returncode == 0, done.stderr
+    assert [each["order_id"] for each in json.loads(done.stdout)["items"]] == [
+        "4712", "4715", "4711", "4714", "4719", "b/16",
+    ]  # fmt: skip
+
+
+def test_a_directory_without_data_is_not_made(tmp_path):
+    done = clew("orders", "--data", tmp_path / "nothing")
+    assert (done.returncode, "holds no data of Clew" in done.stderr) == (1, True)
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_a_program_reads_plain_text_and_exit_codes(data):
+    shown = clew("order", "4711", "--data", data)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout.startswith("order 4711  stuck")
+    assert "\x1b" not in shown.stdout
+    assert max(map(len, shown.stdout.splitlines())) <= 80
+    missing = clew("order", "nobody", "--data", data)
+    assert (missing.returncode, missing.stdout) == (3, "")
+    assert missing.stderr.startswith("clew: no order nobody\nmend: ")
