@@ -40,12 +40,14 @@ async def play(scene: Scene, groups: Sequence[Sequence[str]]) -> None:
 
 
 async def close_shop(scene: Scene) -> None:
-    """No new orders; return when those that were begun have ended, the planted ones aside."""
+    """No new orders; return when those that were begun have ended, the planted ones aside. Raises TimeoutError."""
     if scene.load.open.is_set():
         scene.load.open.clear()
         scene.screen.say("demo", "the shop is closed until Clew has answered; open orders come to their end")
-    async with asyncio.timeout(ANSWER_S):
-        await scene.load.settled(scene.ledger.order_ids)
+    try:
+        await asyncio.wait_for(scene.load.settled(scene.ledger.order_ids), ANSWER_S)
+    except TimeoutError:
+        raise TimeoutError(f"open orders did not come to their end within {ANSWER_S:.0f} s") from None
 
 
 async def hear_answer(scene: Scene, answer: Answer) -> bool:
