@@ -130,3 +130,19 @@ async def test_a_sender_that_gives_up_does_not_disturb_the_others():
         impatient.cancel()
         assert await patient is None
     assert store.stored == [b"1", b"2"]
+
+
+async def test_when_the_store_is_too_slow_new_requests_are_sent_away_and_the_waiting_ones_stay():
+    entered, release = threading.Event(), threading.Event()
+    store = FakeStore(before=lambda batch: (entered.set(), release.wait(10)))
+    policy = FlushPolicy(quiet_linger_ns=1 * MS, patience_ns=50 * MS)
+    async with Started(store, policy) as committer:
+        inside = asyncio.ensure_future(committer.submit(Signal.TRACES, b"inside"))
+        await asyncio.to_thread(entered.wait, 10)
+        patient = asyncio.ensure_future(committer.submit(Signal.TRACES, b"patient"))
+        await asyncio.sleep(0.1)
+        with pytest.raises(StoreUnavailable, match="slow"):
+            await committer.submit(Signal.TRACES, b"late")
+        release.set()
+        assert await asyncio.gather(inside, patient) == [None, None]
+    assert store.stored == [b"inside", b"patient"]

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 
 from clew.model.errors import IngestError, StoreUnavailable
 from clew.receive.flush import Outcome, commit_batch, new_token
-from clew.receive.policy import FlushPolicy, Queue, Reason, Wait, save, should_flush, spend
+from clew.receive.policy import FlushPolicy, Queue, Reason, Wait, is_behind, save, should_flush, spend
 from clew.store.contract import Batch, Rejected, Signal, Store
 
 log = logging.getLogger(__name__)
@@ -124,12 +124,16 @@ class GroupCommitter:
         """Commit one export request: on return it is fsynced and queryable.
 
         Returns what was left out of it for ever, or None. Raises MalformedTelemetry, or
-        StoreUnavailable (also while draining) when sending it again later may help.
+        StoreUnavailable (also while draining, or when the store is too slow) when sending it again later
+        may help.
         """
         if self._draining:
             raise StoreUnavailable("Clew is stopping")
-        waiting = _Waiting(payload, time.monotonic_ns(), asyncio.get_running_loop().create_future())
-        self._lanes[signal].add(waiting)
+        lane, now_ns = self._lanes[signal], time.monotonic_ns()
+        if is_behind(self._state(lane), lane.policy, now_ns):
+            raise StoreUnavailable("the store is slow: others wait already", retry_after_s=2)
+        waiting = _Waiting(payload, now_ns, asyncio.get_running_loop().create_future())
+        lane.add(waiting)
         self._received += len(payload)
         self._changed.set()
         outcome = await waiting.answer

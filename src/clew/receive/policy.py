@@ -32,7 +32,8 @@ class FlushPolicy:
     """Limits of the decision. Times are nanoseconds, sizes bytes.
 
     ``share`` of one core and ``worth_ns`` a byte received are saved up, at most ``savings_ns``;
-    a flush of one signal takes ``price_ns``, the fixed cost of an insert.
+    a flush of one signal takes ``price_ns``, the fixed cost of an insert. ``patience_ns`` is how long a
+    request may wait before others are sent away: exporters give up after ten seconds and send again.
     """
 
     full_bytes: int = 14 << 20
@@ -46,6 +47,7 @@ class FlushPolicy:
     worth_ns: int = 1_000
     price_ns: int = 100 * MS
     savings_ns: int = 1_500 * MS
+    patience_ns: int = 5_000 * MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,11 @@ def _due(queue: Queue, policy: FlushPolicy) -> tuple[Reason, int]:
     if queue.saved_ns >= policy.price_ns:
         return Reason.QUIET, queue.first_ns + policy.quiet_linger_ns
     return Reason.THRIFT, queue.first_ns + policy.thrift_linger_ns
+
+
+def is_behind(queue: Queue, policy: FlushPolicy, now_ns: int) -> bool:
+    """Whether the store is so slow that a new request would be answered too late."""
+    return bool(queue.requests) and now_ns - queue.first_ns > policy.patience_ns
 
 
 def save(saved_ns: int, elapsed_ns: int, received_bytes: int, policy: FlushPolicy) -> int:
