@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import ssl
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -71,8 +73,8 @@ class Backend:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._port}"
 
-    def up(self) -> None:
-        """Listen, on the port of before."""
+    def up(self, certificate: Path | None = None) -> None:
+        """Listen, on the port of before; with a certificate (and key) over TLS."""
         backend = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -84,6 +86,10 @@ class Backend:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", self._port), Handler)
         self._port = self._server.server_port
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
 

@@ -12,6 +12,9 @@ from sdk.tests.fresh import Handles
 from sdk.tests.spans import wait_for
 from sdk.tests.test_outbox import rows_in
 
+# A certificate for 127.0.0.1 with its key, which everybody knows: good for tests only.
+LOOPBACK = Path(__file__).with_name("data") / "loopback.pem"
+
 
 def tell(count: int, first: int = 0) -> None:
     for number in range(first, first + count):
@@ -163,3 +166,19 @@ def test_two_services_on_one_outbox_lose_and_double_nothing(handles: Handles, ba
     handles.make(backend, outbox)
     tell(10, first=10)
     told_once(backend, 20)
+
+
+def test_a_backend_behind_tls_is_believed_by_its_certificate_only(
+    handles: Handles, backend: Backend, outbox: Path
+) -> None:
+    backend.down()
+    backend.up(LOOPBACK)
+    url = backend.url.replace("http:", "https:")
+
+    stranger = handles.make(backend, outbox, endpoint=url)
+    tell(1)
+    assert stranger.shutdown(1.0) is False
+    assert backend.events == []
+
+    handles.make(backend, outbox, endpoint=url, env={"OTEL_EXPORTER_OTLP_CERTIFICATE": str(LOOPBACK)})
+    told_once(backend, 1)

@@ -98,7 +98,8 @@ class Poster:
         }
         if self._gzip:
             self._headers["Content-Encoding"] = "gzip"
-        self._opener = urllib.request.build_opener(_NoRedirect(), _https(settings))
+        secure = [_https(settings)] if settings.logs_url.startswith("https:") else []
+        self._opener = urllib.request.build_opener(_NoRedirect(), *secure)
 
     def post(self, body: bytes) -> Answer:
         """Send one request; a connection that fails is an Answer too (``LATER``, status 0)."""
