@@ -74,6 +74,20 @@ def test_grpc_over_the_memory_limit_is_unavailable_with_a_delay():
         client.close()
 
 
+def test_calls_that_give_up_before_their_flush_leave_nothing_behind():
+    store = FakeStore()
+    with fake_server(store, policy=FlushPolicy(quiet_linger_ns=60_000 * MS)) as server:
+        client = GrpcClient(server.grpc)
+        calls = [client.channel.unary_unary(f"/{TRACES}/Export").future(body_of(100_000)) for _ in range(5)]
+        wait_until(lambda: server.receiver.committer.waiting == 5)
+        for call in calls:
+            call.cancel()
+        wait_until(lambda: server.receiver.committer.waiting == 0)
+        wait_until(lambda: server.receiver.admission.in_use == 0)
+        client.close()
+    assert store.stored == []
+
+
 def test_bodies_count_while_they_arrive_and_not_before():
     with fake_server(FakeStore(), policy=HASTY, memory_bytes=1_000_000) as server:
         http = HttpClient(server.http)

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 _STAMP_MARGIN_NS = 1_000_000_000
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Waiting:
     payload: bytes
     arrived_ns: int
@@ -52,6 +52,12 @@ class _Lane:
     def add(self, item: _Waiting) -> None:
         self.waiting.append(item)
         self.bytes += len(item.payload)
+
+    def drop(self, item: _Waiting) -> None:
+        """Forget a request that nobody waits for any more, unless it is being written already."""
+        if item in self.waiting:
+            self.waiting.remove(item)
+            self.bytes -= len(item.payload)
 
     def take(self) -> list[_Waiting]:
         """Remove and return the oldest requests up to the limit of a batch, at least one when any waits."""
@@ -125,7 +131,7 @@ class GroupCommitter:
 
         Returns what was left out of it for ever, or None. Raises MalformedTelemetry, or
         StoreUnavailable (also while draining, or when the store is too slow) when sending it again later
-        may help.
+        may help. When cancelled before its flush, the request is forgotten.
         """
         if self._draining:
             raise StoreUnavailable("Clew is stopping")
@@ -136,7 +142,12 @@ class GroupCommitter:
         lane.add(waiting)
         self._received += len(payload)
         self._changed.set()
-        outcome = await waiting.answer
+        try:
+            outcome = await waiting.answer
+        except asyncio.CancelledError:
+            # Its memory is no longer accounted for, and a sender who gave up sends again.
+            lane.drop(waiting)
+            raise
         if isinstance(outcome, IngestError):
             self.counts.refused += 1
             raise outcome

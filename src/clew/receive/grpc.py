@@ -9,9 +9,9 @@ sender, held back by HTTP/2 flow control.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import NoReturn
 
 import grpc  # type: ignore[import-untyped]
 import grpc.aio  # type: ignore[import-untyped]
@@ -19,11 +19,9 @@ import grpc.aio  # type: ignore[import-untyped]
 from clew.model.errors import MalformedTelemetry, Overloaded
 from clew.receive.admission import Admission
 from clew.receive.commit import GroupCommitter
-from clew.receive.status import answer_to, retry_info, status_of, success_message
+from clew.receive.status import answer_to, report_surprise, retry_info, status_of, success_message
 from clew.receive.wire import check_request
 from clew.store.contract import Signal
-
-log = logging.getLogger(__name__)
 
 SERVICES = {
     Signal.TRACES: "opentelemetry.proto.collector.trace.v1.TraceService",
@@ -83,7 +81,6 @@ class OtlpGrpc:
                 return success_message(await self._committer.submit(signal, payload))
         except Exception as error:
             await _abort(context, error)
-            raise
         finally:
             self._calls -= 1
 
@@ -102,10 +99,12 @@ class OtlpGrpc:
         return bytes(message)
 
 
-async def _abort(context: grpc.aio.ServicerContext, error: Exception) -> None:
+async def _abort(context: grpc.aio.ServicerContext, error: Exception) -> NoReturn:
     """End the call with the error's status, its details and the delay in both forms that clients read."""
+    report_surprise(error)
     answer = answer_to(error)
     trailers: list[tuple[str, bytes]] = [("grpc-status-details-bin", status_of(answer).SerializeToString())]
     if answer.retry_after_s is not None:
         trailers.append(("google.rpc.retryinfo-bin", retry_info(answer.retry_after_s).SerializeToString()))
     await context.abort(_CODES[answer.code], answer.message, tuple(trailers))
+    raise AssertionError("abort does not return")

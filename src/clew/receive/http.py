@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -20,13 +19,12 @@ from clew.receive.status import (
     Code,
     HttpRefusal,
     answer_to,
+    report_surprise,
     status_body,
     success_body,
 )
 from clew.receive.wire import check_request
 from clew.store.contract import Signal
-
-log = logging.getLogger(__name__)
 
 Scope = dict[str, Any]
 Send = Callable[[Any], Awaitable[None]]
@@ -150,9 +148,8 @@ def _declared(headers: Headers) -> int | None:
 
 
 async def _refuse(send: Send, error: Exception, content_type: str) -> None:
+    report_surprise(error)
     answer = answer_to(error)
-    if answer.http == 503:
-        log.warning("export refused for now: %s", error)
     headers = list(error.headers) if isinstance(error, HttpRefusal) else []
     if answer.retry_after_s is not None:
         headers.append((b"retry-after", str(answer.retry_after_s).encode()))

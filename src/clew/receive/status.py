@@ -6,6 +6,7 @@ status but 429, 502, 503 and 504, so whatever may work later is 503 or UNAVAILAB
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -16,12 +17,15 @@ from google.rpc.error_details_pb2 import BadRequest, RetryInfo  # type: ignore[i
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 
 from clew.model.errors import (
+    IngestError,
     MalformedTelemetry,
     Overloaded,
     TelemetryTooLarge,
     UnsupportedEncoding,
 )
 from clew.store.contract import Rejected
+
+log = logging.getLogger(__name__)
 
 MESSAGE_LIMIT = 1000
 PROTOBUF = "application/x-protobuf"
@@ -75,6 +79,12 @@ def answer_to(error: Exception) -> Answer:
     if isinstance(error, Overloaded):
         return Answer(503, Code.UNAVAILABLE, _short(str(error)), error.retry_after_s)
     return Answer(503, Code.UNAVAILABLE, "Clew could not take this now", 1)
+
+
+def report_surprise(error: Exception) -> None:
+    """Log what nobody foresaw; refusals are everyday business and would flood the log under load."""
+    if not isinstance(error, IngestError | HttpRefusal):
+        log.error("a request met an error that Clew does not know", exc_info=error)
 
 
 def status_of(answer: Answer) -> Status:
