@@ -5,6 +5,8 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -182,3 +184,55 @@ def test_a_neighbour_that_comes_and_goes_takes_no_rows_along(outbox: Path) -> No
     taken.close()
     box.close()
     assert rows_in(outbox) == [b"1", b"2"]
+
+
+def test_who_shares_a_commit_that_is_interrupted_is_told(outbox: Path, monkeypatch) -> None:
+    box = Outbox(str(outbox), GIB)
+    outcomes: list[object] = []
+
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    def append(request: bytes) -> None:
+        try:
+            box.append([request])
+            outcomes.append("recorded")
+        except (OSError, KeyboardInterrupt) as error:
+            outcomes.append(type(error))
+
+    monkeypatch.setattr(box, "_write", interrupted)
+    box._writing.acquire()
+    threads = [threading.Thread(target=append, args=(b"%d" % number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    while len(box._waiting) < 2:
+        time.sleep(0.001)
+    box._writing.release()
+    for thread in threads:
+        thread.join()
+    assert set(outcomes) == {KeyboardInterrupt, InterruptedError}
+    box.close()
+
+
+def test_a_disk_that_fails_costs_the_event_and_not_the_order(
+    handles: Handles, backend: Backend, outbox: Path, monkeypatch, caplog
+) -> None:
+    handle = handles.make(backend, outbox)
+
+    def fails(_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(handle._outbox, "_write", fails)
+    assert clew_sdk.stage("SUBMITTED", order_id="4711") is False
+    assert "stage event 'SUBMITTED' of order 4711 was NOT recorded: [Errno 5]" in caplog.text
+
+
+def test_an_outbox_that_cannot_be_opened_stops_the_start_and_leaves_nothing_behind(
+    handles: Handles, backend: Backend, outbox: Path, monkeypatch
+) -> None:
+    installed: list[object] = []
+    monkeypatch.setattr("clew_sdk.sdk.install_tracing", installed.append)
+    outbox.write_bytes(b"this is no database" * 100)
+    with pytest.raises(sqlite3.DatabaseError, match="not a database"):
+        handles.make(backend, outbox)
+    assert installed == []

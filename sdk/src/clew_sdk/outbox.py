@@ -26,8 +26,12 @@ def open_private(path: str, synchronous: str = "FULL") -> sqlite3.Connection:
     """
     _make_private(Path(path))
     connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute(f"PRAGMA synchronous={synchronous}")
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute(f"PRAGMA synchronous={synchronous}")
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 
@@ -65,7 +69,7 @@ class _Ticket:
     def __init__(self, requests: Sequence[bytes]) -> None:
         self.requests = requests
         self.done = False
-        self.error: sqlite3.Error | OutboxFull | None = None
+        self.error: Exception | None = None
 
 
 class Outbox:
@@ -84,7 +88,7 @@ class Outbox:
     def append(self, requests: Sequence[bytes]) -> None:
         """Write the rows; they survive loss of power when this returns.
 
-        Raises OutboxFull at the size limit and sqlite3.Error when the disk fails; then no row was written.
+        Raises OutboxFull at the size limit, and sqlite3.Error or OSError when the disk fails; then no row was written.
         """
         ticket = _Ticket(requests)
         with self._waiting_lock:
@@ -134,13 +138,16 @@ class Outbox:
     def _commit_all(self) -> None:
         with self._waiting_lock:
             group, self._waiting = self._waiting, []
-        error: sqlite3.Error | OutboxFull | None = None
+        # Until the commit is known to be done, nobody of the group may believe that it is.
+        error: Exception | None = OSError(errno.EINTR, "the commit was interrupted", self.path)
         try:
             self._write([request for ticket in group for request in ticket.requests])
-        except sqlite3.Error as cause:
+            error = None
+        except (sqlite3.Error, OSError) as cause:
             error = self._explained(cause)
-        for ticket in group:
-            ticket.done, ticket.error = True, error
+        finally:
+            for ticket in group:
+                ticket.done, ticket.error = True, error
 
     def _write(self, requests: Sequence[bytes]) -> None:
         if self._connection is None:
@@ -151,7 +158,7 @@ class Outbox:
         with immediate(self._connection):
             insert(self._connection, requests)
 
-    def _explained(self, cause: sqlite3.Error) -> sqlite3.Error | OutboxFull:
+    def _explained(self, cause: Exception) -> Exception:
         if getattr(cause, "sqlite_errorcode", 0) != sqlite3.SQLITE_FULL:
             return cause
         return OutboxFull(

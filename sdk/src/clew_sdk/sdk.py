@@ -36,12 +36,13 @@ class Sdk:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        trust.baggage, trust.mask = settings.trusted_baggage, settings.mask
-        self.provider: TracerProvider = install_tracing(settings)
-        self._envelope = self._make_envelope()
+        # First what can fail: a wrong path must leave nothing behind.
         self._outbox = (
             None if settings.disabled or settings.outbox is None else Outbox(settings.outbox, settings.outbox_limit)
         )
+        trust.baggage, trust.mask = settings.trusted_baggage, settings.mask
+        self.provider: TracerProvider = install_tracing(settings)
+        self._envelope = self._make_envelope()
         self._senders: list[Sender] = []
         self._closed = False
         if self._outbox is not None:
@@ -70,7 +71,7 @@ class Sdk:
             raise ValueError("setup(outbox=None) was called: give stage() a connection, or setup() an outbox")
         try:
             self._outbox.append(requests)
-        except (OutboxFull, sqlite3.Error) as error:
+        except (OutboxFull, sqlite3.Error, OSError) as error:
             logger.error("stage event %r of order %s was NOT recorded: %s", fact.stage, ", ".join(order.ids), error)
             return False
         self._own.wake()
@@ -82,8 +83,8 @@ class Sdk:
         ``connect`` opens a new connection to the database with the clew_outbox table; it is called in the thread, and
         again after errors. Any number of processes may relay the same table.
         """
-        sender = self._sender("the outbox table", lambda: open_source(connect), poll_s)
-        sender.start()
+        if not self.settings.disabled:
+            self._sender("the outbox table", lambda: open_source(connect), poll_s).start()
 
     def flush(self, timeout: float = 5.0) -> bool:
         """Export the finished spans, waiting up to ``timeout`` seconds. Stage events are durable without it."""
