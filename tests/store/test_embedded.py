@@ -154,3 +154,22 @@ write_mark(store, 'schema', 1)
     assert run(planted, data).returncode == 0
     assert run(COUNT, data).stdout.strip() == "1"
     assert "lost_from" in run(SCHEMA, data).stdout
+
+
+def test_a_changed_retention_applies_to_data_that_is_there(tmp_path):
+    body = """
+        from dataclasses import replace
+        from clew.store.migrate import migrate
+        from clew.store.render import Layout
+        now = __import__('time').time_ns()
+        ingest(store, now, traces('old', span(1, 1, now - 5 * 86_400 * 10**9)), traces('new', span(2, 1, now)))
+        def kept(days):
+            migrate(store, Layout(span_days=days))
+            store.command("OPTIMIZE TABLE spans FINAL")
+            return [row["service"] for row in store.rows("SELECT service FROM spans ORDER BY service")]
+        print(kept(0), kept(30), kept(2))
+        print(store.rows("SELECT uniqExact(partition) AS n FROM system.parts WHERE table = 'spans' AND active AND rows > 0"))
+    """
+    done = run(body, str(tmp_path / "data"))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["['new', 'old'] ['new', 'old'] ['new']", "[{'n': 1}]"]

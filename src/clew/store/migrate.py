@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING
 
 from clew.model.errors import StoreError
 from clew.store.marks import read_mark, write_mark
-from clew.store.render import Layout, render_intake, render_probes, render_schema, render_tables
+from clew.store.render import (
+    Layout,
+    render_intake,
+    render_probes,
+    render_retention,
+    render_schema,
+    render_tables,
+    retention,
+)
 
 if TYPE_CHECKING:
     from clew.store.contract import Store
@@ -43,7 +51,21 @@ def migrate(store: Store, layout: Layout) -> None:
         for statement in render_schema(known[number], layout):
             store.command(statement)
         write_mark(store, "schema", number)
+    _keep_as_long_as_set(store, layout)
     _renew_intake(store, layout)
+
+
+def _keep_as_long_as_set(store: Store, layout: Layout) -> None:
+    """Give each table the time to live that is set now; the tables remember the one they were made with."""
+    local = "_local" if layout.cluster else ""
+    made = {
+        row["name"]: row["engine_full"]
+        for row in store.rows("SELECT name, engine_full FROM system.tables WHERE database = currentDatabase()")
+    }
+    for table, expression in retention(layout).items():
+        stated = f"TTL {expression} " if expression else "TTL "
+        if (stated in made[f"{table}{local}"]) != bool(expression):
+            store.command(render_retention(table, expression, layout))
 
 
 def _version(store: Store) -> int:

@@ -164,10 +164,31 @@ STAGE_COLUMNS = """order_id,
 RELATION_COLUMNS = """rel.1 AS relation, rel.2 AS ref, rel.3 AS target, min(ts) AS first_ts, max(ts) AS last_ts"""
 
 
-def _constants(layout: Layout) -> dict[str, str]:
-    def ttl(column: str, days: int) -> str:
-        return f"TTL toDateTime({column}) + INTERVAL {days} DAY" if days else ""
+def retention(layout: Layout) -> dict[str, str]:
+    """The time to live of each table that has one, as an expression; empty keeps for ever."""
 
+    def after(column: str, days: int) -> str:
+        return f"toDateTime({column}) + toIntervalDay({days})" if days else ""
+
+    return {
+        "spans": after("ts", layout.span_days),
+        "logs": after("ts", layout.span_days),
+        "hops": after("t", layout.span_days),
+        "origins": after("day", layout.event_days),
+        "order_events": after("ts", layout.event_days),
+        "hop_losses": after("published", layout.event_days),
+        "order_touch": "toDateTime(received) + toIntervalHour(6)",
+    }
+
+
+def render_retention(table: str, expression: str, layout: Layout) -> str:
+    """The statement that gives an existing table this time to live, or takes it away when empty."""
+    change = f"MODIFY TTL {expression}" if expression else "REMOVE TTL"
+    return _definition(f"CHANGE_LOCAL {table} {change}", layout)[0]
+
+
+def _constants(layout: Layout) -> dict[str, str]:
+    ttls = {f"ttl_{table}": f"TTL {ttl}" if ttl else "" for table, ttl in retention(layout).items()}
     disk = f", disk = '{layout.disk}'" if layout.disk else ""
     return {
         "text": TEXT,
@@ -178,12 +199,7 @@ def _constants(layout: Layout) -> dict[str, str]:
         "zero_trace": "0" * 32,
         "zero_span": "0" * 16,
         "rules": layout.rules,
-        "ttl_spans": ttl("ts", layout.span_days),
-        "ttl_origins": ttl("day", layout.event_days),
-        "ttl_order_events": ttl("ts", layout.event_days),
-        "ttl_order_touch": "TTL toDateTime(received) + INTERVAL 6 HOUR",
-        "ttl_hops": ttl("t", layout.span_days),
-        "ttl_hop_losses": ttl("published", layout.event_days),
+        **ttls,
         "durable": (
             f"ttl_only_drop_parts = 1, fsync_after_insert = 1, fsync_part_directory = {int(layout.fsync_directory)}, "
             f"non_replicated_deduplication_window = 1000{disk}"
@@ -227,7 +243,7 @@ _VIEW = re.compile(r"VIEW (\w+) TO (\w+) AS\s+(.*)", re.DOTALL)
 
 
 _TWIN = re.compile(r"TWIN (\w+) OF (\w+)")
-_CHANGE = re.compile(r"CHANGE (\w+) (.*)", re.DOTALL)
+_CHANGE = re.compile(r"CHANGE(_LOCAL)? (\w+) (.*)", re.DOTALL)
 
 
 def render_tables(layout: Layout) -> list[str]:
@@ -241,7 +257,10 @@ def render_schema(name: str, layout: Layout) -> list[str]:
 
 
 def _definition(part: str, layout: Layout) -> list[str]:
-    """TABLE, TWIN or CHANGE: one statement on one node, for a cluster also that of the Distributed table."""
+    """TABLE, TWIN or CHANGE: one statement on one node, for a cluster also that of the Distributed table.
+
+    CHANGE_LOCAL leaves the Distributed table alone, which has no data of its own.
+    """
     on = f" ON CLUSTER {literal(layout.cluster)}" if layout.cluster else ""
     local = "_local" if layout.cluster else ""
     if match := _TABLE.fullmatch(part):
@@ -249,8 +268,8 @@ def _definition(part: str, layout: Layout) -> list[str]:
     if match := _TWIN.fullmatch(part):
         return [f"CREATE TABLE IF NOT EXISTS {match.group(1)}{on} AS {match.group(2)}{local}"]
     if match := _CHANGE.fullmatch(part):
-        name, change = match.groups()
-        whole = [f"ALTER TABLE {name}{on} {change}"] if layout.cluster else []
+        only_local, name, change = match.groups()
+        whole = [f"ALTER TABLE {name}{on} {change}"] if layout.cluster and not only_local else []
         return [f"ALTER TABLE {name}{local}{on} {change}", *whole]
     raise ValueError(f"not a definition: {part[:80]}")
 

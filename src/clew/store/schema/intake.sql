@@ -197,7 +197,12 @@ ARRAY JOIN arrayConcat(
     $alias_relations(attrs, alias_keys, order_ids)) AS rel
 GROUP BY relation, ref, target;
 
+-- Both ends of messages. What clew-sdk says in attributes of its own is read from others' words where they have any:
+-- Node's amqplib instrumentation tells a settlement in the status, and ends a span after a minute of work as an error;
+-- pika's tells an unroutable message by an exception.
 VIEW pair_hops TO hops AS
+WITH startsWith(scope, '@opentelemetry/instrumentation-amqplib') AND kind = 5 AS by_node,
+    multiIf(attrs['messaging.destination.name'] != '', attrs['messaging.destination.name'], attrs['messaging.destination']) AS named
 SELECT
     hop.1 AS side,
     toDateTime(if(side = 'sent', end_ts, ts), 'UTC') AS t,
@@ -206,10 +211,21 @@ SELECT
     trace_id, span_id, parent_span_id, ts,
     fromUnixTimestamp64Nano(toUnixTimestamp64Nano(ts) + toInt64(duration_ns), 'UTC') AS end_ts,
     service, scope,
-    toLowCardinality(multiIf(attrs['messaging.destination.name'] != '', attrs['messaging.destination.name'], attrs['messaging.destination'])) AS destination,
+    toLowCardinality(if(named != '', named, attrs['messaging.rabbitmq.routing_key'])) AS destination,
     toLowCardinality(attrs['clew.message.queue']) AS queue,
-    order_ids, error,
-    toLowCardinality(attrs['clew.message.settlement']) AS settlement,
+    order_ids,
+    toLowCardinality(multiIf(
+        by_node AND startsWith(status_message, 'instrumentation timeout'), '',
+        spans_in.error != 'error', toString(spans_in.error),
+        arrayFirst(e -> e.name = 'exception', events).attrs['exception.type'] != '', arrayFirst(e -> e.name = 'exception', events).attrs['exception.type'],
+        by_node AND status_message != '', status_message,
+        'error')) AS error,
+    toLowCardinality(multiIf(
+        attrs['clew.message.settlement'] != '', attrs['clew.message.settlement'],
+        NOT by_node OR status != 2 OR startsWith(status_message, 'instrumentation timeout'), '',
+        endsWith(status_message, ' without requeue'), 'reject',
+        endsWith(status_message, ' with requeue') OR endsWith(status_message, ' called on message'), 'requeue',
+        status_message IN ('channel closed', 'channel error'), 'none', '')) AS settlement,
     attrs['clew.message.redelivered'] = 'true' AS redelivered,
     toLowCardinality(attrs['clew.message.death.reason']) AS death_reason,
     toLowCardinality(attrs['clew.message.death.queue']) AS death_queue,

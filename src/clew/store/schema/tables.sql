@@ -72,7 +72,7 @@ TABLE logs SHARD BY cityHash64(trace_id)
 ENGINE MergeTree
 PARTITION BY toDate(ts)
 ORDER BY (service, toStartOfFiveMinutes(ts), trace_id)
-${ttl_spans}
+${ttl_logs}
 SETTINGS ${durable};
 
 -- Where spans and logs come from: resource and scope with their attributes, once per origin and day.
