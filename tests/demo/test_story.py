@@ -41,9 +41,9 @@ def named_by_clew(screen):
 
 
 def check(data, code, screen):
+    assert code == 0, screen
     planted = read_ledger(data / "ledger.json")
     assert {entry.fault for entry in planted} == {name for group in STORY for name in group}
-    assert code == 0, screen
     assert named_by_clew(screen) == {entry.order_id for entry in planted if entry.verdict in ALARMS}
     assert "Clew named the planted stuck and lost orders, and only those" in screen
     assert still_running(data) == []
