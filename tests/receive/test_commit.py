@@ -146,3 +146,17 @@ async def test_when_the_store_is_too_slow_new_requests_are_sent_away_and_the_wai
         release.set()
         assert await asyncio.gather(inside, patient) == [None, None]
     assert store.stored == [b"inside", b"patient"]
+
+
+async def test_a_committer_with_a_fault_refuses_instead_of_keeping_senders_waiting(monkeypatch, caplog):
+    def fail(*_values):
+        raise ZeroDivisionError("a fault of ours")
+
+    async with Started(FakeStore()) as committer:
+        monkeypatch.setattr("clew.receive.commit.should_flush", fail)
+        with pytest.raises(StoreUnavailable, match="stopped"):
+            await committer.submit(Signal.TRACES, b"waiting")
+        with pytest.raises(StoreUnavailable):
+            await committer.submit(Signal.TRACES, b"later")
+        assert committer.broken
+    assert "commits have stopped" in caplog.text

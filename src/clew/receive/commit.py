@@ -59,6 +59,11 @@ class _Lane:
             self.waiting.remove(item)
             self.bytes -= len(item.payload)
 
+    def take_all(self) -> list[_Waiting]:
+        """Remove and return all that waits."""
+        taken, self.waiting, self.bytes = self.waiting, [], 0
+        return taken
+
     def take(self) -> list[_Waiting]:
         """Remove and return the oldest requests up to the limit of a batch, at least one when any waits."""
         size = count = 0
@@ -100,6 +105,7 @@ class GroupCommitter:
 
     def __init__(self, store: Store, policy: FlushPolicy | None = None, writers: int = 1) -> None:
         self.counts = CommitCounts()
+        self.broken = False
         self._store = store
         self._policy = policy or FlushPolicy()
         self._lanes = {signal: _Lane(signal, _policy_of(signal, self._policy)) for signal in Signal}
@@ -125,6 +131,18 @@ class GroupCommitter:
             thread.start()
             self._threads.append(thread)
         self._loop_task = loop.create_task(self._flush_when_due(), name="clew-flush")
+        self._loop_task.add_done_callback(self._flushing_ended)
+
+    def _flushing_ended(self, task: asyncio.Task[None]) -> None:
+        """When flushing ended by a fault of ours, refuse instead of keeping senders waiting for ever."""
+        if task.cancelled() or task.exception() is None:
+            return
+        log.critical("commits have stopped; Clew must be restarted", exc_info=task.exception())
+        self.broken = self._draining = True
+        for lane in self._lanes.values():
+            for item in lane.take_all():
+                if not item.answer.done():
+                    item.answer.set_result(StoreUnavailable("commits have stopped"))
 
     async def submit(self, signal: Signal, payload: bytes) -> Rejected | None:
         """Commit one export request: on return it is fsynced and queryable.
@@ -165,7 +183,7 @@ class GroupCommitter:
         self._draining = True
         self._changed.set()
         if self._loop_task is not None:
-            await self._loop_task
+            await asyncio.wait([self._loop_task])
         for _ in self._threads:
             self._jobs.put(None)
         for thread in self._threads:

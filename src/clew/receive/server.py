@@ -79,6 +79,8 @@ class Receiver:
             await self._http.stop(grace_s)
 
     def _problem(self) -> str | None:
+        if self.committer.broken:
+            return "commits have stopped; restart Clew"
         return "stopping" if self._stopping else self._ready()
 
 
