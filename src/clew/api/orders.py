@@ -16,6 +16,7 @@ from clew.store.hops import order_messages
 from clew.store.order_spans import order_scope, order_spans, order_traces
 from clew.store.orders import OrderFilter, count_orders, find_orders, read_order
 from clew.store.search import masked
+from clew.store.spans import Span
 
 TRACE_ID = r"^[0-9a-fA-F]{32}$"
 _ERRORS_SHOWN = 20
@@ -74,14 +75,17 @@ def order_routes(deps: ApiDeps) -> APIRouter:
         if journey is None:
             raise _unknown(order_id)
         scope = order_scope(deps.store, journey.order_id)
-        failed = order_spans(deps.store, journey.order_id, 1_000, scope=scope, failed_only=True)
+        traces = order_traces(deps.store, scope)
+        failed: tuple[Span, ...] = ()
+        if any(trace.errors for trace in traces):
+            failed = order_spans(deps.store, journey.order_id, 1_000, scope=scope, failed_only=True).spans
         return journey_model(
             journey,
             deps.flow_of(journey.flow),
             deps.now_ns(),
             order_messages(deps.store, scope.ids),
-            order_traces(deps.store, scope),
-            failed.spans[-_ERRORS_SHOWN:],
+            traces,
+            failed[-_ERRORS_SHOWN:],
         )
 
     return routes

@@ -161,7 +161,8 @@ def order_traces(store: Store, scope: OrderScope) -> tuple[TraceSummary, ...]:
         sql(
             "SELECT lower(hex(trace_id)) AS trace, toUnixTimestamp64Nano(min(ts)) AS start_ns,",
             "max(toUnixTimestamp64Nano(ts) + toInt64(duration_ns)) AS end_ns, uniqExact(span_id) AS spans,",
-            "uniqExactIf(span_id, status = 2) AS errors, arraySort(groupUniqArray(toString(service))) AS services,",
+            "uniqExactIf(span_id, status = 2 OR error != '') AS errors,",
+            "arraySort(groupUniqArray(toString(service))) AS services,",
             "argMin((toString(service), toString(name)), (parent_span_id != unhex({none:String}), ts)) AS root",
             "FROM spans WHERE", where, "GROUP BY trace_id ORDER BY start_ns",
         ),

@@ -189,19 +189,51 @@ def search_spans(store: Store, filter_: SpanFilter, limit: int = 50, after: str 
             " AND ts <= fromUnixTimestamp64Nano({last_ns:Int64}, 'UTC')"
         )
         bind |= dict(zip(("last_ns", "last_trace", "last_span"), _decode_cursor(after), strict=True))
+    keys = _keys(store, where, bind | {"limit": limit + 1})
+    spans = _spans(store, keys[:limit])
+    lasted = trace_durations(store, {span.trace_id for span in spans})
+    cursor = _encode_cursor(keys[limit - 1]) if len(keys) > limit else None
+    return SpanPage(tuple(FoundSpan(span, lasted.get(span.trace_id, span.duration_ns)) for span in spans), cursor)
+
+
+Key = tuple[int, str, str]
+"""Start in nanoseconds, trace id and span id: how found spans are sorted."""
+
+
+def _keys(store: Store, where: str, bind: dict[str, object]) -> list[Key]:
+    """Which spans are on the page. Their wide columns are read only for these: it costs a fifth."""
     rows = store.rows(
         sql(
-            "SELECT", SPAN_COLUMNS, "FROM spans WHERE", where,
+            "SELECT toUnixTimestamp64Nano(ts) AS start_ns, lower(hex(trace_id)) AS trace, lower(hex(span_id)) AS span",
+            "FROM spans WHERE", where,
             # The first term is how the table is sorted: reading stops when the page is full.
             "ORDER BY toStartOfFiveMinutes(ts) DESC, ts DESC, trace_id DESC, span_id DESC",
             ONCE, "LIMIT {limit:UInt32}",
         ),
-        bind | {"limit": limit + 1},
+        bind,
     )  # fmt: skip
-    spans = [span_of(row) for row in rows[:limit]]
-    lasted = trace_durations(store, {span.trace_id for span in spans})
-    cursor = _encode_cursor(spans[-1]) if len(rows) > limit else None
-    return SpanPage(tuple(FoundSpan(span, lasted.get(span.trace_id, span.duration_ns)) for span in spans), cursor)
+    return [(row["start_ns"], row["trace"], row["span"]) for row in rows]
+
+
+def _spans(store: Store, keys: Sequence[Key]) -> list[Span]:
+    """These spans, in the same order."""
+    if not keys:
+        return []
+    rows = store.rows(
+        sql(
+            "SELECT", SPAN_COLUMNS, "FROM spans WHERE trace_id IN", TRACE_SET,
+            "AND span_id IN (SELECT toFixedString(unhex(arrayJoin({spans:Array(String)})), 8))",
+            "AND ts >= fromUnixTimestamp64Nano({first:Int64}, 'UTC')",
+            "AND ts <= fromUnixTimestamp64Nano({last:Int64}, 'UTC')",
+            ONCE,
+        ),
+        {
+            "traces": sorted({trace for _, trace, _ in keys}), "spans": sorted({span for _, _, span in keys}),
+            "first": keys[-1][0], "last": keys[0][0],
+        },
+    )  # fmt: skip
+    found = {(row["trace"], row["span"]): span_of(row) for row in rows}
+    return [found[trace, span] for _, trace, span in keys if (trace, span) in found]
 
 
 def trace_durations(store: Store, traces: set[str]) -> dict[str, int]:
@@ -219,11 +251,11 @@ def trace_durations(store: Store, traces: set[str]) -> dict[str, int]:
     return {row["trace"]: int(row["lasted"]) for row in rows}
 
 
-def _encode_cursor(span: Span) -> str:
-    return urlsafe_b64encode(json.dumps([span.start_ns, span.trace_id, span.span_id]).encode()).decode().rstrip("=")
+def _encode_cursor(key: Key) -> str:
+    return urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
 
 
-def _decode_cursor(text: str) -> tuple[int, str, str]:
+def _decode_cursor(text: str) -> Key:
     try:
         start_ns, trace_id, span_id = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         if len(bytes.fromhex(trace_id)) != 16 or len(bytes.fromhex(span_id)) != 8:

@@ -213,7 +213,7 @@ def read_trace(store: Store, trace_id: str, limit: int = TRACE_LIMIT) -> Trace |
         spans=spans,
         logs=logs,
         origins=read_origins(store, {each.origin_id for each in spans} | {each.origin_id for each in logs}),
-        order_ids=_orders_in(store, trace_id),
+        order_ids=_distinct([*(each.order_ids for each in spans), *(each.order_ids for each in logs)]),
         linked=_linked_to(store, trace_id),
         complete=len(rows) <= limit,
     )
@@ -243,13 +243,8 @@ def read_origins(store: Store, ids: Iterable[int]) -> tuple[Origin, ...]:
     return tuple(_origin_of(row) for row in rows)
 
 
-def _orders_in(store: Store, trace_id: str) -> tuple[str, ...]:
-    rows = store.rows(
-        "SELECT DISTINCT ref FROM trace_orders WHERE relation = 'order' AND target = unhex({trace:String}) "
-        "ORDER BY ref",
-        {"trace": trace_id},
-    )
-    return tuple(row["ref"] for row in rows)
+def _distinct(lists: Iterable[Iterable[str]]) -> tuple[str, ...]:
+    return tuple(sorted({each for names in lists for each in names}))
 
 
 def _linked_to(store: Store, trace_id: str) -> tuple[str, ...]:
