@@ -6,10 +6,11 @@ import os
 import signal
 import socket
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from clew_demo.household import CantStart, Household, free_port
+from clew_demo.household import CantStart, Household, Ports
 from clew_demo.screen import Screen
 from rich.console import Console
 
@@ -104,13 +105,38 @@ async def test_children_go_when_the_demo_itself_is_killed(tmp_path):
     await _eventually(lambda: not _alive(int(note.read_text())))
 
 
-def test_a_taken_port_is_replaced_by_a_free_one():
+async def test_a_child_is_ready_at_its_own_word_only(household):
+    await household.start(
+        "clew", python("print('Clew listens: here', flush=True); import time; time.sleep(60)"), "Clew listens"
+    )
+
+
+@pytest.fixture
+def taken():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        port = taken.getsockname()[1]
-        assert free_port(port) != port
-    assert free_port(port) == port
+        yield taken.getsockname()[1]
+
+
+@pytest.fixture
+def name(tmp_path):
+    return str(tmp_path)
+
+
+def test_a_taken_port_is_replaced_by_a_free_one(name, taken):
+    with closing(Ports(name)) as ports:
+        assert ports.take(taken) != taken
+
+
+def test_a_second_demo_leaves_the_preferred_ports_to_the_first(name):
+    with closing(Ports(name)) as first:
+        preferred = first.take(0)
+        assert first.take(preferred) == preferred
+        with closing(Ports(name)) as second:
+            assert second.take(preferred) != preferred
+    with closing(Ports(name)) as third:
+        assert third.take(preferred) == preferred
 
 
 def _alive(pid):

@@ -10,12 +10,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from signal import SIGCONT, SIGKILL, SIGTERM, Signals
 
-import httpx
-
 from clew_demo.screen import Screen
 
 START_S = 40.0
 STOP_S = 8.0
+READY = "ready"
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 
@@ -24,17 +23,36 @@ class CantStart(Exception):
     """A process didn't start, or a server that we were given can't be used; the message says which, and why."""
 
 
-def free_port(preferred: int) -> int:
-    """The preferred port of loopback if nobody has it, else any free one."""
-    for port in (preferred, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise OSError("no free port on 127.0.0.1")
+class Ports:
+    """Free ports on loopback: the preferred ones for the first demo on this machine, any for a second one.
+
+    Nothing keeps a port free until a child listens on it, so two demos that started together would take each other's;
+    a name in the kernel's abstract namespace, which goes with the process, tells the first from the others.
+    """
+
+    def __init__(self, name: str = "clew-demo") -> None:
+        self._claim = socket.socket(socket.AF_UNIX)
+        self._first = True
+        try:
+            self._claim.bind(f"\0{name}")
+        except OSError:
+            self._first = False
+
+    def take(self, preferred: int) -> int:
+        """The preferred port if it is ours to have, else any free one."""
+        for port in (preferred, 0) if self._first else (0,):
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind(("127.0.0.1", port))
+                except OSError:
+                    continue
+                return int(probe.getsockname()[1])
+        raise CantStart("no port of 127.0.0.1 is free")
+
+    def close(self) -> None:
+        """Let another demo be the first."""
+        self._claim.close()
 
 
 class Household:
@@ -50,12 +68,13 @@ class Household:
         self._ready: dict[str, asyncio.Event] = {}
         self.fallen: list[str] = []
 
-    async def start(self, name: str, command: Sequence[str], ready_url: str = "") -> None:
-        """Start a child and wait until it answers at the URL, or without one until it says "ready".
+    async def start(self, name: str, command: Sequence[str], ready: str = READY) -> None:
+        """Start a child and wait until it says a line that begins with the word ``ready``.
 
-        Raises CantStart when it ends before, or isn't ready in time.
+        Its own word, and no answer from its port: there somebody else may listen. Raises CantStart when it ends before,
+        or isn't ready in time.
         """
-        self._commands[name] = (command, ready_url)
+        self._commands[name] = (command, ready)
         self._ready[name] = asyncio.Event()
         child = await asyncio.create_subprocess_exec(
             *command,
@@ -67,11 +86,11 @@ class Household:
             preexec_fn=_die_with_parent,
         )
         self._children[name] = child
-        for work in (self._listen(name, child), self._watch(name, child)):
+        for work in (self._listen(name, child, ready), self._watch(name, child)):
             task = asyncio.create_task(work)
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        await self._until_ready(name, child, ready_url)
+        await self._until_ready(name, child)
 
     async def restart(self, name: str) -> None:
         """Start a stopped child again, as it was started first."""
@@ -103,13 +122,13 @@ class Household:
                 await self.stop(name)
         await asyncio.gather(*self._tasks)
 
-    async def _listen(self, name: str, child: asyncio.subprocess.Process) -> None:
+    async def _listen(self, name: str, child: asyncio.subprocess.Process, ready: str) -> None:
         assert child.stdout is not None, "it was started with a pipe"
         async for line in child.stdout:
             text = line.decode(errors="replace").rstrip()
-            if text == "ready":
+            if text.startswith(ready):
                 self._ready[name].set()
-            elif text:
+            if text and text != READY:
                 self._screen.say(name, text)
 
     async def _watch(self, name: str, child: asyncio.subprocess.Process) -> None:
@@ -118,24 +137,17 @@ class Household:
             self.fallen.append(name)
             self._screen.say("demo", f"{name} ended by itself, {_ending(code)}")
 
-    async def _until_ready(self, name: str, child: asyncio.subprocess.Process, url: str) -> None:
+    async def _until_ready(self, name: str, child: asyncio.subprocess.Process) -> None:
+        ready, ended = asyncio.create_task(self._ready[name].wait()), asyncio.create_task(child.wait())
         try:
-            async with asyncio.timeout(START_S):
-                while child.returncode is None:
-                    if await _answers(url) if url else self._ready[name].is_set():
-                        return
-                    await asyncio.sleep(0.1)
-        except TimeoutError:
-            raise CantStart(f"{name} was not ready within {START_S:.0f} s") from None
-        raise CantStart(f"{name} ended while starting, {_ending(child.returncode)}; see what it said above")
-
-
-async def _answers(url: str) -> bool:
-    async with httpx.AsyncClient(timeout=2.0) as client:
-        try:
-            return (await client.get(url)).is_success
-        except httpx.TransportError:
-            return False
+            await asyncio.wait({ready, ended}, timeout=START_S, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ready.cancel()
+            ended.cancel()
+        if child.returncode is not None:
+            raise CantStart(f"{name} ended while starting, {_ending(child.returncode)}; see what it said above")
+        if not self._ready[name].is_set():
+            raise CantStart(f"{name} was not ready within {START_S:.0f} s")
 
 
 def _ending(code: int | None) -> str:

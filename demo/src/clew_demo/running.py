@@ -17,7 +17,7 @@ from pika.exceptions import AMQPError  # type: ignore[import-untyped]
 
 from clew_demo import queues
 from clew_demo.answer import CLEW, Answer
-from clew_demo.household import CantStart, Household, free_port
+from clew_demo.household import CantStart, Household, Ports
 from clew_demo.ledger import Ledger
 from clew_demo.load import plan
 from clew_demo.people import Desk, Load, People
@@ -37,12 +37,8 @@ PORTS = {
     "mes": (4403, "MES"),
     "broker": (4404, "the broker"),
 }
-# Module, its port, and the page that answers when it is ready; the workshop has no port and says "ready".
-SERVICES = {
-    "shop-api": ("shop_api", "shop", "/"),
-    "crm-api": ("crm_api", "crm", "/deals?state=new"),
-    "mes-api": ("mes_api", "mes", "/orders?state=new"),
-}
+# Service and module. The workshop is the last to start and the first to stop, as it needs the others.
+SERVICES = {"shop-api": "shop_api", "crm-api": "crm_api", "mes-api": "mes_api", "mes": "workshop"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +57,13 @@ async def run(wishes: Wishes, screen: Screen) -> int:
     """The whole demo; the exit code. Ctrl-C and SIGTERM cancel it. Raises CantStart and TimeoutError."""
     _stop_on_signals(screen)
     await asyncio.to_thread(_check_servers, wishes)
-    ports = {name: free_port(preferred) for name, (preferred, _) in PORTS.items()}
+    free = Ports()
+    ports = {name: free.take(preferred) for name, (preferred, _) in PORTS.items()}
     _say_ports(ports, wishes, screen)
     place = _place(wishes, ports)
     household = Household(screen, _environ(place, ports))
     async with AsyncExitStack() as stack:
+        stack.callback(free.close)
         stack.push_async_callback(household.stop_all)
         await _start(wishes, place, ports, household)
         people = People(place)
@@ -115,20 +113,14 @@ async def _with_background(background: Sequence[Coroutine[Any, Any, None]], work
 async def _start(wishes: Wishes, place: Place, ports: Mapping[str, int], household: Household) -> None:
     """Clew and the broker first, then the services, all at once."""
     serve = [CLEW, "serve", "--data", str(wishes.data / "clew")]
-    starts = [household.start("clew", serve, _url(ports["api"], "/readyz"))]
+    starts = [household.start("clew", serve, ready="Clew listens")]
     if not wishes.rabbitmq:
         broker = [sys.executable, "-m", "clew_demo.broker.server", str(ports["broker"])]
         starts.append(household.start("broker", broker))
     await asyncio.gather(*starts)
     await asyncio.to_thread(queues.declare, place.broker)
-    module = "clew_demo.services.{}".format
-    await asyncio.gather(
-        *(
-            household.start(name, [sys.executable, "-m", module(file)], _url(ports[port], page))
-            for name, (file, port, page) in SERVICES.items()
-        ),
-        household.start("mes", [sys.executable, "-m", module("workshop")]),
-    )
+    modules = {name: f"clew_demo.services.{module}" for name, module in SERVICES.items()}
+    await asyncio.gather(*(household.start(name, [sys.executable, "-m", module]) for name, module in modules.items()))
 
 
 def _check_servers(wishes: Wishes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -21,6 +22,7 @@ from clew_demo.queues import Consumer
 
 TIMEOUT_S = 10.0
 ATTEMPTS = 3
+log = logging.getLogger(__name__)
 
 
 def begin(service: str, place: Place, *tables: str) -> tuple[clew_sdk.Sdk, Database]:
@@ -76,9 +78,15 @@ def _consuming(
 
 
 def serve(app: FastAPI, url: str) -> None:
-    """Answer at this address until SIGTERM."""
+    """Answer at this address until SIGTERM; says "ready" when it listens."""
     at = httpx.URL(url)
-    uvicorn.run(app, host=at.host, port=at.port or 80, log_config=None, log_level="warning")
+    _Server(uvicorn.Config(app, host=at.host, port=at.port or 80, log_config=None, log_level="warning")).run()
+
+
+class _Server(uvicorn.Server):
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        log.info("ready")
 
 
 def call(method: str, url: str, json: dict[str, Any] | None = None) -> httpx.Response:
