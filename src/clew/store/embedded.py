@@ -141,7 +141,8 @@ class EmbeddedStore:
                 batch.signal, tuple(payload for payload, _ in cleaned), f"{batch.token}-sane", batch.received_ns
             )
         except _Refused as error:
-            raise StoreUnavailable(f"the engine refuses items that Clew's own check accepts: {error}") from error
+            # The two checks disagree: whoever commits takes the batch apart and finds the request, as for any culprit.
+            raise MalformedTelemetry(f"the engine refuses items that Clew's own check accepts: {error}") from error
         return {index: rejected for index, (_, rejected) in enumerate(cleaned) if rejected}
 
     def probe(self, signal: Signal, payload: bytes) -> None:
