@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -77,13 +78,13 @@ def _print_once(client: Client, params: Params, as_json: bool) -> None:
 
 def watch_list(render: Callable[[], RenderableType], every_s: float) -> None:
     """Draw again and again in place until Ctrl-C."""
-    with Live(render(), console=console(), auto_refresh=False, vertical_overflow="crop") as live:
-        try:
-            while True:
-                time.sleep(every_s)
-                live.update(render(), refresh=True)
-        except KeyboardInterrupt:
-            return
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        Live(render(), console=console(), auto_refresh=False, vertical_overflow="crop") as live,
+    ):
+        while True:
+            time.sleep(every_s)
+            live.update(render(), refresh=True)
 
 
 def render_orders(page: dict[str, Any], width: int) -> RenderableType:
