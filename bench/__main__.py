@@ -8,9 +8,11 @@ make bench ARGS="--record"                       and write docs/figures.md
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,11 +20,10 @@ from pathlib import Path
 import click
 
 from bench import archive, ingest, kills, small, stages
-from bench.figures import Figure, as_json, as_markdown, shown
+from bench.figures import Figure, Part, as_markdown, read_parts, shown, write_parts
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "bench" / "results"
-SDK_BENCH = ROOT / "sdk" / "bench"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +51,15 @@ class Options:
 
 
 def _sdk(_: Options) -> Iterator[Figure]:
-    """Leave it to the SDK's own benchmark, which prints a table of its own."""
-    subprocess.run([sys.executable, str(SDK_BENCH)], cwd=ROOT, check=True)
-    return iter(())
+    """What the SDK costs a traced service, by its own benchmark."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.sdk_cost", "--json"], cwd=ROOT, stdout=subprocess.PIPE, check=True
+    )
+    cpu_us = {case["case"]: float(case["cpu_us"]) for case in json.loads(done.stdout)}
+    for name, spent_us in cpu_us.items():
+        yield Figure(name, spent_us, "µs", at_most=25 if "in the caller's transaction" in name else None)
+    by_hand, ours = (spent for name, spent in cpu_us.items() if "by hand" in name or "inside order()" in name)
+    yield Figure("a span in an order, clew-sdk to the plain SDK", ours / by_hand, "to 1", at_most=1.05)
 
 
 PARTS: Mapping[str, Callable[[Options], Iterator[Figure]]] = {
@@ -66,7 +73,8 @@ PARTS: Mapping[str, Callable[[Options], Iterator[Figure]]] = {
     "orders": lambda o: archive.measure_orders(o.filled(), o.repeats),
     "restart": lambda o: archive.measure_restart(o.filled(), min(10, o.repeats)),
     "disk": lambda o: archive.measure_disk(o.filled()),
-} | ({"sdk": _sdk} if SDK_BENCH.exists() else {})
+    "sdk": _sdk,
+}
 
 
 @click.command()
@@ -78,35 +86,44 @@ PARTS: Mapping[str, Callable[[Options], Iterator[Figure]]] = {
 @click.option("--senders", default=64, show_default=True, help="Connections that send at once.")
 @click.option("--archive", "archive_", type=Path, help="Keep the large store in this folder, and use it again.")
 @click.option("--quick", is_flag=True, help="A taste: seconds instead of minutes; says nothing of the targets.")
-@click.option("--record", is_flag=True, help="Write docs/figures.md too.")
+@click.option("--record", is_flag=True, help="Write docs/figures.md from the last full measurement of each part.")
 def main(
     parts: tuple[str, ...], seconds: float, spans: int, orders: int, kills: int, senders: int, archive_: Path | None,
     quick: bool, record: bool,
 ) -> None:  # fmt: skip
     """Measure PARTS, or everything."""
+    results = RESULTS / ("quick.json" if quick else "latest.json")
+    if quick and record:
+        raise click.UsageError("--quick figures are not worth recording")
     with tempfile.TemporaryDirectory(prefix="clew-bench-") as folder:
         here = Path(folder)
         options = Options(seconds, spans, orders, kills, senders, 40, here, archive_ or here / "archive")
         if quick:
             options = replace(options, seconds=10.0, spans=300_000, orders=30_000, kills=3, repeats=6)
-        figures = [figure for part in parts or PARTS for figure in _measure(part, options)]
-    given = {"seconds": options.seconds, "spans": options.spans, "orders": options.orders, "kills": options.kills}
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "latest.json").write_text(as_json(figures, given), encoding="utf-8")
+        for name in parts or PARTS:
+            known = read_parts(results) | {name: _measure(name, options)}
+            write_parts(results, [known[each] for each in PARTS if each in known])
     if record:
-        (ROOT / "docs" / "figures.md").write_text(as_markdown(figures, given), encoding="utf-8")
-    missed = [figure for figure in figures if figure.verdict == "not reached"]
-    click.echo(f"\n{len(missed)} of {sum(bool(figure.target) for figure in figures)} targets not reached")
+        (ROOT / "docs" / "figures.md").write_text(as_markdown(read_parts(results).values()), encoding="utf-8")
 
 
-def _measure(part: str, options: Options) -> list[Figure]:
-    click.echo(f"\n{part}")
+def _measure(name: str, options: Options) -> Part:
+    click.echo(f"\n{name}")
     figures = []
-    for figure in PARTS[part](options):
-        figures.append(replace(figure, part=part))
+    for figure in PARTS[name](options):
+        figures.append(figure)
         value = f"{shown(figure.value)} {figure.unit}"
         click.echo(f"  {figure.name:<58} {value:>18}   {figure.target:>10} {figure.verdict}")
-    return figures
+    return Part(name, time.strftime("%Y-%m-%d", time.gmtime()), _asked(name, options), tuple(figures))
+
+
+def _asked(name: str, options: Options) -> str:
+    """The part with the options that matter for it."""
+    if name.startswith("ingest"):
+        return f"{name} --seconds {options.seconds:g} --senders {options.senders}"
+    if name in ("traces", "orders", "restart", "disk"):
+        return f"{name} --spans {options.spans} --orders {options.orders}"
+    return f"{name} --kills {options.kills}" if name == "kill" else name
 
 
 if __name__ == "__main__":

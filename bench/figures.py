@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -21,7 +20,6 @@ class Figure:
     unit: str
     at_least: float | None = None
     at_most: float | None = None
-    part: str = ""
 
     @property
     def target(self) -> str:
@@ -69,32 +67,52 @@ def machine() -> dict[str, str]:
         "python": platform.python_version(),
         "engine": f"chdb-core {version('chdb-core')}",
         "system": f"{platform.system()} {platform.release()}",
-        "measured": time.strftime("%Y-%m-%d", time.gmtime()),
     }
 
 
-def as_json(figures: Iterable[Figure], options: dict[str, object]) -> str:
-    """All figures with what they depend on."""
-    rows = [asdict(figure) | {"verdict": figure.verdict} for figure in figures]
-    return json.dumps({"machine": machine(), "options": options, "figures": rows}, indent=2, ensure_ascii=False) + "\n"
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one part measured, and how it was asked."""
+
+    name: str
+    measured: str
+    asked: str
+    figures: tuple[Figure, ...]
 
 
-def as_markdown(figures: Sequence[Figure], options: dict[str, object]) -> str:
+def read_parts(path: Path) -> dict[str, Part]:
+    """The parts that were measured before, by name."""
+    if not path.exists():
+        return {}
+    found = json.loads(path.read_text(encoding="utf-8"))["parts"]
+    return {
+        each["name"]: Part(**each | {"figures": tuple(Figure(**figure) for figure in each["figures"])})
+        for each in found
+    }
+
+
+def write_parts(path: Path, parts: Iterable[Part]) -> None:
+    """Write all parts with what they depend on."""
+    path.parent.mkdir(exist_ok=True)
+    written = {"machine": machine(), "parts": [asdict(part) for part in parts]}
+    path.write_text(json.dumps(written, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def as_markdown(parts: Iterable[Part]) -> str:
     """The page that is kept with the documentation."""
     facts = ", ".join(f"{name} {value}" for name, value in machine().items())
-    given = " ".join(f"--{name} {value}" for name, value in options.items())
     lines = [
         "# Figures",
         "",
-        f'Measured by `make bench ARGS="{given} --record"` on: {facts}.',
+        f"Measured by `make bench` on: {facts}.",
         "",
         '"CPU second" counts all threads of the server, background merges included; senders are other processes.',
     ]
-    for part in dict.fromkeys(figure.part for figure in figures):
-        lines += ["", f"## {part}", "", "| figure | measured | target | |", "|---|---:|---:|---|"]
+    for part in parts:
+        asked = f'`make bench ARGS="{part.asked}"`, {part.measured}'
+        lines += ["", f"## {part.name}", "", asked, "", "| figure | measured | target | |", "|---|---:|---:|---|"]
         lines += [
             f"| {each.name} | {shown(each.value)} {each.unit} | {each.target} | {each.verdict} |"
-            for each in figures
-            if each.part == part
+            for each in part.figures
         ]
     return "\n".join(lines) + "\n"

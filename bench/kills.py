@@ -30,8 +30,8 @@ from clew.store.orders import OrderFilter, find_orders
 from clew.store.spans import read_trace
 
 _SPANS_A_TRACE = 4
-_TRACES_A_REQUEST = 5
-_ORDERS_A_REQUEST = 10
+_TRACES_A_REQUEST = 25
+_ORDERS_A_REQUEST = 20
 _CATCH_UP_S = 60.0
 
 
@@ -76,7 +76,7 @@ class _Sender(threading.Thread):
     """Sends a request of spans, then one of stage events; repeats each until it is acknowledged."""
 
     def __init__(self, clew: Clew, ledger: _Ledger, number: int, stop: threading.Event) -> None:
-        super().__init__()
+        super().__init__(daemon=True)
         self._traces = HttpConnection(clew.http)
         self._logs = HttpConnection(clew.http, "/v1/logs")
         self._ledger = ledger
@@ -131,31 +131,30 @@ def _spans_request() -> tuple[bytes, list[tuple[str, str]]]:
     return request_of("shop-api", spans).SerializeToString(), [(s.trace_id.hex(), s.span_id.hex()) for s in spans]
 
 
-def run_kills(folder: Path, kills: int, seed: int = 1, senders: int = 4, checked_traces: int = 300) -> KillReport:
+def run_kills(folder: Path, kills: int, seed: int = 1, senders: int = 8, checked_traces: int = 300) -> KillReport:
     """Kill Clew that often at random moments of its work, then compare what was acknowledged with what is read."""
     chance, stop = random.Random(seed), threading.Event()
     clew, ledger = Clew(folder / "data"), _Ledger(folder / "ledger")
     report = KillReport(kills=kills)
-    clew.start()
     threads = [_Sender(clew, ledger, number, stop) for number in range(senders)]
-    for thread in threads:
-        thread.start()
     try:
+        clew.start()
+        for thread in threads:
+            thread.start()
         for _ in range(kills):
             time.sleep(chance.uniform(0.2, 1.8))
             clew.kill()
             clew.start()
             report.restarts_s.append(clew.start_s)
         time.sleep(0.5)
-    finally:
         stop.set()
         for thread in threads:
-            thread.join()
+            thread.join(_CATCH_UP_S)
         ledger.close()
-    report.sent_again = sum(thread.sent_again for thread in threads)
-    try:
+        report.sent_again = sum(thread.sent_again for thread in threads)
         _compare(clew, ledger.path, report, chance, checked_traces)
     finally:
+        stop.set()
         clew.stop()
     return report
 

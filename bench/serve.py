@@ -96,8 +96,12 @@ def main(data: Path, http: str, grpc: str, api: str) -> None:
     door.unlink(missing_ok=True)
     listener = Listener(str(door), "AF_UNIX")
     threading.Thread(target=answer_questions, args=(listener, store), daemon=True).start()
-    uvloop.run(app._serve(settings, store, print))
-    threading.Thread(target=store.close).start()
+    try:
+        uvloop.run(app._serve(settings, store, print))
+    finally:
+        closing = threading.Thread(target=store.close)
+        closing.start()
+        closing.join()
 
 
 if __name__ == "__main__":
