@@ -150,13 +150,13 @@ def test_a_hold_over_its_limit_is_stuck():
         (
             "rejected",
             {"queue": "mes.in", "detail": "by mes-worker"},
-            "published to mes.orders 42 min ago by shop, rejected from mes.in and not kept anywhere (by mes-worker)",
+            "published to mes.orders 42 min ago by shop, rejected from mes.in and not seen since (by mes-worker)",
             "mes",
         ),
         (
             "dead_lettered",
             {"queue": "mes.in"},
-            "published to mes.orders 42 min ago by shop, rejected from mes.in and dead-lettered",
+            "published to mes.orders 42 min ago by shop, dead-lettered from mes.in",
             "mes",
         ),
         (

@@ -102,9 +102,9 @@ def loss_sentence(loss: Loss, now_ns: int) -> str:
         case LostReason.EXPIRED:
             end = f", expired in {queue} before anybody took it"
         case LostReason.REJECTED:
-            end = f", rejected from {queue} and not kept anywhere"
+            end = f", rejected from {queue} and not seen since"
         case LostReason.DEAD_LETTERED:
-            end = f", rejected from {queue} and dead-lettered"
+            end = f", dead-lettered from {queue}"
         case LostReason.CONSUMED_WITHOUT_EFFECT:
             end = ", consumed, but the order never moved on"
         case LostReason.UNKNOWN:

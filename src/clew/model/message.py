@@ -43,7 +43,7 @@ class Message:
     """One publish and its deliveries, oldest first.
 
     ``wrapped`` is True for a PRODUCER span that holds another one: some instrumentations emit two a publish, and only
-    the inner one's context is in the message.
+    the inner one's context is in the message. ``received_ns`` is when Clew first knew of the publish.
     """
 
     trace_id: str
@@ -57,3 +57,4 @@ class Message:
     scope: str = ""
     wrapped: bool = False
     deliveries: tuple[Delivery, ...] = ()
+    received_ns: int = 0

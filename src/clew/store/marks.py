@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 from clew.store.contract import Store
 
@@ -16,3 +17,15 @@ def read_mark(store: Store, name: str) -> int | None:
 def write_mark(store: Store, name: str, value: int) -> None:
     """Write a mark; durable on return."""
     store.insert("marks", ("name", "value", "written"), [(name, value, time.time_ns())])
+
+
+def read_marks(store: Store, prefix: str) -> dict[str, int]:
+    """All marks whose names begin like that."""
+    rows = store.rows("SELECT name, value FROM marks FINAL WHERE startsWith(name, {prefix:String})", {"prefix": prefix})
+    return {row["name"]: int(row["value"]) for row in rows}
+
+
+def write_marks(store: Store, marks: Mapping[str, int]) -> None:
+    """Write several marks at once; durable on return."""
+    written_ns = time.time_ns()
+    store.insert("marks", ("name", "value", "written"), [(name, value, written_ns) for name, value in marks.items()])
