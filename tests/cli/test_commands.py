@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import types
 
 import pytest
 from click.testing import CliRunner
@@ -374,3 +376,30 @@ def test_every_command_explains_itself(command):
     done = CliRunner().invoke(main, [*command, "--help"])
     assert done.exit_code == 0
     assert "Usage:" in done.output
+
+
+def test_the_demo_gets_its_arguments_and_gives_its_exit_code(monkeypatch):
+    given = []
+    fake = types.SimpleNamespace(main=lambda arguments: given.append(arguments) or 7)
+    monkeypatch.setitem(sys.modules, "clew_demo", fake)
+    done = CliRunner().invoke(main, ["demo", "--once", "--seed", "3", "--help"])
+    assert (done.exit_code, given) == (7, [["--once", "--seed", "3", "--help"]])
+
+
+def test_a_demo_that_is_not_installed_is_told_with_what_to_do(monkeypatch):
+    monkeypatch.setitem(sys.modules, "clew_demo", None)
+    done = CliRunner().invoke(main, ["demo"])
+    assert (done.exit_code, "make demo" in done.output) == (1, True)
+
+
+def test_a_journey_is_watched_in_place(clew, monkeypatch):
+    drawn = []
+
+    def stop_after_two(seconds):
+        drawn.append(seconds)
+        if len(drawn) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("clew.cli.orders.time.sleep", stop_after_two)
+    assert "order 4711" in clew("order", "4711", "--watch", "--every", "0.5")
+    assert drawn == [0.5, 0.5]
