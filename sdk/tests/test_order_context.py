@@ -148,3 +148,22 @@ def test_a_provider_of_the_application_gets_the_same_attributes(exporter: InMemo
         provider.get_tracer("shop").start_span("work", attributes={"order.id": "4712"}).end()
     provider.shutdown()
     assert dict(exporter.get_finished_spans()[0].attributes) == {"order.id": "4712", "order.path": "b2c"}
+
+
+def test_the_span_that_was_open_before_learns_which_orders_it_handled(
+    provider: TracerProvider, exporter: InMemorySpanExporter
+) -> None:
+    with provider.get_tracer("shop").start_as_current_span("POST /orders"):
+        for order_id in ("4711", "4712", "4711"):
+            with clew_sdk.order(order_id):
+                pass
+    assert exporter.get_finished_spans()[-1].attributes == {"order.ids": ("4711", "4712")}
+
+
+def test_a_span_that_names_its_order_keeps_it(provider: TracerProvider, exporter: InMemorySpanExporter) -> None:
+    with (
+        provider.get_tracer("shop").start_as_current_span("work", attributes={"order.id": "1"}),
+        clew_sdk.order("2"),
+    ):
+        pass
+    assert exporter.get_finished_spans()[-1].attributes == {"order.id": "1"}

@@ -9,11 +9,14 @@ from types import TracebackType
 
 from opentelemetry import baggage
 from opentelemetry.context import Context, attach, create_key, detach, get_current, get_value, set_value
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import Span, get_current_span
 
 from clew_sdk.masking import mask
 from clew_sdk.settings import DEFAULT_TRUSTED
 
 _KEY = create_key("clew-order")
+_MOST_MARKED = 100
 _NOTHING: Mapping[str, str] = {}
 
 
@@ -106,7 +109,7 @@ class order:
         flow: the flow's name where there are several.
         actor: the person or machine that acts.
 
-    An inner order() of the same id adds to the outer one; one of another id replaces it. Several ids are not passed to
+    The span that is open when the order is entered gets the id as well, in ``order.ids``. An inner order() of the same id adds to the outer one; one of another id replaces it. Several ids are not passed to
     other services, because baggage names one order. Raises ValueError when there is no id.
     """
 
@@ -136,6 +139,7 @@ class order:
         entered = self._order
         if isinstance(outer, Order) and outer.ids == entered.ids:
             entered = outer.with_more(entered)
+        _mark(get_current_span(context), entered.ids)
         self._token = attach(_with_baggage(entered, set_value(_KEY, entered, context)))
         return entered
 
@@ -146,6 +150,22 @@ class order:
         if self._token is not None:
             detach(self._token)
             self._token = None
+
+
+def _mark(span: Span, ids: tuple[str, ...]) -> None:
+    """Tell the span that was open before its order was known, such as a request's, which orders it came to handle.
+
+    As ``order.ids``, because a loop may enter several orders within one span, and an attribute can't be taken back.
+    """
+    if not isinstance(span, ReadableSpan) or not span.is_recording():
+        return
+    said = span.attributes or {}
+    if "order.id" in said:
+        return
+    before = said.get("order.ids", ())
+    known = before if isinstance(before, tuple) else ()
+    if len(known) < _MOST_MARKED and not set(ids) <= set(known):
+        span.set_attribute("order.ids", tuple(dict.fromkeys((*known, *ids))))
 
 
 def _with_baggage(entered: Order, context: Context) -> Context:

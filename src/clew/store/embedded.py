@@ -57,16 +57,29 @@ def open_store(
     data = Path(os.path.realpath(path))
     if bad := set(str(data)) & set("?&'\"%#\n"):
         raise StoreError(f"the engine can't use a data directory with {' '.join(sorted(bad))} in its path: {data}")
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = _lock(data)
-    layout = layout or Layout()
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = _lock(data)
+    except OSError as error:
+        raise StoreError(
+            f"can't use the data directory {data}: {error.strerror}; choose another with --data"
+        ) from error
+    try:
+        return EmbeddedStore(data, _prepare(data, layout or Layout(), key, limits or EngineLimits()), lock)
+    except BaseException:
+        lock.close()
+        raise
+
+
+def _prepare(data: Path, layout: Layout, key: str, limits: EngineLimits) -> Layout:
+    """Write the engine's own files; the layout as this directory needs it."""
     if key:
         os.environ[KEY_VARIABLE] = check_key(key)
         layout = _on_encrypted_disk(layout)
     _check_encryption_unchanged(data, encrypted=bool(key))
     (data / "otlp.proto").write_text(files("clew.store").joinpath("schema", "otlp.proto").read_text(), encoding="utf-8")
-    (data / "engine.xml").write_text(engine_config(str(data), limits or EngineLimits(), bool(key)), encoding="utf-8")
-    return EmbeddedStore(data, layout, lock)
+    (data / "engine.xml").write_text(engine_config(str(data), limits, bool(key)), encoding="utf-8")
+    return layout
 
 
 def _lock(data: Path) -> BinaryIO:
@@ -297,4 +310,7 @@ def _restore_crash_handlers() -> None:
         return
     for name in _CRASH_SIGNALS:
         signal.signal(getattr(signal, name), signal.SIG_DFL)
-    faulthandler.enable()
+    with contextlib.suppress(
+        OSError, ValueError, AttributeError
+    ):  # a standard error that is no file can't be written to
+        faulthandler.enable()

@@ -154,6 +154,16 @@ def told_messages(store: Store, from_ns: int, until_ns: int) -> set[MessageKey]:
     return {(row["trace"], row["span"]) for row in rows}
 
 
+def first_arrival(store: Store, since_ns: int, default_ns: int) -> int:
+    """When the first span of a message since that moment arrived."""
+    rows = store.rows(
+        "SELECT min(toUnixTimestamp64Nano(received)) AS first_ns, count() AS spans FROM hops "
+        "WHERE received >= fromUnixTimestamp64Nano({since:Int64}, 'UTC')",
+        {"since": since_ns},
+    )
+    return int(rows[0]["first_ns"]) if rows[0]["spans"] else default_ns
+
+
 def turned_up(store: Store, from_ns: int, until_ns: int) -> dict[MessageKey, int]:
     """Messages said to be lost that a span arrived for within [from, until), with when they were published.
 

@@ -3,6 +3,7 @@
 --
 -- An explode view meets only what it can store: a wrong id or a time out of range raises 'clew:reject', which stops the
 -- whole insert before anything is written; clew.store.sanitize then takes such items out and counts them.
+-- concat(id, '') is an id with all its bytes: toString() of a FixedString drops zero bytes at its end.
 -- $text_map(x) is a masked Map of attribute texts, $kinds(x) their AnyValue kinds.
 
 NULL TABLE otlp_traces
@@ -183,9 +184,9 @@ VIEW relate_spans TO trace_orders AS
 SELECT ${relation_columns}
 FROM spans_in
 ARRAY JOIN arrayConcat(
-    arrayMap(o -> ('order', o, toString(trace_id)), order_ids),
-    arrayMap(l -> ('link', l.trace_id, toString(trace_id)), arrayFilter(l -> length(l.trace_id) = 16 AND l.trace_id != toString(trace_id), links)),
-    arrayMap(l -> ('link', toString(trace_id), l.trace_id), arrayFilter(l -> length(l.trace_id) = 16 AND l.trace_id != toString(trace_id), links)),
+    arrayMap(o -> ('order', o, concat(trace_id, '')), order_ids),
+    arrayMap(l -> ('link', l.trace_id, concat(trace_id, '')), arrayFilter(l -> length(l.trace_id) = 16 AND l.trace_id != concat(trace_id, ''), links)),
+    arrayMap(l -> ('link', concat(trace_id, ''), l.trace_id), arrayFilter(l -> length(l.trace_id) = 16 AND l.trace_id != concat(trace_id, ''), links)),
     $alias_relations(attrs, alias_keys, order_ids)) AS rel
 GROUP BY relation, ref, target;
 
@@ -193,7 +194,7 @@ VIEW relate_logs TO trace_orders AS
 SELECT ${relation_columns}
 FROM logs_in
 ARRAY JOIN arrayConcat(
-    if(trace_id = toFixedString('', 16), [], arrayMap(o -> ('order', o, toString(trace_id)), order_ids)),
+    if(trace_id = toFixedString('', 16), [], arrayMap(o -> ('order', o, concat(trace_id, '')), order_ids)),
     $alias_relations(attrs, alias_keys, order_ids)) AS rel
 GROUP BY relation, ref, target;
 
@@ -231,6 +232,6 @@ SELECT
     toLowCardinality(attrs['clew.message.death.queue']) AS death_queue,
     received
 FROM spans_in
-ARRAY JOIN if(kind = 4, [('sent', toString(trace_id), toString(span_id))],
-    arrayDistinct(arrayConcat([('taken', toString(trace_id), toString(parent_span_id))], arrayMap(l -> ('taken', l.trace_id, l.span_id), arrayFilter(l -> length(l.trace_id) = 16 AND length(l.span_id) = 8, links))))) AS hop
+ARRAY JOIN if(kind = 4, [('sent', concat(trace_id, ''), concat(span_id, ''))],
+    arrayDistinct(arrayConcat([('taken', concat(trace_id, ''), concat(parent_span_id, ''))], arrayMap(l -> ('taken', l.trace_id, l.span_id), arrayFilter(l -> length(l.trace_id) = 16 AND length(l.span_id) = 8, links))))) AS hop
 WHERE kind IN (4, 5) AND hop.3 != unhex('${zero_span}');
