@@ -109,7 +109,8 @@ class order:
         flow: the flow's name where there are several.
         actor: the person or machine that acts.
 
-    The span that is open when the order is entered gets the id as well, in ``order.ids``. An inner order() of the same id adds to the outer one; one of another id replaces it. Several ids are not passed to
+    The span that is open when the order is entered gets the id as well, in ``order.ids``. An inner order() of the same
+    id adds to the outer one; one of another id replaces it. Several ids are not passed to
     other services, because baggage names one order. Raises ValueError when there is no id.
     """
 
