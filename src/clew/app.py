@@ -147,11 +147,13 @@ async def _serve(settings: Settings, store: Store, announce: Callable[[str], Non
         LossDetector, store, lambda: [each.flow for each in book.current], settled_ns=receiver.committer.settled_ns
     )
     watcher = Watcher(ticker, losses, lambda: receiver.committer.counts.commits)
+    masked = "user.id" in layout_of(settings).masking.shortened
+    deps = ApiDeps(store, book, receiver, ticker, problem=lambda: watcher.problem, users_masked=masked)
     api: HttpServer | None = None
     try:
         with _port_errors(settings):
             listener = socket.create_server((settings.api_listen.host, settings.api_listen.port))
-            api = HttpServer(create_api(ApiDeps(store, book, receiver, ticker)), listener)
+            api = HttpServer(create_api(deps), listener)
             await receiver.start()
         await api.start()
         watcher.start()

@@ -41,9 +41,13 @@ def test_a_table_has_one_engine_alone_and_two_in_a_cluster(table, one_node, clus
 
 
 def test_both_deployments_have_the_same_columns():
-    columns = [re.search(r"\n\((.*?)\n\)\nENGINE", each, re.DOTALL) for each in render_tables(Layout()) if "ENGINE" in each]
+    columns = [
+        re.search(r"\n\((.*?)\n\)\nENGINE", each, re.DOTALL) for each in render_tables(Layout()) if "ENGINE" in each
+    ]
     in_cluster = [
-        re.search(r"\n\((.*?)\n\)\nENGINE", each, re.DOTALL) for each in render_tables(CLUSTER) if "_local ON" in each and "ENGINE" in each
+        re.search(r"\n\((.*?)\n\)\nENGINE", each, re.DOTALL)
+        for each in render_tables(CLUSTER)
+        if "_local ON" in each and "ENGINE" in each
     ]
     assert [each.group(1) for each in columns] == [each.group(1) for each in in_cluster]
 
