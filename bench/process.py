@@ -105,6 +105,10 @@ class Clew:
         """Resident memory in megabytes."""
         return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * _PAGE / 1e6
 
+    def file_mb(self) -> float:
+        """The part of the resident memory that is mapped from files, in megabytes; the kernel may drop it."""
+        return int(Path(f"/proc/{self.pid}/statm").read_text().split()[2]) * _PAGE / 1e6
+
     def settle(self, quiet_share: float = 0.2, longest_s: float = 90.0) -> None:
         """Wait until merges are done: no merge runs, and the process uses less than that share of a core."""
         deadline = time.monotonic() + longest_s

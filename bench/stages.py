@@ -94,6 +94,7 @@ def measure_ticker(data: Path, seconds: float, rate: float = 500.0) -> Iterator[
     yield Figure("event sent to journey written, p95", percentile(delays_s, 95), "s", at_most=2)
     yield Figure("event sent to journey written, max", max(delays_s, default=0.0), "s")
     yield Figure("event sent to answer, p50", percentile(acknowledged_ms, 50), "ms")
+    yield Figure("event sent to answer, p95", percentile(acknowledged_ms, 95), "ms")
     yield Figure("events in no journey", missing, "events", at_most=0)
     yield Figure("share of a core, receiving included", spent / lasted_s * 100, "%")
 
