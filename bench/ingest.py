@@ -23,7 +23,7 @@ def measure(data: Path, protocol: str, seconds: float, senders: int) -> Iterator
         with Memory(clew) as memory:
             sent = send(Load(port, protocol, senders, seconds))
             loaded = clew.cpu_s() - before
-            clew.settle()
+        clew.settle()
         spent = clew.cpu_s() - before
         stored = int(clew.rows("SELECT count() AS n FROM spans")[0]["n"])
         named = f"{protocol}, {senders} senders"
