@@ -22,7 +22,7 @@ from rich.text import Text
 
 IMAGES = Path(__file__).parent / "images"
 COLUMNS = 132
-CLEW = [sys.executable, "-m", "clew.cli"]
+CLEW = [str(Path(sys.executable).with_name("clew"))]
 # Rich's own template without the web fonts: a picture loads nothing from the network.
 SVG = """\
 <svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">
@@ -79,9 +79,9 @@ def main() -> None:
         data = ["--data", str(place / "clew")]
         picture("orders", "clew orders --verdict lost --verdict stuck --verdict failed",
                 [*CLEW, "orders", *data, "--verdict", "lost", "--verdict", "stuck", "--verdict", "failed"])  # fmt: skip
-        planted = json.loads((place / "ledger.json").read_text())
-        print(planted)
-        picture("order", "clew order B2C-1013", [*CLEW, "order", "B2C-1013", *data])
+        planted = {each["fault"]: each["order_id"] for each in json.loads((place / "ledger.json").read_text())}
+        order = planted["dead-letter"]
+        picture("order", f"clew order {order}", [*CLEW, "order", order, *data])
 
 
 if __name__ == "__main__":
