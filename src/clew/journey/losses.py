@@ -26,6 +26,7 @@ from clew.store.hops import (
     TransitLimits,
     due_again,
     due_messages,
+    first_arrival,
     orders_of_traces,
     read_loss_rows,
     read_messages,
@@ -85,7 +86,7 @@ class LossDetector:
         self._settled = settled_ns or clock
         self._grace_ns = grace_ns
         mark_ns = read_mark(store, _MARK)
-        self._told_ns = clock() - _FIRST_LOOK_NS if mark_ns is None else mark_ns
+        self._told_ns = first_arrival(store, clock() - _FIRST_LOOK_NS, clock()) if mark_ns is None else mark_ns
         self._due_ns = self._told_ns
         self._written_ns = 0
         self._evidence = Evidence(store)
