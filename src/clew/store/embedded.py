@@ -22,13 +22,13 @@ from pathlib import Path
 from queue import LifoQueue
 from typing import Any, BinaryIO
 
-import chdb
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from clew.model.errors import MalformedTelemetry, StoreError, StoreUnavailable
 from clew.store.contract import Batch, Rejected, Signal
+from clew.store.engine import chdb
 from clew.store.engine_config import ENCRYPTED_DISK, KEY_VARIABLE, EngineLimits, check_key, engine_config
 from clew.store.migrate import migrate
 from clew.store.render import Layout, render_view
@@ -47,12 +47,18 @@ _CRASH_SIGNALS = ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGTRAP",
 
 
 def open_store(
-    path: str | Path, *, layout: Layout | None = None, key: str = "", limits: EngineLimits | None = None
+    path: str | Path,
+    *,
+    layout: Layout | None = None,
+    key: str = "",
+    limits: EngineLimits | None = None,
+    keep_retention: bool = False,
 ) -> EmbeddedStore:
     """Open (or make) the data directory and bring its schema up to date.
 
-    ``key`` of 64 hex digits encrypts everything at rest. Raises StoreError when another process has the directory,
-    the key is wrong, or a newer Clew wrote it.
+    ``key`` of 64 hex digits encrypts everything at rest. ``keep_retention`` is for who only reads and may not know for how
+    long data shall be kept: it is kept as it was. Raises StoreError when another process has the directory, the key is
+    wrong, or a newer Clew wrote it.
     """
     data = Path(os.path.realpath(path))
     if bad := set(str(data)) & set("?&'\"%#\n"):
@@ -65,7 +71,8 @@ def open_store(
             f"can't use the data directory {data}: {error.strerror}; choose another with --data"
         ) from error
     try:
-        return EmbeddedStore(data, _prepare(data, layout or Layout(), key, limits or EngineLimits()), lock)
+        prepared = _prepare(data, layout or Layout(), key, limits or EngineLimits())
+        return EmbeddedStore(data, prepared, lock, keep_retention=keep_retention)
     except BaseException:
         lock.close()
         raise
@@ -118,7 +125,7 @@ def _check_encryption_unchanged(data: Path, *, encrypted: bool) -> None:
 class EmbeddedStore:
     """A Store over chDB. Open it from the main thread, then use it from any other."""
 
-    def __init__(self, data: Path, layout: Layout, lock: BinaryIO) -> None:
+    def __init__(self, data: Path, layout: Layout, lock: BinaryIO, *, keep_retention: bool = False) -> None:
         self._data = data
         self._lock_file = lock
         self._layout = layout
@@ -137,7 +144,7 @@ class EmbeddedStore:
                     clickhouse_connect.get_client(interface="chdb", path=f"{data}/engine", database="clew")
                 )
             self._clients = list(self._readers.queue)
-        migrate(self, layout)
+        migrate(self, layout, keep_retention=keep_retention)
 
     def ingest(self, batch: Batch) -> Mapping[int, Rejected]:
         """Store a batch; see the contract."""
