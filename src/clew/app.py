@@ -97,13 +97,14 @@ def layout_of(settings: Settings) -> Layout:
     )
 
 
-def open_store_of(settings: Settings) -> Store:
-    """Open the store under these settings; call it on the main thread."""
+def open_store_of(settings: Settings, *, keep_retention: bool = False) -> Store:
+    """Open the store under these settings; call it on the main thread. ``keep_retention``: see `open_store`."""
     return open_store(
         settings.data,
         layout=layout_of(settings),
         key=settings.encryption_key.reveal(),
         limits=EngineLimits(memory=settings.engine_memory),
+        keep_retention=keep_retention,
     )
 
 

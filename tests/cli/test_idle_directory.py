@@ -4,12 +4,14 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from clew.store.embedded import open_store
-from tests.builders import ingest, logs, stage_event
+from clew.store.render import Layout
+from tests.builders import ingest, logs, span, stage_event, traces
 from tests.story import MINUTE, tell
 
 CLEW = str(Path(sys.executable).with_name("clew"))
@@ -39,6 +41,20 @@ def test_a_directory_is_read_through_the_same_api_up_to_what_arrived_last(data):
     assert [each["order_id"] for each in json.loads(done.stdout)["items"]] == [
         "4712", "4715", "4711", "4714", "4719", "b/16",
     ]  # fmt: skip
+
+
+def test_reading_drops_nothing_though_the_reader_has_no_settings(tmp_path):
+    forever = Layout(span_days=0)
+    store = open_store(tmp_path, layout=forever)
+    now = time.time_ns()
+    ingest(store, now, traces("shop-api", span(1, 1, now - 90 * 24 * 60 * MINUTE)))
+    store.close()
+    assert clew("orders", "--data", tmp_path).returncode == 0
+    store = open_store(tmp_path, keep_retention=True)
+    store.command("OPTIMIZE TABLE spans FINAL")
+    kept = store.rows("SELECT count() AS n FROM spans")
+    store.close()
+    assert kept == [{"n": 1}]
 
 
 def test_a_directory_without_data_is_not_made(tmp_path):

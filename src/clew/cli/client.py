@@ -149,7 +149,8 @@ def _over_directory(data: Path) -> Iterator[Sender]:
     config = os.environ.get("CLEW_CONFIG")
     try:
         settings = load_settings(Path(config) if config else None, os.environ, {"data": str(data)})
-        store = open_store_of(settings)
+        # Whoever reads may not have the settings of whoever writes: nothing may be dropped by their defaults.
+        store = open_store_of(settings, keep_retention=True)
     except ClewError as error:
         raise CommandError(str(error), "if a server runs on this directory, ask it with --url instead") from error
     try:

@@ -56,9 +56,9 @@ def open_store(
 ) -> EmbeddedStore:
     """Open (or make) the data directory and bring its schema up to date.
 
-    ``key`` of 64 hex digits encrypts everything at rest. ``keep_retention`` is for who only reads and may not know for how
-    long data shall be kept: it is kept as it was. Raises StoreError when another process has the directory, the key is
-    wrong, or a newer Clew wrote it.
+    ``key`` of 64 hex digits encrypts everything at rest. ``keep_retention`` is for who only reads and may not know for
+    how long data shall be kept: it is kept as it was. Raises StoreError when another process has the directory, the key
+    is wrong, or a newer Clew wrote it.
     """
     data = Path(os.path.realpath(path))
     if bad := set(str(data)) & set("?&'\"%#\n"):

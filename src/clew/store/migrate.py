@@ -34,8 +34,11 @@ def migrations() -> dict[int, str]:
     return {int(name.split("_", 1)[0]): f"migrations/{name}" for name in names}
 
 
-def migrate(store: Store, layout: Layout) -> None:
-    """Make or upgrade the tables, then the intake. Raises StoreError when a newer Clew wrote the database."""
+def migrate(store: Store, layout: Layout, *, keep_retention: bool = False) -> None:
+    """Make or upgrade the tables, then the intake. Raises StoreError when a newer Clew wrote the database.
+
+    ``keep_retention`` leaves the tables the time to live that they have.
+    """
     known = migrations()
     latest = max(known, default=1)
     version = _version(store)
@@ -51,7 +54,8 @@ def migrate(store: Store, layout: Layout) -> None:
         for statement in render_schema(known[number], layout):
             store.command(statement)
         write_mark(store, "schema", number)
-    _keep_as_long_as_set(store, layout)
+    if not keep_retention:
+        _keep_as_long_as_set(store, layout)
     _renew_intake(store, layout)
 
 
