@@ -143,7 +143,7 @@ async def _serve(settings: Settings, store: Store, announce: Callable[[str], Non
     book = FlowBook(store)
     await asyncio.to_thread(book.start, flow_texts(settings))
     receiver = Receiver(store, _receive_settings(settings), lambda: watcher.problem)
-    ticker = Ticker(store, lambda: book.current, receiver.committer.settled_ns)
+    ticker = Ticker(store, lambda: book.current, receiver.committer.settled_ns, whole_ns=receiver.committer.whole_ns)
     losses = await asyncio.to_thread(
         LossDetector, store, lambda: [each.flow for each in book.current], settled_ns=receiver.committer.settled_ns
     )

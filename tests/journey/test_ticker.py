@@ -90,6 +90,21 @@ def test_what_arrives_while_a_batch_is_uncommitted_is_not_overtaken(bench):
     assert bench.stages("late-commit-b") == ["ORDERED"]
 
 
+def test_an_alias_that_becomes_visible_after_its_event_joins_the_journeys(bench):
+    bench.arrive(event("D88", "MADE", 40, "mes"))
+    bench.arrive(event("4788", "ORDERED", 80, order__alias__crm_deal="D88"))
+    bench.store.command("DELETE FROM trace_orders WHERE ref = 'D88'")  # as if the batch were still being written
+    whole, bench.ticker.whole_ns = bench.ticker.whole_ns, lambda: bench.now_ns - 1
+    bench.ticker.tick()
+    assert bench.stages("4788") == ["ORDERED"]
+    columns = ("relation", "ref", "target", "first_ts", "last_ts")
+    bench.store.insert("trace_orders", columns, [("alias", "D88", "4788", bench.now_ns, bench.now_ns)])
+    bench.ticker.whole_ns = whole
+    bench.ticker.tick()
+    assert bench.stages("4788") == ["ORDERED", "MADE"]
+    assert bench.ticker.tick() == 0
+
+
 def test_a_closed_order_leaves_the_open_ones(bench):
     bench.arrive(event("closes", "ORDERED", 90))
     bench.ticker.tick()
@@ -245,10 +260,21 @@ def test_a_rule_applies_from_then_on_and_to_the_past_only_when_asked(bench):
 def test_the_flow_that_events_name_judges_them(bench):
     other = parse_flow(FLOW.replace("flow: rings", "flow: watches"))
     flows = [bench.book.current[0], type(bench.book.current[0])(other, 1, "")]
-    named = [each for each in _stage_events("watches")]
+    named = _stage_events("watches")
     assert choose_flow(flows, named).flow.name == "watches"
     assert choose_flow(flows, _stage_events("")).flow.name == "rings"
     assert choose_flow(flows, _stage_events("unheard of")).flow.name == "rings"
+
+
+def test_an_order_moves_to_the_flow_that_a_later_event_names_however_often_each_was_applied(bench):
+    bench.arrive(event("moved", "ORDERED", 20))
+    bench.ticker.tick()
+    bench.book.apply(FLOW.replace("flow: rings", "flow: watches"))
+    bench.book.apply(FLOW)
+    bench.arrive(event("moved", "MADE", 10, "mes", order__flow="watches"))
+    bench.ticker.tick()
+    assert read_order(bench.store, "moved").flow == "watches"
+    assert bench.stages("moved") == ["ORDERED", "MADE"]
 
 
 def _stage_events(flow):

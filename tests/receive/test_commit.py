@@ -57,6 +57,20 @@ async def test_nobody_is_answered_before_the_store_returned():
         assert await request is None
 
 
+async def test_a_batch_that_is_being_written_is_neither_settled_nor_whole():
+    release = threading.Event()
+    store = FakeStore(before=lambda batch: release.wait(10))
+    async with Started(store) as committer:
+        request = asyncio.ensure_future(committer.submit(Signal.TRACES, b"t"))
+        await asyncio.sleep(0.1)
+        stamp_ns = store.tried[0].received_ns
+        assert committer.settled_ns() <= stamp_ns
+        assert committer.whole_ns() == stamp_ns - 1
+        release.set()
+        await request
+        assert committer.whole_ns() == stamp_ns
+
+
 async def test_each_sender_gets_its_own_answer():
     store = FakeStore()
     store.bad, store.rejects = {b"\x0a\xff"}, {b"r": Rejected(1, "wrong id")}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from clew.flow import default_flow_text, parse_flow, rules_sql
 from clew.model.flow import Flow
 from clew.store.contract import Store
-from clew.store.flows import AppliedFlow, applied_flows, record_flow
+from clew.store.flows import AppliedFlow, applied_flows, count_applications, record_flow
 from clew.store.rederive import rederive_stage_events, touch_open_orders
 
 log = logging.getLogger(__name__)
@@ -18,11 +18,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class FlowInForce:
-    """A flow, its text, and how often flows of its name were applied: later revisions outrank earlier ones."""
+    """A flow, its text, how often flows of its name were applied (``revision``), and flows of any name (``epoch``).
+
+    What was judged in a later epoch outranks what was judged in an earlier one.
+    """
 
     flow: Flow
     revision: int
     text: str
+    epoch: int = 0
 
 
 class FlowBook:
@@ -74,7 +78,8 @@ class FlowBook:
 
     def _record(self, text: str) -> FlowInForce:
         flow = parse_flow(text)
-        return FlowInForce(flow, record_flow(self._store, flow.name, flow.version, text), text)
+        revision = record_flow(self._store, flow.name, flow.version, text)
+        return FlowInForce(flow, revision, text, count_applications(self._store))
 
 
 def _latest(applied: Iterable[AppliedFlow]) -> list[AppliedFlow]:

@@ -49,13 +49,15 @@ class TickCounts:
 class Ticker:
     """Keeps ``orders`` up to date. One at a time; not for the main thread.
 
-    ``settled_ns`` answers the moment before which everything received is also committed.
+    ``settled_ns`` answers the moment before which everything received is also committed, ``whole_ns`` the moment up to
+    which nothing is half written (default: nothing ever is).
     """
 
     store: Store
     flows: Callable[[], Sequence[FlowInForce]]
     settled_ns: Callable[[], int]
     counts: TickCounts = field(default_factory=TickCounts)
+    whole_ns: Callable[[], int] = time.time_ns
     _mark_ns: int | None = None
     _written_ns: int = 0
     _seen: set[Touch] = field(default_factory=set)
@@ -65,11 +67,18 @@ class Ticker:
         began_ns = time.monotonic_ns()
         if self._mark_ns is None:
             self._mark_ns = max(0, (read_mark(self.store, _MARK) or 0) - _RESTART_OVERLAP_NS)
-        horizon_ns = self.settled_ns()
+        horizon_ns, whole_ns = self.settled_ns(), self.whole_ns()
         touches = read_touches(self.store, self._mark_ns)
         fresh = [touch for touch in touches if touch not in self._seen]
         rebuilt = self.rebuild_touched(fresh)
-        self._seen = {touch for touch in touches if touch.received_ns >= horizon_ns}
+        # Of a batch that is being written the touch may be there and the alias not yet: it is looked at again.
+        parts_until_ns = time.time_ns()
+        self._seen = {
+            touch
+            for touch in touches
+            if touch.received_ns >= horizon_ns
+            and (touch in self._seen or not whole_ns < touch.received_ns <= parts_until_ns)
+        }
         self._mark_ns = max(self._mark_ns, horizon_ns)
         self._remember(began_ns, rebuilt)
         self.counts.ticks += 1
@@ -141,10 +150,11 @@ class Ticker:
     ) -> OrderRow | None:
         if not events:
             return None
-        in_force = choose_flow(self.flows(), events)
+        flows = self.flows()
+        in_force = choose_flow(flows, events)
         of_group = [each for order_id in sorted(group) for each in said.get(order_id, ())]
         journey = rebuild(speaker, events, in_force.flow, [each.loss for each in of_group if each.loss])
-        version = _version(in_force, journey, of_group)
+        version = _version(max(each.epoch for each in flows), journey, of_group)
         return OrderRow(journey, journey_to_json(journey), version, _other_ids(journey, group))
 
 
@@ -163,10 +173,13 @@ def _other_ids(journey: Journey, group: frozenset[str]) -> tuple[str, ...]:
     return tuple(sorted((group | set(journey.aliases.values())) - {journey.order_id}))
 
 
-def _version(in_force: FlowInForce, journey: Journey, said: Iterable[LossSaid]) -> int:
-    """Grows with knowledge: the flow's revision, then the number of facts, then of statements about its messages."""
+def _version(epoch: int, journey: Journey, said: Iterable[LossSaid]) -> int:
+    """Grows with knowledge: of the flows, then the number of facts, then of statements about its messages.
+
+    The epoch is that of all flows together, since a fact may move an order to a flow that was applied less often.
+    """
     statements = sum(each.version for each in said)
-    return in_force.revision << 44 | min(journey.facts, (1 << 20) - 1) << 24 | min(statements, (1 << 24) - 1)
+    return epoch << 44 | min(journey.facts, (1 << 20) - 1) << 24 | min(statements, (1 << 24) - 1)
 
 
 def _left(

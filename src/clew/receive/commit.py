@@ -178,6 +178,14 @@ class GroupCommitter:
         """
         return min([*self._uncommitted, time.time_ns() - _STAMP_MARGIN_NS])
 
+    def whole_ns(self) -> int:
+        """The stamp (Unix ns) up to which no batch is half written; for any thread.
+
+        The tables of one batch become visible one after another, so what a reader finds of a later stamp may be a part.
+        """
+        stamp_ns = self._stamp_ns
+        return min([stamp_ns, *(each - 1 for each in self._uncommitted)])
+
     async def drain(self) -> None:
         """Refuse new requests, commit those received, stop the writers; idempotent."""
         self._draining = True
@@ -241,9 +249,11 @@ class GroupCommitter:
         """Hand over what waits, at most one batch; the rest waits for the next flush."""
         taken = lane.take()
         payloads = tuple(item.payload for item in taken)
-        self._stamp_ns = max(time.time_ns(), self._stamp_ns + 1)
-        batch = Batch(lane.signal, payloads, new_token(), self._stamp_ns)
-        self._uncommitted.append(batch.received_ns)
+        stamp_ns = max(time.time_ns(), self._stamp_ns + 1)
+        batch = Batch(lane.signal, payloads, new_token(), stamp_ns)
+        # In this order: other threads must never see the last stamp without its batch.
+        self._uncommitted.append(stamp_ns)
+        self._stamp_ns = stamp_ns
         self._in_flight += 1
         self._saved_ns = spend(self._saved_ns, lane.policy)
         self._jobs.put(_Job(batch, [item.answer for item in taken]))

@@ -29,6 +29,11 @@ def applied_flows(store: Store, name: str = "") -> list[AppliedFlow]:
     return [AppliedFlow(row["name"], row["revision"], row["version"], row["applied_ns"], row["text"]) for row in rows]
 
 
+def count_applications(store: Store) -> int:
+    """How often flows of any name were applied."""
+    return int(store.rows("SELECT count() AS n FROM flows FINAL")[0]["n"])
+
+
 def record_flow(store: Store, name: str, version: int, text: str) -> int:
     """Remember that a flow was applied now; returns its revision. The same text again keeps the last revision."""
     last = max(applied_flows(store, name), key=lambda each: each.revision, default=None)
