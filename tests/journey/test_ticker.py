@@ -267,10 +267,11 @@ def test_the_flow_that_events_name_judges_them(bench):
 
 
 def test_an_order_moves_to_the_flow_that_a_later_event_names_however_often_each_was_applied(bench):
+    bench.book.apply(FLOW.replace("flow: rings", "flow: watches"))
+    bench.book.apply(FLOW.replace("limit: 30m", "limit: 45m"))
+    bench.book.apply(FLOW)
     bench.arrive(event("moved", "ORDERED", 20))
     bench.ticker.tick()
-    bench.book.apply(FLOW.replace("flow: rings", "flow: watches"))
-    bench.book.apply(FLOW)
     bench.arrive(event("moved", "MADE", 10, "mes", order__flow="watches"))
     bench.ticker.tick()
     assert read_order(bench.store, "moved").flow == "watches"
