@@ -232,7 +232,7 @@ def _spans(store: Store, keys: Sequence[Key]) -> list[Span]:
             "first": keys[-1][0], "last": keys[0][0],
         },
     )  # fmt: skip
-    found = {(row["trace"], row["span"]): span_of(row) for row in rows}
+    found = {(each.trace_id, each.span_id): each for each in map(span_of, rows)}
     return [found[trace, span] for _, trace, span in keys if (trace, span) in found]
 
 
