@@ -156,6 +156,14 @@ write_mark(store, 'schema', 1)
     assert "lost_from" in run(SCHEMA, data).stdout
 
 
+def test_a_migration_that_was_killed_before_its_mark_is_done_again(tmp_path):
+    data = str(tmp_path / "data")
+    planted = PLANT + "\nfrom clew.store.marks import write_mark\nwrite_mark(store, 'schema', 1)\n"
+    assert run(planted, data).returncode == 0
+    again = run(COUNT, data)
+    assert (again.stdout.strip(), again.stderr) == ("1", "")
+
+
 def test_a_changed_retention_applies_to_data_that_is_there(tmp_path):
     body = """
         from dataclasses import replace
