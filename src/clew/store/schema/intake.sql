@@ -182,7 +182,7 @@ SELECT received, order_id, min(e.ts) AS ts FROM order_events${local} AS e GROUP 
 
 VIEW relate_spans TO trace_orders AS
 SELECT ${relation_columns}
-FROM spans_in
+FROM (SELECT trace_id, ts, attrs, alias_keys, order_ids, links FROM spans_in WHERE notEmpty(order_ids) OR notEmpty(links) OR notEmpty(alias_keys))
 ARRAY JOIN arrayConcat(
     arrayMap(o -> ('order', o, concat(trace_id, '')), order_ids),
     arrayMap(l -> ('link', l.trace_id, concat(trace_id, '')), arrayFilter(l -> length(l.trace_id) = 16 AND l.trace_id != concat(trace_id, ''), links)),
@@ -231,7 +231,7 @@ SELECT
     toLowCardinality(attrs['clew.message.death.reason']) AS death_reason,
     toLowCardinality(attrs['clew.message.death.queue']) AS death_queue,
     received
-FROM spans_in
+FROM (SELECT * EXCEPT (kinds) FROM spans_in WHERE kind IN (4, 5)) AS spans_in
 ARRAY JOIN if(kind = 4, [('sent', concat(trace_id, ''), concat(span_id, ''))],
     arrayDistinct(arrayConcat([('taken', concat(trace_id, ''), concat(parent_span_id, ''))], arrayMap(l -> ('taken', l.trace_id, l.span_id), arrayFilter(l -> length(l.trace_id) = 16 AND length(l.span_id) = 8, links))))) AS hop
-WHERE kind IN (4, 5) AND hop.3 != unhex('${zero_span}');
+WHERE hop.3 != unhex('${zero_span}');
