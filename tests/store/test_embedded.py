@@ -65,6 +65,15 @@ def test_with_a_key_no_planted_order_id_is_on_disk_and_everything_can_be_read(tm
     assert run(COUNT, data, KEY).stdout.strip() == "1"
 
 
+def test_with_a_key_no_query_spills_to_the_disk_that_is_not_encrypted(tmp_path):
+    spilling = """
+        sql = "SELECT sum(toFloat64(value)) AS share FROM system.settings WHERE name LIKE 'max_bytes%before_external_%'"
+        print(store.rows(sql)[0]["share"], float(store._connection().query(sql).bytes()))
+    """
+    assert run(spilling, str(tmp_path / "sealed"), KEY).stdout.strip() == "0.0 0.0"
+    assert run(spilling, str(tmp_path / "plain")).stdout.strip() == "2.0 2.0"
+
+
 def test_a_wrong_or_missing_key_is_told_and_harms_nothing(tmp_path):
     data = str(tmp_path / "data")
     run(PLANT, data, KEY)

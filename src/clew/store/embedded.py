@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 _MESSAGE = {Signal.TRACES: "Traces", Signal.LOGS: "Logs"}
 _TABLE = {Signal.TRACES: "otlp_traces", Signal.LOGS: "otlp_logs"}
 _READERS = 4
+_SPILLING = [f"max_bytes_ratio_before_external_{each}" for each in ("group_by", "sort", "distinct", "join")]
 # What the engine answers when a payload is no protobuf of the declared shape (CANNOT_PARSE..., UNKNOWN_PROTOBUF_FORMAT,
 # PROTOBUF_BAD_CAST, ATTEMPT_TO_READ_AFTER_EOF, CANNOT_READ_ALL_DATA, BAD_ARGUMENTS, ...).
 _PARSE_CODES = {6, 26, 27, 32, 33, 36, 38, 41, 70, 72, 117, 246, 444, 445, 636, 691}
@@ -129,7 +130,11 @@ class EmbeddedStore:
         self._data = data
         self._lock_file = lock
         self._layout = layout
-        self._url = f"{data}/engine?config-file={data}/engine.xml&async_insert=0"
+        # A big query would write its interim results to the engine's own directory, which is never encrypted.
+        spilling = dict.fromkeys(_SPILLING, "0") if layout.disk == ENCRYPTED_DISK else {}
+        settings = {"async_insert": "0"} | spilling
+        options = "&".join(f"{name}={value}" for name, value in settings.items())
+        self._url = f"{data}/engine?config-file={data}/engine.xml&{options}"
         self._closed = threading.Event()
         self._local = threading.local()
         self._direct: list[Any] = []
@@ -141,7 +146,9 @@ class EmbeddedStore:
             self._readers: LifoQueue[Client] = LifoQueue()
             for _ in range(_READERS):
                 self._readers.put(
-                    clickhouse_connect.get_client(interface="chdb", path=f"{data}/engine", database="clew")
+                    clickhouse_connect.get_client(
+                        interface="chdb", path=f"{data}/engine", database="clew", settings=settings
+                    )
                 )
             self._clients = list(self._readers.queue)
         migrate(self, layout, keep_retention=keep_retention)
