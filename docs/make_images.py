@@ -6,6 +6,7 @@ Run it from the repository: ``.venv/bin/python docs/make_images.py``. It takes a
 from __future__ import annotations
 
 import fcntl
+import io
 import json
 import os
 import pty
@@ -27,11 +28,14 @@ CLEW = [str(Path(sys.executable).with_name("clew"))]
 SVG = """\
 <svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">
 <style>
-.{unique_id}-matrix {{ font-family: "DejaVu Sans Mono", Menlo, Consolas, monospace; font-size: {char_height}px; line-height: {line_height}px; }}
+.{unique_id}-matrix {{ font-family: "DejaVu Sans Mono", Menlo, monospace; }}
+.{unique_id}-matrix {{ font-size: {char_height}px; line-height: {line_height}px; }}
 .{unique_id}-title {{ font-size: 18px; font-family: sans-serif; }}
 {styles}
 </style>
-<defs><clipPath id="{unique_id}-clip-terminal"><rect x="0" y="0" width="{terminal_width}" height="{terminal_height}" /></clipPath>{lines}</defs>
+<defs><clipPath id="{unique_id}-clip-terminal">
+<rect x="0" y="0" width="{terminal_width}" height="{terminal_height}" />
+</clipPath>{lines}</defs>
 {chrome}
 <g transform="translate({terminal_x}, {terminal_y})" clip-path="url(#{unique_id}-clip-terminal)">
 {backgrounds}
@@ -63,7 +67,7 @@ def on_a_terminal(command: list[str]) -> str:
 
 def picture(name: str, shown: str, command: list[str]) -> None:
     """Write docs/images/NAME.svg: the command as a user types it, and what it prints."""
-    console = Console(record=True, width=COLUMNS, file=Path(os.devnull).open("w"))
+    console = Console(record=True, width=COLUMNS, file=io.StringIO())
     console.print(Text(f"$ {shown}", style="bold"))
     console.print(Text.from_ansi(on_a_terminal(command)))
     svg = console.export_svg(title="clew", theme=MONOKAI, code_format=SVG, unique_id=f"clew-{name}")
