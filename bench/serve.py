@@ -97,7 +97,7 @@ def main(data: Path, http: str, grpc: str, api: str) -> None:
     listener = Listener(str(door), "AF_UNIX")
     threading.Thread(target=answer_questions, args=(listener, store), daemon=True).start()
     try:
-        uvloop.run(app._serve(settings, store, print))
+        uvloop.run(app.serve(settings, store, print))
     finally:
         closing = threading.Thread(target=store.close)
         closing.start()

@@ -128,14 +128,15 @@ def run(settings: Settings, announce: Callable[[str], None] = print) -> None:
             import uvloop
 
             asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-        asyncio.run(_serve(settings, store, announce))
+        asyncio.run(serve(settings, store, announce))
     finally:
         closing = threading.Thread(target=store.close, name="clew-close")
         closing.start()
         closing.join()
 
 
-async def _serve(settings: Settings, store: Store, announce: Callable[[str], None]) -> None:
+async def serve(settings: Settings, store: Store, announce: Callable[[str], None]) -> None:
+    """Serve from an open store until SIGTERM or SIGINT; the store stays open. Raises ClewError as `run` does."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
