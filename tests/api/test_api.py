@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import urlsafe_b64encode
 from dataclasses import replace
 
 import httpx
@@ -269,6 +270,10 @@ def test_status_tells_versions_tables_and_telemetry(get, api):
     assert httpx.get(f"{root}/readyz").text == "ready\n"
 
 
+def cursor(*parts):
+    return urlsafe_b64encode(json.dumps(parts).encode()).decode()
+
+
 WRONG = [
     ("GET", "/nothing", {}, 404, "not_found"),
     ("GET", "/orders/nobody", {}, 404, "not_found"),
@@ -279,6 +284,18 @@ WRONG = [
     ("GET", "/orders?limit=0", {}, 422, "invalid_request"),
     ("GET", "/orders?verdict=late", {}, 422, "invalid_request"),
     ("GET", "/orders?after=x", {}, 400, "bad_cursor"),
+    *(
+        ("GET", f"/orders?after={cursor(*forged)}", {}, 400, "bad_cursor")
+        for forged in (
+            (10**25, 1, 5, "x"),
+            (1, -1, 5, "x"),
+            (1, 1, 10**30, "x"),
+            (float("inf"), 1, 5, "x"),
+            (1, 1, 5, "\ud800"),
+            (1, 1, 5, 5),
+        )
+    ),
+    ("GET", f"/spans?after={cursor(10**30, '00' * 16, '00' * 8)}", {}, 400, "bad_cursor"),
     ("GET", "/orders?trace=xyz", {}, 422, "invalid_request"),
     ("GET", "/spans?after=x", {}, 400, "bad_cursor"),
     ("GET", "/spans?since=yesterday", {}, 422, "invalid_request"),
@@ -291,6 +308,11 @@ WRONG = [
     ("PUT", "/flows/jeweller", {"content": b"\xff"}, 422, "invalid_request"),
     ("POST", "/flows/check", {"content": b"#" * (2 << 20)}, 413, "too_large"),
 ]
+
+
+@pytest.mark.parametrize("since", ["2300-01-01", "9999-12-31"])
+def test_a_moment_beyond_what_the_engine_counts_is_the_future_and_not_the_past(get, since):
+    assert get("spans", since=since)["items"] == []
 
 
 @pytest.mark.parametrize(("method", "path", "sent", "status", "code"), WRONG)

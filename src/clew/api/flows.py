@@ -15,6 +15,7 @@ from clew.journey.in_force import FlowInForce
 from clew.model.errors import FlowError
 from clew.model.flow import Flow, Stage
 from clew.store.flows import applied_flows
+from clew.store.orders import LAST_NS
 
 _LONGEST_FLOW = 1 << 20
 _YAML = {"type": "string", "description": "a flow; see docs/write-a-flow.md"}
@@ -150,7 +151,7 @@ def flow_routes(deps: ApiDeps) -> APIRouter:
 
 def _since(text: str, now_ns: int) -> int | None:
     try:
-        return parse_moment(text, now_ns) if text else None
+        return min(max(0, parse_moment(text, now_ns)), LAST_NS) if text else None
     except ValueError as error:
         raise invalid(f"since: {error}", "give a moment such as 2026-11-22T08:15:00Z, or 7d for 7 days ago") from error
 

@@ -18,6 +18,7 @@ from clew.api.span_models import (
     trace_model,
 )
 from clew.api.times import parse_length, parse_moment
+from clew.store.orders import LAST_NS
 from clew.store.search import SpanFilter, search_spans
 from clew.store.services import services
 from clew.store.spans import SpanKind, SpanStatus, read_trace
@@ -103,7 +104,7 @@ def _unknown(trace_id: str) -> ApiError:
 
 def _moment(name: str, text: str, now_ns: int) -> int:
     try:
-        return max(0, parse_moment(text, now_ns)) if text else 0
+        return min(max(0, parse_moment(text, now_ns)), LAST_NS) if text else 0
     except ValueError as error:
         raise invalid(f"{name}: {error}", f"give {_MOMENT}") from error
 

@@ -19,6 +19,9 @@ from clew.store.codec import journey_from_json
 from clew.store.contract import Store
 
 OPEN_BUCKET = date(1970, 1, 1)
+LAST_NS = 1 << 62
+"""No moment lies beyond this (the year 2116), so that sums of two still fit the engine's Int64."""
+
 _TERMINAL = (VerdictKind.CLOSED, VerdictKind.CANCELLED)
 
 VERDICT = (
@@ -170,8 +173,10 @@ def _encode_cursor(*parts: object) -> str:
 def _decode_cursor(text: str) -> tuple[int, int, int, str]:
     try:
         now_ns, rank, since, order_id = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        return int(now_ns), int(rank), int(since), str(order_id)
-    except (ValueError, TypeError) as error:
+        if not (0 <= now_ns < LAST_NS and 0 <= rank <= len(VerdictKind) and -LAST_NS < since < LAST_NS):
+            raise ValueError(text)
+        return int(now_ns), int(rank), int(since), order_id.encode().decode()
+    except (ValueError, TypeError, AttributeError) as error:
         raise BadCursor("the cursor is not one that Clew gave; start again without it") from error
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from clew.store.contract import Store
-from clew.store.orders import BadCursor
+from clew.store.orders import LAST_NS, BadCursor
 from clew.store.spans import ONCE, SPAN_COLUMNS, TRACE_SET, Span, SpanKind, SpanStatus, span_of, sql
 
 ANY = "*"
@@ -258,7 +258,8 @@ def _encode_cursor(key: Key) -> str:
 def _decode_cursor(text: str) -> Key:
     try:
         start_ns, trace_id, span_id = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        if len(bytes.fromhex(trace_id)) != 16 or len(bytes.fromhex(span_id)) != 8:
+        sizes = (len(bytes.fromhex(trace_id)), len(bytes.fromhex(span_id)))
+        if sizes != (16, 8) or not 0 <= start_ns < LAST_NS:
             raise ValueError(text)
         return int(start_ns), trace_id, span_id
     except (ValueError, TypeError) as error:
