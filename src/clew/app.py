@@ -17,6 +17,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from anyio import to_thread
+
 from clew.api import ApiDeps, create_api
 from clew.journey.in_force import FlowBook
 from clew.journey.losses import LossDetector
@@ -26,7 +28,7 @@ from clew.receive.http_server import HttpServer
 from clew.receive.server import Receiver, ReceiveSettings
 from clew.settings import Settings, log_level
 from clew.store.contract import Store
-from clew.store.embedded import open_store
+from clew.store.embedded import READERS, open_store
 from clew.store.engine_config import EngineLimits
 from clew.store.render import Layout, Masking
 
@@ -141,6 +143,7 @@ async def serve(settings: Settings, store: Store, announce: Callable[[str], None
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    leave_a_reader_to_the_watcher()
     book = FlowBook(store)
     await asyncio.to_thread(book.start, flow_texts(settings))
     receiver = Receiver(store, _receive_settings(settings), lambda: watcher.problem)
@@ -172,6 +175,11 @@ async def serve(settings: Settings, store: Store, announce: Callable[[str], None
         if api is not None:
             await api.stop(5.0)
         await asyncio.to_thread(watcher.stop)
+
+
+def leave_a_reader_to_the_watcher() -> None:
+    """Let fewer requests read at a time than there are readers, so that no slow search holds up the journeys."""
+    to_thread.current_default_thread_limiter().total_tokens = READERS - 1
 
 
 def _rest_the_collector() -> None:

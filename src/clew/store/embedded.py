@@ -38,7 +38,9 @@ log = logging.getLogger(__name__)
 
 _MESSAGE = {Signal.TRACES: "Traces", Signal.LOGS: "Logs"}
 _TABLE = {Signal.TRACES: "otlp_traces", Signal.LOGS: "otlp_logs"}
-_READERS = 4
+READERS = 4
+"""How many reads run at a time; more wait for their turn."""
+
 _SPILLING = [f"max_bytes_ratio_before_external_{each}" for each in ("group_by", "sort", "distinct", "join")]
 # What the engine answers when a payload is no protobuf of the declared shape (CANNOT_PARSE..., UNKNOWN_PROTOBUF_FORMAT,
 # PROTOBUF_BAD_CAST, ATTEMPT_TO_READ_AFTER_EOF, CANNOT_READ_ALL_DATA, BAD_ARGUMENTS, ...).
@@ -144,7 +146,7 @@ class EmbeddedStore:
             _restore_crash_handlers()
             self._anchor.query("CREATE DATABASE IF NOT EXISTS clew")
             self._readers: LifoQueue[Client] = LifoQueue()
-            for _ in range(_READERS):
+            for _ in range(READERS):
                 self._readers.put(
                     clickhouse_connect.get_client(
                         interface="chdb", path=f"{data}/engine", database="clew", settings=settings
