@@ -10,7 +10,7 @@ import ipaddress
 import logging
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -260,11 +260,6 @@ def _message(path: Path | None, problems: list[Problem]) -> str:
         place = f"{path}:{problem.line}: " if path and problem.key in str(problem.key) and problem.line > 1 else ""
         lines.append(f"  {place}{problem.cause}; {problem.mend}" if problem.mend else f"  {place}{problem.cause}")
     return "these settings are wrong:\n" + "\n".join(lines)
-
-
-def describe(settings: Settings) -> dict[str, str]:
-    """Every setting as text, secrets hidden: for ``clew doctor`` and the log at the start."""
-    return {each.name: str(getattr(settings, each.name)) for each in fields(settings)}
 
 
 def log_level(settings: Settings) -> int:

@@ -292,7 +292,7 @@ def test_the_shipped_flow_is_the_jewellers():
     submitted = flow.stage("SUBMITTED")
     assert submitted is not None
     assert submitted.limit("b2c") == Limit(30 * MINUTE, 24 * MINUTE)
-    assert flow.transit_limit_ns("mes.orders") == 5 * MINUTE
+    assert flow.transit_limits["*"] == 5 * MINUTE
     assert {stage.name: stage.terminal for stage in flow.stages if stage.terminal} == {
         "CLOSED": Terminal.CLOSED,
         "CANCELLED": Terminal.CANCELLED,

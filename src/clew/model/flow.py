@@ -96,11 +96,3 @@ class Flow:
     def stage(self, name: str) -> Stage | None:
         """The stage of that name, or None when the flow doesn't declare it."""
         return next((stage for stage in self.stages if stage.name == name), None)
-
-    def position(self, name: str) -> int:
-        """The stage's place in the flow, from 0; an undeclared stage comes after all others."""
-        return next((i for i, stage in enumerate(self.stages) if stage.name == name), len(self.stages))
-
-    def transit_limit_ns(self, destination: str) -> int | None:
-        """The transit limit of a destination, falling back to ``*``."""
-        return self.transit_limits.get(destination, self.transit_limits.get("*"))
