@@ -108,6 +108,21 @@ def test_a_missing_file_is_told(tmp_path):
         load_settings(tmp_path / "none.yaml", {})
 
 
+@pytest.mark.parametrize("content", ["", "\n", KEY[:-1], KEY + KEY])
+def test_an_empty_or_wrong_key_stops_the_start_instead_of_storing_in_clear(tmp_path, content):
+    (tmp_path / "key").write_text(content)
+    with pytest.raises(SettingsError, match="64 hexadecimal digits"):
+        load_settings(None, {"CLEW_ENCRYPTION_KEY_FILE": str(tmp_path / "key")})
+    with pytest.raises(SettingsError, match="64 hexadecimal digits"):
+        load_settings(None, {"CLEW_ENCRYPTION_KEY": content})
+
+
+def test_two_keys_are_one_too_many(tmp_path):
+    (tmp_path / "key").write_text(KEY)
+    with pytest.raises(SettingsError, match="both set"):
+        load_settings(None, {"CLEW_ENCRYPTION_KEY_FILE": str(tmp_path / "key"), "CLEW_ENCRYPTION_KEY": "ab" * 32})
+
+
 def test_a_key_can_come_from_a_file(tmp_path):
     (tmp_path / "key").write_text(KEY + "\n")
     assert load_settings(None, {"CLEW_ENCRYPTION_KEY_FILE": str(tmp_path / "key")}).encryption_key.reveal() == KEY

@@ -136,7 +136,8 @@ def _level(text: str) -> str:
 
 
 def _key(text: str) -> Secret:
-    if text and not re.fullmatch(r"[0-9a-fA-F]{64}", text):
+    # An empty one is no wish for no encryption: it is a secret that nobody filled in.
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", text):
         raise ValueError("must be 64 hexadecimal digits (AES-256); make a key with: openssl rand -hex 32")
     return Secret(text.lower())
 
@@ -200,6 +201,8 @@ def load_settings(path: Path | None, env: Mapping[str, str], overrides: Mapping[
         except ValueError as error:
             shown = "…" if key in _SECRET_KEYS else repr(text)
             reader.report(key, f"{key} = {shown}", str(error))
+    if texts.keys() >= _SECRET_KEYS | {"encryption.key_file"}:
+        reader.report("encryption.key_file", "encryption.key and encryption.key_file are both set", "set one of them")
     settings = Settings(**found)
     _check_plain(settings, reader)
     if reader.problems:
@@ -257,7 +260,7 @@ def _check_plain(settings: Settings, reader: Reader) -> None:
 def _message(path: Path | None, problems: list[Problem]) -> str:
     lines = []
     for problem in problems:
-        place = f"{path}:{problem.line}: " if path and problem.key in str(problem.key) and problem.line > 1 else ""
+        place = f"{path}:{problem.line}: " if path and problem.line > 1 else ""
         lines.append(f"  {place}{problem.cause}; {problem.mend}" if problem.mend else f"  {place}{problem.cause}")
     return "these settings are wrong:\n" + "\n".join(lines)
 
