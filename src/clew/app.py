@@ -78,8 +78,10 @@ class Watcher:
                     self._ticker.sweep()
                     seen, ticked = commits, time.monotonic()
                 self.problem = None
-            except ClewError as error:
-                self.problem = f"journeys are not up to date: {error}"
+            except (
+                Exception
+            ) as error:  # a mistake of ours as well: a watcher that ended would let verdicts grow old unseen
+                self.problem = f"journeys are not up to date: {error if isinstance(error, ClewError) else repr(error)}"
                 log.exception("the watcher failed; it tries again")
                 pause = _PAUSE_AFTER_ERROR_S
             self._stop.wait(pause)

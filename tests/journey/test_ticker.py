@@ -13,6 +13,7 @@ from clew.journey.ticker import Ticker, choose_flow
 from clew.model.journey import VerdictKind
 from clew.store.contract import Batch, Signal
 from clew.store.embedded import open_store
+from clew.store.marks import write_mark
 from clew.store.orders import OrderFilter, count_orders, find_orders, read_order, sweep_open_orders
 from tests.builders import ingest, logs, span, stage_event, traces
 
@@ -168,6 +169,15 @@ def test_a_new_ticker_after_a_crash_repeats_and_changes_nothing(bench):
     ]
     assert after == list(before)
     assert bench.stages("crash-unseen") == ["ORDERED"]
+
+
+def test_a_clock_that_was_set_back_hides_nothing_from_a_new_ticker(bench):
+    write_mark(bench.store, "ticker", NOW + 60 * MINUTE)
+    bench.arrive(event("set-back", "ORDERED", 10))
+    bench.restart()
+    bench.ticker.tick()
+    write_mark(bench.store, "ticker", 0)
+    assert bench.stages("set-back") == ["ORDERED"]
 
 
 def test_sweeping_removes_tombstones_and_no_order(bench):

@@ -65,9 +65,11 @@ class Ticker:
     def tick(self) -> int:
         """Rebuild what was touched since the last tick; returns how many orders."""
         began_ns = time.monotonic_ns()
-        if self._mark_ns is None:
-            self._mark_ns = max(0, (read_mark(self.store, _MARK) or 0) - _RESTART_OVERLAP_NS)
         horizon_ns, whole_ns = self.settled_ns(), self.whole_ns()
+        if self._mark_ns is None:
+            # A clock that was set back since must not hide what arrives by it.
+            known_ns = min(read_mark(self.store, _MARK) or 0, horizon_ns)
+            self._mark_ns = max(0, known_ns - _RESTART_OVERLAP_NS)
         touches = read_touches(self.store, self._mark_ns)
         fresh = [touch for touch in touches if touch not in self._seen]
         rebuilt = self.rebuild_touched(fresh)
