@@ -78,9 +78,7 @@ class Watcher:
                     self._ticker.sweep()
                     seen, ticked = commits, time.monotonic()
                 self.problem = None
-            except (
-                Exception
-            ) as error:  # a mistake of ours as well: a watcher that ended would let verdicts grow old unseen
+            except Exception as error:  # also a mistake of ours: verdicts must not grow old unseen
                 self.problem = f"journeys are not up to date: {error if isinstance(error, ClewError) else repr(error)}"
                 log.exception("the watcher failed; it tries again")
                 pause = _PAUSE_AFTER_ERROR_S
