@@ -25,7 +25,7 @@ FREED = replace(LOADED, freed_ns=FIRST_NS + 400 * MS)
             replace(SMALL, draining=True, free_writers=0), 0, Wait(None), id="stopping, but no writer is free"
         ),
         pytest.param(replace(SMALL, draining=True), 0, Reason.DRAIN, id="stopping: nobody else will come"),
-        pytest.param(replace(LOADED, bytes=14 << 20), 0, Reason.FULL, id="a batch is full"),
+        pytest.param(replace(LOADED, bytes=22 << 20), 0, Reason.FULL, id="a batch is full"),
         pytest.param(LOADED, 69, Wait(FIRST_NS + 70 * MS), id="load: more may be on its way"),
         pytest.param(LOADED, 70, Reason.LOAD, id="load: arrivals pause"),
         pytest.param(replace(LOADED, saved_ns=0), 70, Reason.LOAD, id="load needs no savings"),

@@ -36,8 +36,8 @@ class FlushPolicy:
     request may wait before others are sent away: exporters give up after ten seconds and send again.
     """
 
-    full_bytes: int = 14 << 20
-    batch_bytes: int = 16 << 20
+    full_bytes: int = 22 << 20
+    batch_bytes: int = 24 << 20
     load_bytes: int = 1 << 20
     load_pause_ns: int = 30 * MS
     load_linger_ns: int = 100 * MS

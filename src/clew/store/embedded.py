@@ -191,7 +191,7 @@ class EmbeddedStore:
                 f"INSERT INTO {table} FROM INFILE '{path}' SETTINGS "
                 f"format_schema = '{self._data}/otlp.proto:{message}', input_format_protobuf_oneof_presence = 1, "
                 "async_insert = 0, max_threads = 1, max_insert_threads = 1, max_partitions_per_insert_block = 0, "
-                "max_insert_block_size = 1048576, "
+                "max_insert_block_size = 1048576, materialize_skip_indexes_on_insert = 0, "
                 f"insert_deduplication_token = '{token}' FORMAT Protobuf"
             )
 

@@ -36,7 +36,7 @@ ENGINE MergeTree
 PARTITION BY toDate(ts)
 ORDER BY (toStartOfFiveMinutes(ts), trace_id)
 ${ttl_spans}
-SETTINGS min_bytes_for_wide_part = 268435456, ${durable};
+SETTINGS min_bytes_for_wide_part = 268435456, merge_selector_base = 16, ${durable};
 
 -- Log records; those with a name are OpenTelemetry Events.
 TABLE logs SHARD BY cityHash64(trace_id)
@@ -66,7 +66,7 @@ ENGINE MergeTree
 PARTITION BY toDate(ts)
 ORDER BY (service, toStartOfFiveMinutes(ts), trace_id)
 ${ttl_logs}
-SETTINGS min_bytes_for_wide_part = 268435456, ${durable};
+SETTINGS min_bytes_for_wide_part = 268435456, merge_selector_base = 16, ${durable};
 
 -- Where spans and logs come from: resource and scope with their attributes, once per origin and day.
 TABLE origins SHARD BY origin_id
