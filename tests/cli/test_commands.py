@@ -13,6 +13,7 @@ from rich.console import Console
 from clew import __version__
 from clew.api import create_api
 from clew.api.times import moment
+from clew.cli import screen
 from clew.cli.checks import Level, check_status, check_telemetry
 from clew.cli.main import main
 from clew.cli.orders import render_orders
@@ -204,20 +205,27 @@ def test_services_are_drawn_with_their_calls(clew):
     assert "no spans since" in clew("services", "--since", "1s")
 
 
-def test_a_flow_is_shown(clew):
-    output = clew("flow", "show")
-    assert lines_of(output, "flow jeweller version 1")
-    assert lines_of(output, "PRICE_CALCULATED", "b2c 4 h, b2b 8 h")
-    assert lines_of(output, "CLOSED", "ends closed")
+def test_a_flow_is_shown_as_its_text_where_no_terminal_is(clew):
+    assert clew("flow", "show") == default_flow_text()
     assert clew("flow", "show", "jeweller", "--yaml") == default_flow_text()
     assert clew("flow", "show", "--shipped") == default_flow_text()
 
 
-def test_a_flow_is_applied(clew, tmp_path):
+def test_a_flow_is_drawn_on_a_terminal(clew, monkeypatch):
+    monkeypatch.setattr(screen, "on_terminal", lambda: True)
+    monkeypatch.setenv("COLUMNS", "160")
+    output = clew("flow", "show")
+    assert lines_of(output, "flow jeweller version 1")
+    assert lines_of(output, "PRICE_CALCULATED", "b2c 4 h, b2b 8 h")
+    assert lines_of(output, "CLOSED", "ends closed")
+
+
+def test_a_flow_is_applied(clew, tmp_path, monkeypatch):
+    monkeypatch.setattr(screen, "on_terminal", lambda: True)
     file = tmp_path / "other.yaml"
     file.write_text(default_flow_text().replace("flow: jeweller", "flow: smith"))
     assert "flow smith revision 1 is in force" in clew("flow", "apply", str(file))
-    assert lines_of(clew("flow", "show", "jeweller"), "also in force", "smith")
+    assert "\nalso in force: smith" in clew("flow", "show", "jeweller")
     assert "derived anew" in clew("flow", "apply", str(file), "--since", "1h")
     file.write_text(default_flow_text())
     assert "flow jeweller revision 1 is in force" in clew("flow", "apply", str(file))

@@ -9,6 +9,7 @@ import click
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from clew.cli import screen
 from clew.cli.client import CommandError, open_client, segment
 from clew.cli.options import asks, print_json
 from clew.cli.screen import clock, grid, long, show, text
@@ -36,7 +37,9 @@ def check(file: Path) -> None:
 
 @flow.command("show")
 @click.argument("name", default="")
-@click.option("--yaml", "as_yaml", is_flag=True, help="Print its text as it was applied.")
+@click.option(
+    "--yaml", "as_yaml", is_flag=True, help="Print its text as it was applied, as is done for a file or a pipe."
+)
 @click.option("--shipped", is_flag=True, help="Print the flow that ships with Clew, to copy; needs no server.")
 @asks
 def show_flow(name: str, as_yaml: bool, shipped: bool, url: str, data: Path | None, as_json: bool) -> None:
@@ -49,7 +52,7 @@ def show_flow(name: str, as_yaml: bool, shipped: bool, url: str, data: Path | No
         shown = client.get(f"flows/{segment(name or in_force[0]['name'])}")
     if as_json:
         print_json(shown)
-    elif as_yaml:
+    elif as_yaml or not screen.on_terminal():
         click.echo(shown["text"], nl=not shown["text"].endswith("\n"))
     else:
         show(render_flow_table(shown, [each["name"] for each in in_force]))
@@ -96,7 +99,7 @@ def render_flow_table(shown: dict[str, Any], names: list[str]) -> RenderableType
     parts: list[RenderableType] = [
         text(f"{head}, applied {clock(last)}" if last else head, "bold"), text(f"paths: {paths}"), Text(""), table,
     ]  # fmt: skip
-    return Group(*parts, text(f"\nalso in force: {', '.join(others)}", "dim")) if others else Group(*parts)
+    return Group(*parts, Text(""), text(f"also in force: {', '.join(others)}", "dim")) if others else Group(*parts)
 
 
 def _limits(limits: dict[str, dict[str, float]]) -> Text:

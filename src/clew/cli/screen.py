@@ -32,9 +32,14 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 _PIPE_WIDTH = 200
 
 
+def on_terminal() -> bool:
+    """Whether people read what this command prints, and not a file or a program."""
+    return sys.stdout.isatty()
+
+
 def console() -> Console:
     """The console of this command: in colour on a terminal only, and wide when its output is read by a program."""
-    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH
+    width = None if on_terminal() or "COLUMNS" in os.environ else _PIPE_WIDTH
     return Console(width=width, highlight=False, soft_wrap=False)
 
 
