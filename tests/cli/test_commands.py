@@ -109,9 +109,34 @@ def test_a_list_fits_a_narrow_terminal(clew):
     assert lines_of(shown, "stuck", "4711", "SUBMITTED")
 
 
+@pytest.mark.parametrize("width", [60, 80, 100, 132])
+@pytest.mark.parametrize(
+    ("command", "whole"),
+    [
+        (("order", "4711"), ["INITIATED", "SUBMITTED", "FILE_UPLOADED", "PRICE_CALCULATED", trace_hex(1)]),
+        (("order", "4713"), ["MANUFACTURING_APPROVED", "MANUFACTURING_COMPLETED", "redelivered", trace_hex(3)]),
+        (("order", "4712"), ["unroutable", "shop-api → prices", trace_hex(2)]),
+        (("find", "--since", "6h"), [trace_hex(1), trace_hex(2), trace_hex(3), "POST /deals", "TimeoutError"]),
+        (("flow", "show"), ["MANUFACTURING_COMPLETED", "customer care", "PRICE_CALCULATED or CANCELLED"]),
+    ],
+)
+def test_no_name_and_no_id_is_broken_in_a_narrow_terminal(clew, monkeypatch, width, command, whole):
+    monkeypatch.setattr(screen, "on_terminal", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(width))
+    output = clew(*command)
+    assert [each for each in whole if each not in output] == []
+    assert max(map(len, output.splitlines())) <= width
+
+
+def test_a_cursor_is_never_broken(clew, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    (more,) = lines_of(clew("find", "--limit", "1", "--since", "6h"), "more: add --after")
+    assert lines_of(clew("find", "--since", "6h", "--after", more.split()[-1]), "POST")
+
+
 def test_an_order_draws_its_journey(clew):
     output = clew("order", "4711")
-    assert output.startswith("order 4711  stuck in SUBMITTED for 50 min, allowed 30 min")
+    assert output.startswith("order 4711: stuck in SUBMITTED for 50 min, allowed 30 min")
     assert lines_of(output, "who must act:", "since")
     assert lines_of(output, "path b2c", "user …9931", "crm_deal D77", "crm-api, shop-api")
     assert lines_of(output, "INITIATED", "10 min of 1 day")
@@ -135,7 +160,7 @@ def test_messages_are_drawn_with_their_fate(clew):
 
 def test_ended_held_and_failed_orders_are_drawn(clew):
     ended = clew("order", "4713")
-    assert ended.startswith("order 4713  closed 3 h 20 min ago by mes")
+    assert ended.startswith("order 4713: closed 3 h 20 min ago by mes")
     assert lines_of(ended, "MANUFACTURING_STARTED", "repeated MANUFACTURING_STARTED")
     assert "then" not in ended
     assert lines_of(clew("order", "4714"), "and still")
@@ -213,7 +238,7 @@ def test_a_flow_is_shown_as_its_text_where_no_terminal_is(clew):
 
 def test_a_flow_is_drawn_on_a_terminal(clew, monkeypatch):
     monkeypatch.setattr(screen, "on_terminal", lambda: True)
-    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setenv("COLUMNS", "200")
     output = clew("flow", "show")
     assert lines_of(output, "flow jeweller version 1")
     assert lines_of(output, "PRICE_CALCULATED", "b2c 4 h, b2b 8 h")

@@ -66,7 +66,7 @@ def test_a_directory_without_data_is_not_made(tmp_path):
 def test_a_program_reads_plain_text_and_exit_codes(data):
     shown = clew("order", "4711", "--data", data)
     assert (shown.returncode, shown.stderr) == (0, "")
-    assert shown.stdout.startswith("order 4711  stuck")
+    assert shown.stdout.startswith("order 4711: stuck")
     assert "\x1b" not in shown.stdout
     assert max(map(len, shown.stdout.splitlines())) <= 80
     missing = clew("order", "nobody", "--data", data)

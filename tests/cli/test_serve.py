@@ -74,7 +74,7 @@ def send_an_order(server: Server) -> None:
 def test_an_order_sent_over_otlp_is_answered_in_the_terminal(server):
     shown = server.run("order", "4711")
     assert shown.returncode == 0, shown.stderr
-    assert shown.stdout.startswith("order 4711  on time in SUBMITTED")
+    assert shown.stdout.startswith("order 4711: on time in SUBMITTED")
     assert trace_hex(1) in shown.stdout
     assert "4711" in server.run("orders").stdout
 

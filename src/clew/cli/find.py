@@ -10,8 +10,9 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from clew.cli.client import open_client
+from clew.cli.entries import Entry, listed, unbroken
 from clew.cli.options import asks, pages, print_json
-from clew.cli.screen import clock, grid, joined, short, show, text
+from clew.cli.screen import clock, console, joined, short, show, text
 from clew.store.spans import SpanKind, SpanStatus
 
 _EPILOG = """\b
@@ -61,17 +62,22 @@ def find(attributes: tuple[str, ...], url: str, data: Path | None, as_json: bool
     if as_json:
         print_json(page)
     else:
-        show(render_spans(page))
+        show(render_spans(page, console().width))
 
 
-def render_spans(page: dict[str, Any]) -> RenderableType:
+def render_spans(page: dict[str, Any], width: int) -> RenderableType:
     """A page of spans as the terminal shows it."""
     if not page["items"]:
         return Text("no spans")
-    table = grid("BEGAN", "SERVICE", "SPAN", "LASTED", "TRACE LASTED", "ORDERS", "TRACE", "REMARKS")
-    for span in page["items"]:
-        failed = span["status"] == "error"
-        remarks = joined(
+    headers = ("BEGAN", "SERVICE", "SPAN", "LASTED", "TRACE LASTED", "ORDERS", "TRACE", "REMARKS")
+    table = listed([_entry(span) for span in page["items"]], width, headers)
+    return Group(table, Text(""), unbroken(f"more: add --after {page['next']}", "dim")) if page["next"] else table
+
+
+def _entry(span: dict[str, Any]) -> Entry:
+    style = "red" if span["status"] == "error" else ""
+    remarks = text(
+        joined(
             [
                 span["error"],
                 span["status_message"],
@@ -79,11 +85,14 @@ def render_spans(page: dict[str, Any]) -> RenderableType:
                 "timed out" if span["timeout"] else "",
             ],
             ", ",
-        )
-        table.add_row(
-            clock(span["start_at"]), text(span["service"], "bold"), text(span["name"], "red" if failed else ""),
-            short(span["duration_s"]), short(span["trace_duration_s"]), text(", ".join(span["order_ids"])),
-            text(span["trace_id"], "cyan"), text(remarks, "red" if failed else ""),
-        )  # fmt: skip
-    more = Text(f"\nmore: add --after {page['next']}" if page["next"] else "", style="dim")
-    return Group(table, more) if page["next"] else table
+        ),
+        style,
+    )
+    service, name, trace = text(span["service"], "bold"), text(span["name"], style), text(span["trace_id"], "cyan")
+    orders, lasted, whole = ", ".join(span["order_ids"]), short(span["duration_s"]), short(span["trace_duration_s"])
+    named = text(f"orders {orders}" if orders else "")
+    return Entry(
+        clock(span["start_at"]),
+        (service, name, Text(lasted), Text(whole), text(orders), trace, remarks),
+        ((service, name, Text(f"{lasted} of {whole}")), (named, remarks), (trace,)),
+    )

@@ -11,8 +11,9 @@ from rich.text import Text
 
 from clew.cli import screen
 from clew.cli.client import CommandError, open_client, segment
+from clew.cli.entries import Entry, listed
 from clew.cli.options import asks, print_json
-from clew.cli.screen import clock, grid, long, show, text
+from clew.cli.screen import clock, long, show, text
 from clew.flow import default_flow_text, format_problems, load_flow
 from clew.model.errors import FlowError
 from clew.model.flow import Flow
@@ -55,7 +56,7 @@ def show_flow(name: str, as_yaml: bool, shipped: bool, url: str, data: Path | No
     elif as_yaml or not screen.on_terminal():
         click.echo(shown["text"], nl=not shown["text"].endswith("\n"))
     else:
-        show(render_flow_table(shown, [each["name"] for each in in_force]))
+        show(render_flow_table(shown, [each["name"] for each in in_force], screen.console().width))
 
 
 @flow.command(epilog="\b\nExamples:\n  clew flow apply flow.yaml\n  clew flow apply flow.yaml --since 7d")
@@ -83,15 +84,10 @@ def _load(file: Path) -> Flow:
         raise CommandError(f"{file} has {count}:\n\n{format_problems(error.problems, content)}") from error
 
 
-def render_flow_table(shown: dict[str, Any], names: list[str]) -> RenderableType:
+def render_flow_table(shown: dict[str, Any], names: list[str], width: int) -> RenderableType:
     """A flow as the terminal shows it."""
-    table = grid("STAGE", "SERVICE", "WHO", "LIMIT", "NEXT", "MEANING")
-    for stage in shown["stages_in_full"]:
-        ended = f"ends {stage['terminal']}" if stage["terminal"] else ""
-        table.add_row(
-            text(stage["name"], "bold"), text(stage["service"]), text(stage["owner"]), _limits(stage["limits"]),
-            text(" or ".join(stage["next"]) or ended), text(stage["meaning"], "dim"),
-        )  # fmt: skip
+    headers = ("STAGE", "SERVICE", "WHO", "LIMIT", "NEXT", "MEANING")
+    table = listed([_stage_entry(stage) for stage in shown["stages_in_full"]], width, headers)
     paths = ", ".join(f"{path} from {' or '.join(entries)}" for path, entries in shown["paths"].items())
     last = shown["history"][-1]["applied_at"] if shown["history"] else None
     head = f"flow {shown['name']} version {shown['version']}, revision {shown['revision']}"
@@ -100,6 +96,22 @@ def render_flow_table(shown: dict[str, Any], names: list[str]) -> RenderableType
         text(f"{head}, applied {clock(last)}" if last else head, "bold"), text(f"paths: {paths}"), Text(""), table,
     ]  # fmt: skip
     return Group(*parts, Text(""), text(f"also in force: {', '.join(others)}", "dim")) if others else Group(*parts)
+
+
+def _stage_entry(stage: dict[str, Any]) -> Entry:
+    name, service, owner = text(stage["name"], "bold"), text(stage["service"]), text(stage["owner"])
+    limits, following, meaning = _limits(stage["limits"]), " or ".join(stage["next"]), text(stage["meaning"], "dim")
+    ended = f"ends {stage['terminal']}" if stage["terminal"] else ""
+    where = (text(f"in {stage['service']}" if stage["service"] else ""), text(f"for {stage['owner']}" if owner else ""))
+    return Entry(
+        "",
+        (name, service, owner, limits, text(following or ended), meaning),
+        (
+            (name, meaning),
+            (*where, Text("") if ended else Text("limit ") + limits),
+            (text(f"then {following}" if following else ended),),
+        ),
+    )
 
 
 def _limits(limits: dict[str, dict[str, float]]) -> Text:

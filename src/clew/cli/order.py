@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from clew.cli.client import open_client, segment
+from clew.cli.entries import Entry, listed, packed
 from clew.cli.options import asks, print_json
 from clew.cli.orders import watch_list
 from clew.cli.screen import (
@@ -18,12 +19,12 @@ from clew.cli.screen import (
     STYLES,
     clock,
     console,
+    counted,
     dwell_bar,
     joined,
     long,
     nanoseconds,
     plain,
-    rows,
     short,
     show,
     text,
@@ -38,6 +39,8 @@ Examples:
   clew order 4711 --json    what a script reads
 """
 _MESSAGES_SHOWN = 30
+_BAR = 20
+_SHORT_BAR = 10
 
 
 @click.command(epilog=_EPILOG)
@@ -65,14 +68,15 @@ def order(order_id: str, watch: bool, every: float, url: str, data: Path | None,
 def render_journey(journey: dict[str, Any], width: int) -> RenderableType:
     """A journey as the terminal shows it."""
     near = journey["last_at"]
-    parts: list[RenderableType] = [_headline(journey), _facts(journey)]
+    room = width - 2
+    parts: list[RenderableType] = [_headline(journey), _facts(journey, width)]
     for title, body in (
-        ("stages", _stages(journey, near, 20 if width >= ROOMY else 10)),
+        ("stages", _stages(journey, near, room)),
         ("holds", _holds(journey, near)),
         ("lost", _losses(journey)),
-        ("messages", _messages(journey, near)),
-        ("traces", _traces(journey, near)),
-        ("errors", _errors(journey, near)),
+        ("messages", _messages(journey, near, room)),
+        ("traces", _traces(journey, near, room)),
+        ("errors", _errors(journey, near, room)),
     ):
         if body is not None:
             parts += [Text(f"\n{title.upper()}", style="bold"), Padding(body, (0, 0, 0, 2))]
@@ -82,53 +86,60 @@ def render_journey(journey: dict[str, Any], width: int) -> RenderableType:
 def _headline(journey: dict[str, Any]) -> Text:
     verdict = journey["verdict"]
     kind = Text(words(verdict["kind"]), style=f"reverse {STYLES.get(verdict['kind'], '')}")
-    name = text(f"{journey['singular']} {journey['order_id']} ", "bold")
+    name = text(f"{journey['singular']} {journey['order_id']}: ", "bold")
     reason = verdict["reason"].removeprefix(f"{words(verdict['kind'])} ")
-    return name + Text(" ") + kind + Text(" ") + text(reason, "bold")
+    return name + kind + Text(", " if verdict["kind"] == "lost" else " ") + text(reason, "bold")
 
 
-def _facts(journey: dict[str, Any]) -> Text:
+def _facts(journey: dict[str, Any], width: int) -> Text:
     verdict = journey["verdict"]
     aliases = [f"{name} {value}" for name, value in journey["aliases"].items()]
     lines = [
-        joined(
-            [
-                f"who must act: {verdict['owner']}" if verdict["owner"] else "",
-                f"since {clock(verdict['since_at'])}",
-                f"due {clock(journey['due_at'])}" if journey["due_at"] else "",
-            ]
-        ),
-        joined(
-            [
-                f"path {journey['path']}" if journey["path"] else "",
-                f"user {journey['user_id']}" if journey["user_id"] else "",
-                f"also {', '.join(aliases)}" if aliases else "",
-                f"services {', '.join(journey['services'])}" if journey["services"] else "",
-            ]
-        ),
+        [
+            f"who must act: {verdict['owner']}" if verdict["owner"] else "",
+            f"since {clock(verdict['since_at'])}",
+            f"due {clock(journey['due_at'])}" if journey["due_at"] else "",
+        ],
+        [
+            f"path {journey['path']}" if journey["path"] else "",
+            f"user {journey['user_id']}" if journey["user_id"] else "",
+            f"also {', '.join(aliases)}" if aliases else "",
+            f"services {', '.join(journey['services'])}" if journey["services"] else "",
+        ],
     ]
-    return Text("\n").join(text(line, "dim") for line in lines if line)
+    return Text("\n").join(packed([text(each, "dim") for each in line], width) for line in lines if any(line))
 
 
-def _stages(journey: dict[str, Any], near: str, cells: int) -> RenderableType | None:
-    if not journey["stages"]:
+def _stages(journey: dict[str, Any], near: str, room: int) -> RenderableType | None:
+    visits = journey["stages"]
+    if not visits:
         return None
-    table = rows(True, True, False, True, False, False)
-    for visit in journey["stages"]:
-        warn = visit["warn_s"] / visit["limit_s"] if visit["limit_s"] else 1.0
-        name = text(visit["stage"], "bold" if visit["current"] else "")
-        table.add_row(
-            clock(visit["entered_at"], near=near), name, text(visit["service"], "dim"),
-            Text("") if journey["terminal"] and visit["current"] else dwell_bar(visit["used"], warn, cells),
-            _dwell(journey, visit), _remarks(visit),
-        )  # fmt: skip
+    longest = max(len(plain(visit["stage"])) for visit in visits)
+    cells = _BAR if room >= ROOMY - 2 else _SHORT_BAR
+    entries = [_stage_entry(journey, visit, near, longest, cells) for visit in visits]
     for visit in journey["after_end"]:
-        late = Text("after the end", style="yellow")
-        table.add_row(clock(visit["entered_at"], near=near), text(visit["stage"]), text(visit["service"]), late)
+        name, late = text(visit["stage"]), Text("after the end", style="yellow")
+        service = text(visit["service"], "dim")
+        entries.append(Entry(clock(visit["entered_at"], near=near), (name, service, late), ((name, late), (service,))))
+    table = listed(entries, room)
     if not journey["stages_ahead"]:
         return table
     ahead = text(f"then {' or '.join(map(plain, journey['stages_ahead']))}", "dim")
     return Group(table, Padding(ahead, (0, 0, 0, 10)))
+
+
+def _stage_entry(journey: dict[str, Any], visit: dict[str, Any], near: str, longest: int, cells: int) -> Entry:
+    warn = visit["warn_s"] / visit["limit_s"] if visit["limit_s"] else 1.0
+    name = text(visit["stage"], "bold" if visit["current"] else "")
+    padded = name + Text(" " * (longest - name.cell_len))
+    ended = journey["terminal"] and visit["current"]
+    bar = Text("") if ended else dwell_bar(visit["used"], warn, cells)
+    service, dwell, remarks = text(visit["service"], "dim"), _dwell(journey, visit), _remarks(visit)
+    return Entry(
+        clock(visit["entered_at"], near=near),
+        (name, service, bar, dwell, remarks),
+        ((padded, bar, dwell), (service, remarks)),
+    )
 
 
 def _dwell(journey: dict[str, Any], visit: dict[str, Any]) -> Text:
@@ -164,20 +175,24 @@ def _losses(journey: dict[str, Any]) -> RenderableType | None:
     return Group(*(text(loss["sentence"], STYLES["lost"]) for loss in losses)) if losses else None
 
 
-def _messages(journey: dict[str, Any], near: str) -> RenderableType | None:
+def _messages(journey: dict[str, Any], near: str, room: int) -> RenderableType | None:
     messages = journey["messages"]
     if not messages:
         return None
-    table = rows(True, False, False)
-    if len(messages) > _MESSAGES_SHOWN:
-        table.add_row("", Text(f"{len(messages) - _MESSAGES_SHOWN} earlier ones: see --json", style="dim"))
+    entries = []
     for message in messages[-_MESSAGES_SHOWN:]:
         way = text(f"{message['service']} → {message['destination'] or message['queue'] or '?'}")
         told = _fate(message)
-        table.add_row(clock(message["published_at"], near=near), way, told)
+        entries.append(Entry(clock(message["published_at"], near=near), (way, told), ((way, told),)))
         for delivery in message["deliveries"]:
-            table.add_row("", text(f"  → {delivery['service']}"), _delivery(delivery))
-    return table
+            taken, remarks = _delivery(delivery)
+            whole = taken + Text(", ") + remarks if remarks else taken
+            by = text(f"→ {delivery['service']}")
+            entries.append(Entry("", (Text("  ") + by, whole), ((by, taken), (remarks,))))
+    if len(messages) <= _MESSAGES_SHOWN:
+        return listed(entries, room)
+    earlier = Text(f"{len(messages) - _MESSAGES_SHOWN} earlier ones: see --json", style="dim")
+    return Group(earlier, listed(entries, room))
 
 
 def _fate(message: dict[str, Any]) -> Text:
@@ -188,7 +203,8 @@ def _fate(message: dict[str, Any]) -> Text:
     return Text("" if message["deliveries"] else "not taken yet", style="yellow")
 
 
-def _delivery(delivery: dict[str, Any]) -> Text:
+def _delivery(delivery: dict[str, Any]) -> tuple[Text, Text]:
+    """When it was taken, and what is remarkable."""
     settled = {"reject": "rejected", "requeue": "put back", "none": "connection lost before it was settled"}
     ended = settled.get(delivery["settlement"], "")
     death = (
@@ -197,44 +213,48 @@ def _delivery(delivery: dict[str, Any]) -> Text:
         else ""
     )
     remarks = joined(["redelivered" if delivery["redelivered"] else "", death, ended, delivery["error"]], ", ")
-    taken = Text(f"taken after {short(delivery['transit_s'])}")
-    return taken + text(f", {remarks}", "yellow") if remarks else taken
+    return Text(f"taken after {short(delivery['transit_s'])}"), text(remarks, "yellow")
 
 
-def _traces(journey: dict[str, Any], near: str) -> RenderableType | None:
-    if not journey["traces"] and not journey["traces_gone"]:
-        return None
-    table = rows(True, True, False, False, False)
-    for trace in journey["traces"]:
-        errors = f", {trace['errors']} failed" if trace["errors"] else ""
-        remarks = joined(
-            [
-                f"shared by {trace['shared_by']} {journey['singular']}s" if trace["shared_by"] > 1 else "",
-                "by a link" if trace["linked"] else "",
-            ],
-            ", ",
-        )
-        table.add_row(
-            clock(trace["start_at"], near=near), text(trace["trace_id"], "cyan"),
-            text(f"{trace['root_service']}: {trace['root_name']}"),
-            Text(f"{short(trace['duration_s'])}, {trace['spans']} spans{errors}", style="red" if errors else ""),
-            text(remarks, "yellow"),
-        )  # fmt: skip
+def _traces(journey: dict[str, Any], near: str, room: int) -> RenderableType | None:
+    entries = [_trace_entry(trace, journey["singular"], near) for trace in journey["traces"]]
     for trace_id in journey["traces_gone"]:
-        table.add_row("", text(trace_id, "dim"), Text("no spans stored", style="dim"))
-    return table
+        gone = (text(trace_id, "dim"), Text("no spans stored", style="dim"))
+        entries.append(Entry("", gone, [[each] for each in gone]))
+    return listed(entries, room) if entries else None
 
 
-def _errors(journey: dict[str, Any], near: str) -> RenderableType | None:
+def _trace_entry(trace: dict[str, Any], singular: str, near: str) -> Entry:
+    errors = f", {trace['errors']} failed" if trace["errors"] else ""
+    remarks = joined(
+        [
+            f"shared by {counted(trace['shared_by'], singular)}" if trace["shared_by"] > 1 else "",
+            "by a link" if trace["linked"] else "",
+        ],
+        ", ",
+    )
+    style = "red" if errors else ""
+    cells = (
+        text(trace["trace_id"], "cyan"),
+        text(f"{trace['root_service']}: {trace['root_name']}"),
+        Text(f"{short(trace['duration_s'])}, {counted(trace['spans'], 'span')}{errors}", style=style),
+        text(remarks, "yellow"),
+    )
+    return Entry(clock(trace["start_at"], near=near), cells, (cells[:1], cells[1:]))
+
+
+def _errors(journey: dict[str, Any], near: str, room: int) -> RenderableType | None:
+    entries = []
     failure = journey["failure"]
-    if not failure and not journey["errors_found"]:
-        return None
-    table = rows(True, False, False, True)
     if failure:
-        told = text(f"{failure['stage']} failed: {failure['error'] or 'no reason given'}", "red")
-        by, place = text(failure["service"]), text(failure["trace_id"], "cyan")
-        table.add_row(clock(failure["at"], near=near), by, told, place)
+        told = f"{failure['stage']} failed: {failure['error'] or 'no reason given'}"
+        entries.append(_error_entry(failure["at"], failure, told, near))
     for span in sorted(journey["errors_found"], key=lambda each: nanoseconds(each["start_at"])):
-        told = text(joined([span["name"], span["error"], span["status_message"]], ": "), "red")
-        table.add_row(clock(span["start_at"], near=near), text(span["service"]), told, text(span["trace_id"], "cyan"))
-    return table
+        told = joined([span["name"], span["error"], span["status_message"]], ": ")
+        entries.append(_error_entry(span["start_at"], span, told, near))
+    return listed(entries, room) if entries else None
+
+
+def _error_entry(at: str, place: dict[str, Any], told: str, near: str) -> Entry:
+    cells = (text(place["service"]), text(told, "red"), text(place["trace_id"], "cyan"))
+    return Entry(clock(at, near=near), cells, (cells[:2], cells[2:]))

@@ -15,6 +15,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from clew.cli.client import Client, Params, open_client
+from clew.cli.entries import unbroken
 from clew.cli.options import asks, pages, print_json
 from clew.cli.screen import ROOMY, STYLES, clock, console, grid, joined, long, show, text, verdict_text, words
 from clew.model.journey import VerdictKind
@@ -119,13 +120,13 @@ def _two_lines(order: dict[str, Any]) -> list[RenderableType]:
     return [head, Padding(text(verdict["reason"]), (0, 0, 0, 4))]
 
 
-def _summary(page: dict[str, Any]) -> Text:
+def _summary(page: dict[str, Any]) -> RenderableType:
     counts = page["counts"] or {}
     parts = [Text(f"{number} {words(kind)}", style=STYLES[kind]) for kind, number in counts.items() if number]
-    summary = Text("\n") + Text(" · ").join(parts)
+    lines = [Text(""), Text(" · ").join(parts)] if parts else []
     if page["next"]:
-        summary += Text(f"\nmore: add --after {page['next']}", style="dim")
-    return summary + Text(f"\nas of {clock(page['judged_at'])}", style="dim")
+        lines.append(unbroken(f"more: add --after {page['next']}", "dim"))
+    return Group(*lines, Text(f"as of {clock(page['judged_at'])}", style="dim"))
 
 
 def _dwell(order: dict[str, Any]) -> str:

@@ -47,7 +47,7 @@ def show(renderable: RenderableType) -> None:
     """Print it, without the spaces that fill lines up."""
     screen = console()
     with screen.capture() as captured:
-        screen.print(renderable)
+        screen.print(renderable, crop=False)
     click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
@@ -143,6 +143,11 @@ def waterfall(start: float, length: float, cells: int) -> str:
     begin = min(cells - 1, int(start * cells))
     width = max(1, min(cells - begin, round(length * cells)))
     return " " * begin + "━" * width
+
+
+def counted(number: int, what: str) -> str:
+    """``1 span``, ``2 spans``."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def joined(parts: Iterable[str], between: str = "   ") -> str:
