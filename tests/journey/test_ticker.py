@@ -14,8 +14,9 @@ from clew.model.journey import VerdictKind
 from clew.store.contract import Batch, Signal
 from clew.store.embedded import open_store
 from clew.store.marks import write_mark
+from clew.store.order_spans import order_spans
 from clew.store.orders import OrderFilter, count_orders, find_orders, read_order, sweep_open_orders
-from tests.builders import ingest, logs, span, stage_event, traces
+from tests.builders import ingest, logs, span, span_hex, stage_event, traces
 
 NOW = time.time_ns()  # arrivals are forgotten after hours, so these can't lie in the past
 MINUTE = 60_000_000_000
@@ -314,3 +315,47 @@ def rows_of(bench, order_id):
         "SETTINGS do_not_merge_across_partitions_select_final = 1",
         {"id": order_id},
     )[0]["n"]
+
+
+def test_an_alias_that_an_ordinary_span_tells_joins_journeys(bench):
+    bench.arrive(event("J-9", "MADE", 40, "mes"), event("glued", "ORDERED", 80))
+    bench.ticker.tick()
+    assert bench.stages("glued") == ["ORDERED"]
+    bench.arrive(traces("crm", span(60, 1, NOW, order__id="glued", order__alias__job="J-9")))
+    bench.ticker.tick()
+    assert bench.stages("glued") == ["ORDERED", "MADE"]
+
+
+def test_spans_of_an_order_that_only_a_rule_names_are_found(bench):
+    ruled = FLOW.replace(
+        "ORDERED: {service: shop,",
+        "ORDERED: {service: shop, rules: [{service: till, order_url: '/pay/([0-9]+)'}],",
+    )
+    bench.book.apply(ruled)
+    bench.arrive(traces("till", span(61, 1, NOW - MINUTE, name="POST /pay/{id}", url__path="/pay/77001")))
+    bench.ticker.tick()
+    assert bench.stages("77001") == ["ORDERED"]
+    assert [each.span_id for each in order_spans(bench.store, "77001").spans] == [span_hex(1)]
+    bench.book.apply(FLOW)
+    bench.ticker.tick()
+
+
+def test_after_a_long_absence_arrivals_are_read_in_slices(bench, monkeypatch):
+    monkeypatch.setattr("clew.store.facts.TOUCHES_AT_ONCE", 3)
+    monkeypatch.setattr("clew.journey.ticker.TOUCHES_AT_ONCE", 3)
+    bench.restart()
+    bench.ticker._mark_ns = bench.now_ns + 1
+    for number in range(10):
+        bench.arrive(event(f"slice-{number}", "ORDERED", 5))
+    seen = [bench.ticker.tick() for _ in range(12)]
+    assert max(seen) <= 4
+    assert all(bench.stages(f"slice-{number}") == ["ORDERED"] for number in range(10))
+
+
+@pytest.mark.parametrize("at_ns", [0, NOW - 500 * 24 * 60 * MINUTE, NOW + 3 * 24 * 60 * MINUTE, 2**63 + 5])
+def test_a_stage_with_a_moment_out_of_range_in_a_span_event_is_no_fact(bench, at_ns):
+    order_id = f"odd-{at_ns}"
+    told = span(62, 1, NOW, order__id=order_id, events=[("order.stage", at_ns, {"order.stage": "ORDERED"})])
+    bench.arrive(traces("shop", told))
+    bench.ticker.tick()
+    assert bench.stages(order_id) == (["ORDERED"] if at_ns == 0 else None)

@@ -19,7 +19,7 @@ from clew.model.event import StageEvent
 from clew.model.journey import Journey
 from clew.store.codec import journey_to_json
 from clew.store.contract import Store
-from clew.store.facts import LossSaid, Touch, read_alias_edges, read_events, read_losses, read_touches
+from clew.store.facts import TOUCHES_AT_ONCE, LossSaid, Touch, read_alias_edges, read_events, read_losses, read_touches
 from clew.store.marks import read_mark, write_mark
 from clew.store.orders import OrderRow, StoredOrder, bucket_of, read_stored_orders, sweep_open_orders, write_orders
 
@@ -71,6 +71,8 @@ class Ticker:
             known_ns = min(read_mark(self.store, _MARK) or 0, horizon_ns)
             self._mark_ns = max(0, known_ns - _RESTART_OVERLAP_NS)
         touches = read_touches(self.store, self._mark_ns)
+        if len(touches) >= TOUCHES_AT_ONCE:
+            horizon_ns = min(horizon_ns, touches[-1].received_ns)
         fresh = [touch for touch in touches if touch not in self._seen]
         rebuilt = self.rebuild_touched(fresh)
         # Of a batch that is being written the touch may be there and the alias not yet: it is looked at again.
@@ -161,14 +163,14 @@ class Ticker:
 
 
 def choose_flow(flows: Sequence[FlowInForce], events: Iterable[StageEvent]) -> FlowInForce:
-    """The flow that the events name, else the first that declares one of their stages, else the first."""
+    """The flow that the events name, else the one that declares most of their stages, of equals the first."""
     by_name = {each.flow.name: each for each in flows}
     facts = sorted(events, key=lambda event: event.at_ns)
     for event in facts:
         if event.flow in by_name:
             return by_name[event.flow]
     stages = {event.stage for event in facts}
-    return next((each for each in flows if any(stage.name in stages for stage in each.flow.stages)), flows[0])
+    return max(flows, key=lambda each: len(stages & {stage.name for stage in each.flow.stages}))
 
 
 def _other_ids(journey: Journey, group: frozenset[str]) -> tuple[str, ...]:

@@ -41,6 +41,7 @@ _TABLE = {Signal.TRACES: "otlp_traces", Signal.LOGS: "otlp_logs"}
 READERS = 4
 """How many reads run at a time; more wait for their turn."""
 
+_QUERY_SECONDS = 60
 _SPILLING = [f"max_bytes_ratio_before_external_{each}" for each in ("group_by", "sort", "distinct", "join")]
 # What the engine answers when a payload is no protobuf of the declared shape (CANNOT_PARSE..., UNKNOWN_PROTOBUF_FORMAT,
 # PROTOBUF_BAD_CAST, ATTEMPT_TO_READ_AFTER_EOF, CANNOT_READ_ALL_DATA, BAD_ARGUMENTS, ...).
@@ -210,7 +211,8 @@ class EmbeddedStore:
     def rows(self, sql: str, bind: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Run a query; see the contract."""
         with self._client() as client:
-            return list(client.query(sql, parameters=dict(bind or {})).named_results())
+            limits = {"max_execution_time": _QUERY_SECONDS}
+            return list(client.query(sql, parameters=dict(bind or {}), settings=limits).named_results())
 
     def command(self, sql: str, bind: Mapping[str, Any] | None = None) -> None:
         """Run a statement; see the contract."""
@@ -312,7 +314,7 @@ def _ingest_errors() -> Iterator[None]:
 def _engine_errors() -> Iterator[None]:
     try:
         yield
-    except (chdb.ChdbError, ClickHouseError) as error:
+    except (chdb.ChdbError, ClickHouseError, RuntimeError) as error:
         raise StoreError(_first_line(error)) from error
 
 

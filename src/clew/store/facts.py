@@ -26,12 +26,20 @@ class Touch:
     ts_ns: int
 
 
+TOUCHES_AT_ONCE = 50_000
+"""How many touches are read at once: after a long absence the rest waits for the next look."""
+
+
 def read_touches(store: Store, since_ns: int) -> list[Touch]:
-    """What arrived at or after a moment, oldest first; the same order may come more than once."""
+    """What arrived at or after a moment, oldest first; the same order may come more than once.
+
+    At most about `TOUCHES_AT_ONCE`; those of one moment are never parted, so going on from the last moment is safe.
+    """
     rows = store.rows(
         "SELECT order_id, toUnixTimestamp64Nano(received) AS received_ns, toUnixTimestamp64Nano(ts) AS ts_ns "
-        "FROM order_touch WHERE received >= fromUnixTimestamp64Nano({since:Int64}, 'UTC') ORDER BY received",
-        {"since": since_ns},
+        "FROM order_touch WHERE received >= fromUnixTimestamp64Nano({since:Int64}, 'UTC') "
+        "ORDER BY received LIMIT {most:UInt32} WITH TIES",
+        {"since": since_ns, "most": TOUCHES_AT_ONCE},
     )
     return [Touch(row["order_id"], row["received_ns"], row["ts_ns"]) for row in rows]
 

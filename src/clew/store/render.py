@@ -106,6 +106,10 @@ def _macros(layout: Layout) -> Mapping[str, Callable[..., str]]:
         "in_range": lambda x: (
             f"{x} BETWEEN received_ns - toUInt64({MAX_AGE_NS}) AND received_ns + toUInt64({MAX_AHEAD_NS})"
         ),
+        "in_span_of_time": lambda at, received: (
+            f"{at} BETWEEN toUnixTimestamp64Nano({received}) - {MAX_AGE_NS} "
+            f"AND toUnixTimestamp64Nano({received}) + {MAX_AHEAD_NS}"
+        ),
         "service": lambda r: f"arrayFirst(x -> x.key = 'service.name', {r}.attributes).value.string_value",
         "origin": lambda rs, ss: f"sipHash64({rs}.resource, {rs}.schema_url, {ss}.scope, {ss}.schema_url)",
         "order_ids": lambda a: (
@@ -170,6 +174,7 @@ def retention(layout: Layout) -> dict[str, str]:
     def after(column: str, days: int) -> str:
         return f"toDateTime({column}) + toIntervalDay({days})" if days else ""
 
+    ended = after("bucket", layout.event_days)
     return {
         "spans": after("ts", layout.span_days),
         "logs": after("ts", layout.span_days),
@@ -177,7 +182,10 @@ def retention(layout: Layout) -> dict[str, str]:
         "origins": after("day", layout.event_days),
         "order_events": after("ts", layout.event_days),
         "hop_losses": after("published", layout.event_days),
-        "order_touch": "toDateTime(received) + toIntervalHour(6)",
+        "order_touch": "toDateTime(received) + toIntervalDay(2)",
+        "trace_orders": after("last_ts", layout.event_days),
+        # Open orders lie in the partition 1970-01-01 and are never dropped.
+        "orders": f"if(bucket = toDate(0), toDateTime('2106-01-01 00:00:00'), {ended})" if ended else "",
     }
 
 

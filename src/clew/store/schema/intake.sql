@@ -55,7 +55,7 @@ SELECT
     toFixedString(if(length(sp.parent_span_id) = 8, sp.parent_span_id, ''), 8) AS parent_span_id,
     svc AS service,
     toLowCardinality(sp.name) AS name,
-    toInt8(sp.kind) AS kind,
+    toInt8(if(sp.kind BETWEEN 0 AND 5, sp.kind, 0)) AS kind,
     toInt8(sp.status.code) AS status,
     sp.status.message AS status_message,
     fromUnixTimestamp64Nano(toInt64($moment(sp.start_time_unix_nano, sp.end_time_unix_nano, received_ns)), 'UTC') AS ts,
@@ -165,7 +165,7 @@ FROM
     WHERE mapContains(attrs, 'order.stage') OR has(events.name, 'order.stage') OR notEmpty(${rules})
 )
 ARRAY JOIN $fact_orders(fact.2, outer_ids) AS order_id
-WHERE order_id != '';
+WHERE order_id != '' AND $in_span_of_time(fact.1, received);
 
 VIEW derive_stages_of_logs TO order_events AS
 SELECT ${stage_columns}
@@ -175,10 +175,22 @@ FROM
     FROM logs_in WHERE event_name = 'order.stage'
 )
 ARRAY JOIN $fact_orders(fact.2, outer_ids) AS order_id
-WHERE order_id != '';
+WHERE order_id != '' AND $in_span_of_time(fact.1, received);
 
 VIEW touch_orders TO order_touch AS
 SELECT received, order_id, min(e.ts) AS ts FROM order_events${local} AS e GROUP BY received, order_id;
+
+-- A stage event names its order's trace, also where a rule took the order from a URL and no attribute names it.
+VIEW relate_stages TO trace_orders AS
+SELECT 'order' AS relation, order_id AS ref, concat(trace_id, '') AS target, min(ts) AS first_ts, max(ts) AS last_ts
+FROM order_events${local}
+WHERE trace_id != toFixedString('', 16)
+GROUP BY relation, ref, target;
+
+-- An alias may be told by any span or log; stamped ahead like all touches that Clew makes itself.
+VIEW touch_glued_orders TO order_touch AS
+SELECT now64(9, 'UTC') + toIntervalSecond(10) AS received, edge.target AS order_id, min(edge.first_ts) AS ts
+FROM trace_orders${local} AS edge WHERE relation = 'alias' GROUP BY order_id;
 
 VIEW relate_spans TO trace_orders AS
 SELECT ${relation_columns}

@@ -182,6 +182,7 @@ TABLE orders SHARD BY cityHash64(order_id)
 ENGINE ReplacingMergeTree(version, gone)
 PARTITION BY bucket
 ORDER BY order_id
+${ttl_orders}
 SETTINGS index_granularity = 1024, ${durable};
 
 -- Where the open orders are copied without tombstones before the copy takes their partition's place.
@@ -200,6 +201,7 @@ TABLE trace_orders SHARD BY cityHash64(ref)
 ENGINE AggregatingMergeTree
 PARTITION BY toYYYYMM(first_ts)
 ORDER BY (ref, relation, target)
+${ttl_trace_orders}
 SETTINGS index_granularity = 1024, ${durable};
 
 -- Both ends of every message. A sent row is a PRODUCER span (its origin is itself); a taken row is a CONSUMER span
