@@ -263,6 +263,7 @@ def test_status_tells_versions_tables_and_telemetry(get, api):
     assert status["ticker"]["orders"] == 6
     assert status["services"]["shop-api"]["spans"] == 7
     assert status["services"]["shop-api"]["spans_with_order"] == 5
+    assert (status["services"]["shop-api"]["logs"], status["services"]["mes"]["stage_events"]) == (9, 11)
     assert {each["name"]: each["rows"] for each in status["tables"]}["spans"] == 9
     assert (status["ingest"], status["problem"], status["orders_without_stage"]) == (None, None, 0)
     root = str(api.base_url).removesuffix("/api/v1/")

@@ -27,8 +27,10 @@ from tests.story import tell
 NOW = 1_795_000_000_000_000_000
 
 
-def sent(spans, named=0, at_ns=NOW):
-    return {"spans": spans, "spans_with_order": named, "last_seen_at": moment(at_ns)}
+def sent(spans, named=0, at_ns=NOW, logs=0, stages=0):
+    return {
+        "spans": spans, "spans_with_order": named, "logs": logs, "stage_events": stages, "last_seen_at": moment(at_ns),
+    }  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -276,7 +278,7 @@ def test_the_doctor_says_what_to_mend(clew):
     assert lines_of(output, "ok", "python: 3.")
     assert lines_of(output, "ok", "server:")
     assert lines_of(output, "ok", "flow: jeweller version 1 is in force")
-    assert lines_of(output, "look", "crm-api: 1 spans in 24 h, 0 name an order")
+    assert lines_of(output, "look", "crm-api: 1 span in 24 h, 0 name an order")
     assert output.count("mend: ") == output.count("look ")
 
 
@@ -308,16 +310,23 @@ def test_the_doctor_finds_a_healthy_server_well():
 @pytest.mark.parametrize(
     ("said", "told"),
     [
-        ({}, "no spans in the last 24 h"),
+        ({}, "nothing came in the last 24 h"),
         ({"services": {"mes": sent(spans=3)}}, "0 name an order"),
+        ({"services": {"mes": sent(spans=0, logs=2)}}, "2 log records in 24 h, no spans"),
         ({"services": {"mes": sent(spans=3, named=3, at_ns=NOW - 3600 * 10**9)}}, "silent for 1 h"),
-        ({"services": {"shop": sent(spans=3, named=3)}}, "in the flow, but it sent no spans"),
+        ({"services": {"shop": sent(spans=3, named=3)}}, "in the flow, but it sent nothing"),
         ({"services": {"mes": sent(spans=3, named=3)}, "orders_without_stage": 7}, "7 open orders were never seen"),
     ],
 )
 def test_the_doctor_says_what_telemetry_is_missing(said, told):
     findings = [each for each in check_telemetry(status(**said), {"mes"}, NOW) if each.level is not Level.OK]
     assert any(told in each.told and each.mend for each in findings)
+
+
+def test_a_service_that_sends_stage_events_alone_is_well():
+    (found,) = check_telemetry(status(services={"mes": sent(spans=0, logs=2, stages=1)}), {"mes"}, NOW)
+    assert (found.level, found.subject) == (Level.OK, "mes")
+    assert found.told == "1 stage event in 24 h, no spans (traces show nothing of its requests)"
 
 
 @pytest.mark.parametrize(

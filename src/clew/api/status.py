@@ -48,10 +48,15 @@ class TableModel(BaseModel):
 
 
 class ServiceTelemetryModel(BaseModel):
-    """What a service sent in the last 24 hours, and how much of it names an order."""
+    """What a service sent in the last 24 hours, and how much of it names an order.
+
+    ``logs`` counts log records, ``stage_events`` those facts of orders that it told, by whatever signal.
+    """
 
     spans: int
     spans_with_order: int
+    logs: int
+    stage_events: int
     last_seen_at: str
 
 
@@ -167,16 +172,31 @@ def _orders_without_stage(store: Store) -> int:
     return int(rows[0]["n"])
 
 
+_TELEMETRY = """
+SELECT service, sum(spans) AS spans, sum(named) AS named, sum(logs) AS logs, sum(stages) AS stages, max(last) AS last_ns
+FROM (
+    SELECT service, count() AS spans, countIf(notEmpty(order_ids)) AS named, 0 AS logs, 0 AS stages,
+        max(toUnixTimestamp64Nano(ts)) AS last
+    FROM spans WHERE ts >= fromUnixTimestamp64Nano({since:Int64}, 'UTC') GROUP BY service
+    UNION ALL
+    SELECT service, 0, 0, count(), 0, max(toUnixTimestamp64Nano(ts))
+    FROM logs WHERE ts >= fromUnixTimestamp64Nano({since:Int64}, 'UTC') GROUP BY service
+    UNION ALL
+    SELECT service, 0, 0, 0, count(), max(toUnixTimestamp64Nano(ts))
+    FROM order_events WHERE ts >= fromUnixTimestamp64Nano({since:Int64}, 'UTC') GROUP BY service
+)
+GROUP BY service ORDER BY service
+"""
+
+
 def _telemetry(store: Store, now_ns: int) -> dict[str, ServiceTelemetryModel]:
-    rows = store.rows(
-        "SELECT service, count() AS n, countIf(notEmpty(order_ids)) AS named, "
-        "max(toUnixTimestamp64Nano(ts)) AS last_ns "
-        "FROM spans WHERE ts >= fromUnixTimestamp64Nano({since:Int64}, 'UTC') GROUP BY service ORDER BY service",
-        {"since": now_ns - 86_400 * 10**9},
-    )
     return {
         row["service"]: ServiceTelemetryModel(
-            spans=row["n"], spans_with_order=row["named"], last_seen_at=moment(row["last_ns"])
+            spans=row["spans"],
+            spans_with_order=row["named"],
+            logs=row["logs"],
+            stage_events=row["stages"],
+            last_seen_at=moment(row["last_ns"]),
         )
-        for row in rows
+        for row in store.rows(_TELEMETRY, {"since": now_ns - 86_400 * 10**9})
     }

@@ -15,7 +15,7 @@ from typing import Any
 
 from clew import __version__
 from clew.api.times import SECOND_NS
-from clew.cli.screen import long, nanoseconds
+from clew.cli.screen import counted, long, nanoseconds
 from clew.flow import load_flow
 from clew.model.errors import FlowError, SettingsError
 from clew.settings import Settings, load_settings
@@ -167,12 +167,12 @@ def check_telemetry(status: Mapping[str, Any], flow_services: set[str], now_ns: 
     seen: Mapping[str, Any] = status["services"]
     if not seen:
         mend = "send OTLP: OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 for HTTP; docs/ says how for each language"
-        yield warn("telemetry", "no spans in the last 24 h", mend)
+        yield warn("telemetry", "nothing came in the last 24 h", mend)
     for service, told in sorted(seen.items()):
         yield _check_service(service, told, now_ns)
     for service in sorted(flow_services - seen.keys()):
         mend = "instrument it, or correct the name of the service in the flow (it is the resource's service.name)"
-        yield warn(service, "in the flow, but it sent no spans in the last 24 h", mend)
+        yield warn(service, "in the flow, but it sent nothing in the last 24 h", mend)
     if status["orders_without_stage"]:
         mend = "send stage events (order.stage), or declare rules in the flow that derive stages from spans"
         yield warn("orders", f"{status['orders_without_stage']} open orders were never seen in a stage", mend)
@@ -180,10 +180,22 @@ def check_telemetry(status: Mapping[str, Any], flow_services: set[str], now_ns: 
 
 def _check_service(service: str, told: Mapping[str, Any], now_ns: int) -> Finding:
     silent_s = (now_ns - nanoseconds(told["last_seen_at"])) / SECOND_NS
-    shown = f"{told['spans']} spans in 24 h, {told['spans_with_order']} name an order"
+    named = told["spans_with_order"]
+    shown = f"{counted(told['spans'], 'span')} in 24 h, {named} {'names' if named == 1 else 'name'} an order"
+    if not told["spans"]:
+        shown = f"{_sent_instead(told)}, no spans (traces show nothing of its requests)"
     if silent_s > _SILENT_S:
         return warn(service, f"{shown}; silent for {long(silent_s)}", "see whether it runs and can reach Clew")
-    if not told["spans_with_order"]:
+    if not told["spans"] and not told["stage_events"]:
+        return warn(service, shown, "instrument its requests, or send stage events")
+    if told["spans"] and not named:
         mend = "set the attribute order.id on its spans; without it they belong to an order only by their trace"
-        return warn(service, f"{shown}", mend)
+        return warn(service, shown, mend)
     return ok(service, shown)
+
+
+def _sent_instead(told: Mapping[str, Any]) -> str:
+    """What a service without spans sent in the last 24 hours."""
+    if told["stage_events"]:
+        return f"{counted(told['stage_events'], 'stage event')} in 24 h"
+    return f"{counted(told['logs'], 'log record')} in 24 h"
