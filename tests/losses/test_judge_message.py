@@ -77,6 +77,11 @@ def test_a_message_that_nobody_took(told, now_ns, known, expected):
         ([delivery(settlement=REQUEUE)], ("in_queue", "work", "mes gave it back")),
         ([delivery(settlement=NONE)], ("in_queue", "work", "mes broke off while it had it")),
         ([delivery(settlement=UNSEEN, error="ValueError")], ("unknown", "work", "mes failed on it: ValueError")),
+        (
+            [delivery(error="no oven")],
+            ("consumed_without_effect", "work", "mes acknowledged it, but failed on it: no oven"),
+        ),
+        ([delivery(error="no oven"), delivery(2)], None),
         ([delivery(settlement=REJECT)], ("rejected", "work", "by mes")),
         ([delivery(settlement=REJECT, error="no 3D data")], ("rejected", "work", "by mes: no 3D data")),
         # every bound queue has a copy of its own

@@ -95,12 +95,12 @@ def _open_deliveries(deliveries: Sequence[Delivery], worked: Collection[str]) ->
 
 
 def _took_effect(delivery: Delivery, worked: Collection[str]) -> bool:
-    """An acknowledged delivery that was no burial, or an error-free one whose settlement nobody records."""
+    """A delivery without error that was no burial, acknowledged if its settlement is recorded."""
     if _buried(delivery, worked):
         return False
     if delivery.settlement is Settlement.UNSEEN:
         return not delivery.error
-    return delivery.settlement is Settlement.ACK
+    return delivery.settlement is Settlement.ACK and not delivery.error
 
 
 def _buried(delivery: Delivery, worked: Collection[str]) -> bool:
@@ -126,6 +126,9 @@ def _given_back(message: Message, left: Sequence[Delivery], now_ns: int, known: 
         gave = "gave it back" if last.settlement is Settlement.REQUEUE else "broke off while it had it"
         return _loss(message, LostReason.IN_QUEUE, last.queue, f"{last.service} {gave}")
     failed = last.error or "no word on why"
+    if last.settlement is Settlement.ACK:
+        told = f"{last.service} acknowledged it, but failed on it: {failed}"
+        return _loss(message, LostReason.CONSUMED_WITHOUT_EFFECT, last.queue, told)
     return _loss(message, LostReason.UNKNOWN, last.queue, f"{last.service} failed on it: {failed}")
 
 

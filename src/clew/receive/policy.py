@@ -38,7 +38,7 @@ class FlushPolicy:
 
     full_bytes: int = 22 << 20
     batch_bytes: int = 24 << 20
-    load_bytes: int = 1 << 20
+    load_bytes: int = 128 << 10
     load_pause_ns: int = 30 * MS
     load_linger_ns: int = 100 * MS
     quiet_linger_ns: int = 250 * MS
