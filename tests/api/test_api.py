@@ -297,6 +297,9 @@ WRONG = [
         )
     ),
     ("GET", f"/spans?after={cursor(10**30, '00' * 16, '00' * 8)}", {}, 400, "bad_cursor"),
+    ("GET", "/orders/4711?verdict=stuck", {}, 422, "invalid_request"),
+    ("GET", "/status?since=1h", {}, 422, "invalid_request"),
+    ("POST", "/flows/check?since=1h", {"content": default_flow_text()}, 422, "invalid_request"),
     ("GET", "/orders?trace=xyz", {}, 422, "invalid_request"),
     ("GET", "/spans?after=x", {}, 400, "bad_cursor"),
     ("GET", "/spans?since=yesterday", {}, 422, "invalid_request"),
@@ -321,6 +324,22 @@ def test_every_error_has_one_form(api, method, path, sent, status, code):
     answer = api.request(method, path, **sent)
     assert answer.status_code == status, answer.text
     assert_one_form(answer, code)
+
+
+@pytest.mark.parametrize(
+    ("path", "mend"),
+    [
+        ("/orders?verdit=stuck", "did you mean verdict?"),
+        ("/orders/b%2F16/spans?limits=3", "did you mean limit?"),
+        ("/services?xyz=1", "those here are since"),
+        ("/flows/jeweller?xyz=1", "nothing can be asked for here"),
+    ],
+)
+def test_a_parameter_that_is_not_known_is_told(api, path, mend):
+    answer = api.get(path)
+    assert answer.status_code == 422
+    assert path.partition("?")[2].partition("=")[0] in answer.json()["error"]["message"]
+    assert mend in answer.json()["error"]["mend"]
 
 
 def assert_one_form(answer, code):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 
 from clew import __version__
 from clew.api.deps import ApiDeps
 from clew.api.errors import RESPONSES, install_errors
 from clew.api.flows import flow_routes
+from clew.api.known import only_known_parameters
 from clew.api.orders import order_routes
 from clew.api.spans import span_routes
 from clew.api.status import probe_routes, status_routes
@@ -42,7 +43,7 @@ def create_api(deps: ApiDeps) -> FastAPI:
     )
     install_errors(app)
     app.include_router(probe_routes(deps))
-    v1 = APIRouter(prefix="/api/v1", responses=RESPONSES)
+    v1 = APIRouter(prefix="/api/v1", responses=RESPONSES, dependencies=[Depends(only_known_parameters)])
     for routes in (order_routes(deps), span_routes(deps), flow_routes(deps), status_routes(deps)):
         v1.include_router(routes)
     app.include_router(v1)
