@@ -124,6 +124,7 @@ def run(settings: Settings, announce: Callable[[str], None] = print) -> None:
     Raises ClewError when Clew can't start: wrong settings or flow, a port taken, the data directory in use.
     """
     logging.basicConfig(level=log_level(settings), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     store = open_store_of(settings)
     try:
         with contextlib.suppress(ModuleNotFoundError):

@@ -79,6 +79,8 @@ def test_a_wrong_or_missing_key_is_told_and_harms_nothing(tmp_path):
     run(PLANT, data, KEY)
     wrong = run(COUNT, data, "f" * 64)
     assert wrong.returncode != 0
+    assert "is encryption.key the key that this data was made with?" in wrong.stderr
+    assert "Traceback" not in wrong.stderr
     missing = run(COUNT, data)
     assert "encryption.key" in missing.stderr
     assert run(COUNT, data, KEY).stdout.strip() == "1"

@@ -143,7 +143,7 @@ class EmbeddedStore:
         self._direct: list[Any] = []
         self._lock = threading.Lock()
         with _engine_errors():
-            self._anchor = chdb.connect(self._url)
+            self._anchor = _connect(self._url, encrypted=layout.disk == ENCRYPTED_DISK)
             _restore_crash_handlers()
             self._anchor.query("CREATE DATABASE IF NOT EXISTS clew")
             self._readers: LifoQueue[Client] = LifoQueue()
@@ -320,6 +320,14 @@ def _engine_errors() -> Iterator[None]:
 
 def _first_line(error: BaseException) -> str:
     return str(error).strip().split("\n", 1)[0][:500]
+
+
+def _connect(url: str, *, encrypted: bool) -> Any:  # noqa: ANN401 - chdb has no types
+    try:
+        return chdb.connect(url)
+    except RuntimeError as error:
+        mend = "; is encryption.key the key that this data was made with?" if encrypted else ""
+        raise StoreError(f"the engine can't open its data: {_first_line(error)}{mend}") from error
 
 
 def _restore_crash_handlers() -> None:
