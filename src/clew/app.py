@@ -36,7 +36,8 @@ log = logging.getLogger(__name__)
 
 _TICK_S = 0.7
 _TICK_AT_LEAST_EVERY_S = 5.0
-_LOSSES_EVERY_S = 2.0
+_LOSSES_EVERY_S = 3.0
+_LOSSES_IN_QUIET_S = 6.0
 _PAUSE_AFTER_ERROR_S = 2.0
 
 
@@ -64,15 +65,16 @@ class Watcher:
 
     def _run(self) -> None:
         looked = ticked = 0.0
-        seen = -1
+        seen = compared = -1
         while not self._stop.is_set():
             pause = _TICK_S
             try:
                 said = 0
-                if time.monotonic() - looked >= _LOSSES_EVERY_S:
-                    said = self._losses.run()
-                    looked = time.monotonic()
                 commits = self._commits()
+                if time.monotonic() - looked >= (_LOSSES_EVERY_S if commits != compared else _LOSSES_IN_QUIET_S):
+                    said = self._losses.run()
+                    looked, compared = time.monotonic(), commits
+                    commits = self._commits()
                 if said or commits != seen or time.monotonic() - ticked >= _TICK_AT_LEAST_EVERY_S:
                     self._ticker.tick()
                     self._ticker.sweep()
