@@ -15,8 +15,9 @@ from clew.api import create_api
 from clew.api.times import moment
 from clew.cli import screen
 from clew.cli.checks import Level, check_status, check_telemetry
+from clew.cli.client import NoAnswer
 from clew.cli.main import main
-from clew.cli.orders import render_orders
+from clew.cli.orders import render_orders, render_watched, watch_list
 from clew.cli.trace import tree_order
 from clew.flow import default_flow_text
 from clew.store.embedded import open_store
@@ -432,6 +433,43 @@ def test_a_demo_that_is_not_installed_is_told_with_what_to_do(monkeypatch):
     monkeypatch.setitem(sys.modules, "clew_demo", None)
     done = CliRunner().invoke(main, ["demo"])
     assert (done.exit_code, "make demo" in done.output) == (1, True)
+
+
+def test_a_watched_list_survives_a_server_that_is_started_again(monkeypatch, capsys):
+    told, slept = iter(["first", NoAnswer("gone"), NoAnswer("gone"), "again"]), []
+
+    def render(_):
+        now = next(told)
+        if isinstance(now, Exception):
+            raise now
+        return now
+
+    def sleep(seconds):
+        slept.append(seconds)
+        if len(slept) == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("clew.cli.orders.time.sleep", sleep)
+    monkeypatch.setattr(screen, "on_terminal", lambda: True)
+    monkeypatch.setattr("clew.cli.orders.console", lambda: Console(force_terminal=True, width=80, height=20))
+    watch_list(render, 1.0, "http://shop:4380")
+    shown = capsys.readouterr().out
+    assert shown.count("no answer from http://shop:4380 since ") == 2
+    assert "again" in shown.rpartition("trying again")[2]
+
+
+@pytest.mark.parametrize("width", [80, 160])
+@pytest.mark.parametrize(("height", "cut"), [(12, True), (60, False)])
+def test_a_watched_list_that_is_too_long_keeps_its_counts(clew, width, height, cut):
+    page = json.loads(clew("orders", "--json"))
+    page["items"] *= 3
+    narrow = Console(width=width, height=height, force_terminal=False)
+    with narrow.capture() as captured:
+        narrow.print(render_watched(page, narrow))
+    shown = captured.get()
+    assert len(shown.splitlines()) <= height
+    assert lines_of(shown, "1 lost", "1 stuck")
+    assert bool(lines_of(shown, "… and ", " more")) is cut
 
 
 def test_a_journey_is_watched_in_place(clew, monkeypatch):

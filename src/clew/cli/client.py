@@ -39,6 +39,10 @@ class CommandError(click.ClickException):
             click.echo(f"mend: {self.mend}", err=file is None, file=file)
 
 
+class NoAnswer(CommandError):
+    """The server gives no answer now; it may a little later."""
+
+
 class Sender(Protocol):
     """Sends a request to the API."""
 
@@ -102,6 +106,8 @@ def _error_of(answer: httpx.Response) -> CommandError:
         return CommandError(
             f"{answer.request.url} answers {answer.status_code}, but not as Clew does", "check --url or CLEW_URL"
         )
+    if answer.status_code == 503:
+        return NoAnswer(message, mend)
     return CommandError(message, mend, NOT_FOUND if answer.status_code == 404 else 1)
 
 
@@ -123,16 +129,16 @@ def _over_http(url: str) -> Iterator[Sender]:
         try:
             return client.request(method, path, params=params, content=body)
         except (httpx.ConnectError, httpx.UnsupportedProtocol) as error:
-            raise CommandError(
+            raise NoAnswer(
                 f"no Clew answers at {url}",
                 "start it with `clew serve`, name another server with --url or CLEW_URL, "
                 "or read an idle data directory with --data DIR",
             ) from error
         except httpx.TimeoutException as error:
             told = f"Clew at {url} takes too long to answer"
-            raise CommandError(told, "ask for less, or see `clew doctor`") from error
+            raise NoAnswer(told, "ask for less, or see `clew doctor`") from error
         except httpx.HTTPError as error:
-            raise CommandError(f"{url} doesn't answer as Clew does: {error}", "check --url or CLEW_URL") from error
+            raise NoAnswer(f"{url} doesn't answer as Clew does: {error}", "check --url or CLEW_URL") from error
 
     with client:
         yield send

@@ -58,7 +58,7 @@ def order(order_id: str, watch: bool, every: float, url: str, data: Path | None,
     with open_client(url, data) as client:
         path = f"orders/{segment(order_id)}"
         if watch:
-            watch_list(lambda: render_journey(client.get(path), console().width), every)
+            watch_list(lambda screen: render_journey(client.get(path), screen.width), every, str(data or url))
         elif as_json:
             print_json(client.get(path))
         else:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.padding import Padding
 from rich.text import Text
 
-from clew.cli.client import Client, Params, open_client
+from clew.cli.client import Client, NoAnswer, Params, open_client
 from clew.cli.entries import unbroken
 from clew.cli.options import asks, pages, print_json
 from clew.cli.screen import ROOMY, STYLES, clock, console, grid, joined, long, show, text, verdict_text, words
@@ -64,7 +66,7 @@ def orders(
     }  # fmt: skip
     with open_client(url, data) as client:
         if watch:
-            watch_list(lambda: render_orders(client.get("orders", params), console().width), every)
+            watch_list(lambda screen: render_watched(client.get("orders", params), screen), every, str(data or url))
         else:
             _print_once(client, params, as_json)
 
@@ -77,29 +79,63 @@ def _print_once(client: Client, params: Params, as_json: bool) -> None:
         show(render_orders(page, console().width))
 
 
-def watch_list(render: Callable[[], RenderableType], every_s: float) -> None:
-    """Draw again and again in place until Ctrl-C."""
+def watch_list(render: Callable[[Console], RenderableType], every_s: float, place: str) -> None:
+    """Draw again and again in place until Ctrl-C; when ``place`` gives no answer, say so below what was drawn last.
+
+    Raises CommandError when the first drawing fails, and later when there is an answer that is an error.
+    """
+    screen = console()
+    drawn = render(screen)
+    silent_since = ""
     with (
         contextlib.suppress(KeyboardInterrupt),
-        Live(render(), console=console(), auto_refresh=False, vertical_overflow="crop") as live,
+        Live(drawn, console=screen, auto_refresh=False, vertical_overflow="crop") as live,
     ):
         while True:
             time.sleep(every_s)
-            live.update(render(), refresh=True)
+            try:
+                drawn, silent_since = render(screen), ""
+            except NoAnswer:
+                silent_since = silent_since or f"{datetime.now():%H:%M:%S}"
+            told = text(f"no answer from {place} since {silent_since}, trying again", "yellow")
+            live.update(Group(told, drawn) if silent_since else drawn, refresh=True)
 
 
 def render_orders(page: dict[str, Any], width: int) -> RenderableType:
     """A page of orders as the terminal shows it: a table, or two lines an order where there is little room."""
-    if not page["items"]:
-        return Group(Text("no orders"), _summary(page))
-    body = _table(page) if width >= ROOMY else Group(*(line for each in page["items"] for line in _two_lines(each)))
-    return Group(body, _summary(page))
+    return Group(_body(page, page["items"], width), _summary(page))
 
 
-def _table(page: dict[str, Any]) -> RenderableType:
-    due = any(each["due_at"] for each in page["items"])
+def render_watched(page: dict[str, Any], screen: Console) -> RenderableType:
+    """As many orders of a page as the terminal has room for, and always the counts."""
+    orders = page["items"]
+
+    def drawn(number: int) -> RenderableType:
+        left = len(orders) - number
+        more = [Text(f"… and {left} more", style="dim")] if left else []
+        return Group(_body(page, orders[:number], screen.width), *more, _summary(page))
+
+    def too_high(number: int) -> bool:
+        # One line is left for the news that the server gives no answer, one for the cursor.
+        return len(screen.render_lines(drawn(number))) > screen.height - 2
+
+    if not too_high(len(orders)):
+        return drawn(len(orders))
+    return drawn(max(1, bisect.bisect_left(range(1, len(orders)), True, key=too_high)))
+
+
+def _body(page: dict[str, Any], orders: list[dict[str, Any]], width: int) -> RenderableType:
+    if not orders:
+        return Text("no orders")
+    if width >= ROOMY:
+        return _table(page, orders)
+    return Group(*(line for each in orders for line in _two_lines(each)))
+
+
+def _table(page: dict[str, Any], orders: list[dict[str, Any]]) -> RenderableType:
+    due = any(each["due_at"] for each in orders)
     table = grid("VERDICT", "ORDER", "STAGE", "IN STAGE", *(["DUE"] if due else []), "WHO", "WHY")
-    for each in page["items"]:
+    for each in orders:
         verdict = each["verdict"]
         table.add_row(
             verdict_text(verdict["kind"]),
