@@ -342,6 +342,23 @@ def test_a_parameter_that_is_not_known_is_told(api, path, mend):
     assert mend in answer.json()["error"]["mend"]
 
 
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/traces/xyz", "trace_id: a trace id has 32 hex digits"),
+        ("/spans?trace=xyz", "trace: a trace id has 32 hex digits"),
+        ("/spans?span=xyz", "span: a span id has 16 hex digits"),
+        ("/orders?limit=0", "limit: give at least 1"),
+        ("/orders?limit=501", "limit: give at most 500"),
+        ("/orders?limit=many", "limit: 'many' is no whole number"),
+        ("/orders?open=perhaps", "open: 'perhaps' is neither true nor false"),
+        ("/spans?kind=big", "kind: 'big' is not 'unspecified', "),
+    ],
+)
+def test_a_wrong_value_is_told_in_plain_words(api, path, told):
+    assert told in api.get(path).json()["error"]["message"]
+
+
 def assert_one_form(answer, code):
     assert set(answer.json()) == {"error"}
     error = answer.json()["error"]

@@ -347,9 +347,11 @@ def test_what_does_not_exist_ends_with_3_and_a_mend(clew, arguments, told):
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
-        (("trace", "xyz"), 1, "should match pattern"),
-        (("orders", "--after", "x"), 1, "cursor"),
-        (("find", "--since", "yesterday"), 1, "write 2026-11-22T08:15:00Z"),
+        (("trace", "xyz"), 2, "clew: a trace id has 32 hex digits"),
+        (("orders", "--trace", "xyz"), 2, "clew: --trace: a trace id has 32 hex digits"),
+        (("find", "--attribute", "x"), 2, "mend: write for example --attribute http.route=/orders"),
+        (("orders", "--after", "x"), 2, "leave out --after"),
+        (("find", "--since", "yesterday"), 2, "write 2026-11-22T08:15:00Z"),
         (("orders", "--verdict", "late"), 2, "Usage:"),
         (("orders", "--limit", "0"), 2, "Usage:"),
         (("orders", "--watch", "--json"), 2, "--watch draws on a terminal"),
@@ -368,15 +370,26 @@ def test_mistakes_end_with_a_sentence(clew, arguments, code, told):
     [
         ("http://127.0.0.1:1", "start it with `clew serve`"),
         ("ftp://127.0.0.1", "start it with `clew serve`"),
-        ("nonsense", "start it with `clew serve`"),
+        ("http://127.0.0.1:1/", "start it with `clew serve`"),
     ],
 )
 @pytest.mark.parametrize("command", [("orders",), ("order", "4711"), ("find",), ("services",), ("flow", "show")])
 def test_a_missing_server_is_told_with_what_to_do(url, told, command):
     done = CliRunner().invoke(main, [*command, "--url", url])
     assert done.exit_code == 1
-    assert f"no Clew answers at {url}" in done.output
+    assert f"no Clew answers at {url.removesuffix('/')}" in done.output
     assert told in done.output
+
+
+def test_a_server_is_named_without_its_scheme(url):
+    done = CliRunner().invoke(main, ["orders", "--url", url.removeprefix("http://")])
+    assert (done.exit_code, "4711" in done.output) == (0, True)
+
+
+def test_an_address_inside_the_server_is_refused(url):
+    done = CliRunner().invoke(main, ["orders", "--url", f"{url}/api/v1"])
+    assert done.exit_code == 2
+    assert f"mend: give the server alone: {url}" in done.output
 
 
 def test_the_doctor_looks_at_the_ports_when_no_server_answers(url):

@@ -62,6 +62,8 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     }.items()
 }
 
+_HEX_DIGITS = {"{32}": "a trace id has 32 hex digits", "{16}": "a span id has 16 hex digits"}
+
 _OF_STATUS = {
     400: ("bad_request", _CONTRACT),
     404: ("not_found", _CONTRACT),
@@ -124,4 +126,25 @@ def install_errors(app: FastAPI) -> None:
 
 def _mistake(error: Mapping[str, Any]) -> str:
     place = ".".join(str(part) for part in error["loc"] if part not in ("query", "path", "body"))
-    return f"{place}: {error['msg']}" if place else str(error["msg"])
+    told = _in_plain_words(error)
+    return f"{place}: {told}" if place else told
+
+
+def _in_plain_words(error: Mapping[str, Any]) -> str:
+    """What is wrong with a value, for people who never heard of patterns and enumerations."""
+    limits = error.get("ctx", {})
+    match error["type"]:
+        case "string_pattern_mismatch":
+            return _HEX_DIGITS.get(limits["pattern"].rstrip("$")[-4:], "this can't be understood")
+        case "greater_than_equal":
+            return f"give at least {limits['ge']}"
+        case "less_than_equal":
+            return f"give at most {limits['le']}"
+        case "enum":
+            return f"{error['input']!r} is not {limits['expected']}"
+        case "int_parsing":
+            return f"{error['input']!r} is no whole number"
+        case "bool_parsing":
+            return f"{error['input']!r} is neither true nor false"
+        case _:
+            return str(error["msg"])

@@ -17,6 +17,7 @@ import httpx
 from clew.model.errors import ClewError
 
 DEFAULT_URL = "http://127.0.0.1:4380"
+WRONG_CALL = 2
 NOT_FOUND = 3
 _TIMEOUT = httpx.Timeout(60.0, connect=5.0)
 
@@ -101,14 +102,28 @@ def _pairs(params: Params) -> Pairs:
 def _error_of(answer: httpx.Response) -> CommandError:
     try:
         error = answer.json()["error"]
-        message, mend = str(error["message"]), str(error["mend"])
+        code, message, mend = str(error["code"]), str(error["message"]), str(error["mend"])
     except (ValueError, KeyError, TypeError):
         return CommandError(
             f"{answer.request.url} answers {answer.status_code}, but not as Clew does", "check --url or CLEW_URL"
         )
     if answer.status_code == 503:
         return NoAnswer(message, mend)
+    if code in ("invalid_request", "bad_cursor"):
+        return CommandError(*_of_options(message, mend), WRONG_CALL)
     return CommandError(message, mend, NOT_FOUND if answer.status_code == 404 else 1)
+
+
+def _of_options(message: str, mend: str) -> tuple[str, str]:
+    """What the API says of its parameters, said of this command's options."""
+    name, colon, told = message.partition(": ")
+    if colon and name.endswith("_id"):
+        message = told
+    elif colon and name.replace("_", "").isalpha():
+        message = f"--{name.replace('_', '-')}: {told}"
+    if "/openapi.json" in mend:
+        return message, "see the command's --help"
+    return message, mend.replace("attribute=", "--attribute ").replace("`after`", "--after")
 
 
 @contextlib.contextmanager
@@ -120,6 +135,7 @@ def open_client(url: str, data: Path | None) -> Iterator[Client]:
 
 @contextlib.contextmanager
 def _over_http(url: str) -> Iterator[Sender]:
+    url = _server_of(url)
     try:
         client = httpx.Client(base_url=url, timeout=_TIMEOUT)
     except httpx.InvalidURL as error:
@@ -142,6 +158,16 @@ def _over_http(url: str) -> Iterator[Sender]:
 
     with client:
         yield send
+
+
+def _server_of(url: str) -> str:
+    """The URL of a server, also when its scheme was left out. Raises CommandError when it leads into the server."""
+    whole = url if "://" in url else f"http://{url}"
+    server, _, path = whole.partition("://")[2].partition("/")
+    if path:
+        mend = f"give the server alone: {whole.partition('://')[0]}://{server}"
+        raise CommandError(f"{url} is more than the address of a server", mend, WRONG_CALL)
+    return whole.removesuffix("/")
 
 
 @contextlib.contextmanager
