@@ -15,8 +15,10 @@ from clew.api import create_api
 from clew.api.times import moment
 from clew.cli import screen
 from clew.cli.checks import Level, check_status, check_telemetry
-from clew.cli.client import NoAnswer
+from clew.cli.client import Client, CommandError, NoAnswer
 from clew.cli.main import main
+from clew.cli.options import print_json
+from clew.cli.order import deviations_told
 from clew.cli.orders import render_orders, render_watched, watch_list
 from clew.cli.trace import tree_order
 from clew.flow import default_flow_text
@@ -151,6 +153,48 @@ def test_an_order_draws_its_journey(clew):
 
 def test_an_order_is_found_by_another_id_of_it(clew):
     assert clew("order", "D77").startswith("order 4711")
+
+
+@pytest.mark.parametrize(
+    ("kinds", "before", "told"),
+    [
+        (["skipped A", "skipped B"], "X", ["skipped A, B"]),
+        (["skipped A", "accepted B"], "X", ["skipped A", "skipped B (accepted)"]),
+        (["out_of_sequence S"], "X", ["out of sequence after X"]),
+        (["out_of_sequence S"], "", ["out of sequence at the beginning"]),
+        ([], "X", []),
+    ],
+)
+def test_every_deviation_of_a_visit_is_told(kinds, before, told):
+    pairs = [each.split() for each in kinds]
+    deviations = [
+        {"kind": "skipped" if kind == "accepted" else kind, "stage": stage, "accepted": kind == "accepted"}
+        for kind, stage in pairs
+    ]
+    assert list(deviations_told({"deviations": deviations}, before)) == told
+
+
+def test_an_id_that_only_spans_name_leads_to_them(url, monkeypatch):
+    def get(client, path, params=None):
+        if path.startswith("orders/"):
+            raise CommandError("no order H 5", "", 3)
+        return {"items": [{}] if params["order"] == "H 5" else []}
+
+    monkeypatch.setattr(Client, "get", get)
+    done = CliRunner().invoke(main, ["order", "H 5", "--url", url])
+    assert done.exit_code == 3
+    assert "clew: no order H 5, but spans name it" in done.output
+    assert "clew find --order 'H 5'" in done.output
+    assert "but spans" not in CliRunner().invoke(main, ["order", "other", "--url", url]).output
+
+
+@pytest.mark.parametrize(("terminal", "told"), [(True, "\\u009b31m \\u007f é"), (False, "\x9b31m \x7f é")])
+def test_json_on_a_terminal_holds_nothing_that_it_obeys(monkeypatch, capsys, terminal, told):
+    monkeypatch.setattr(screen, "on_terminal", lambda: terminal)
+    print_json({"name": "\x9b31m \x7f é"})
+    shown = capsys.readouterr().out
+    assert told in shown
+    assert json.loads(shown) == {"name": "\x9b31m \x7f é"}
 
 
 def test_messages_are_drawn_with_their_fate(clew):

@@ -62,9 +62,19 @@ class OrderPageModel(BaseModel):
     judged_at: str
 
 
+class DeviationModel(BaseModel):
+    """How a visit leaves the flow: ``skipped`` and the stage that was left out, ``repeated``, ``out_of_sequence`` or
+    ``unknown_stage`` and the stage itself. The flow may accept it."""
+
+    kind: str
+    stage: str
+    accepted: bool
+
+
 class StageVisitModel(BaseModel):
     """A stage the order was in. ``dwell_s`` doesn't count ``held_s``, the time on hold. ``left_at`` is null for the
-    current stage. ``used`` is the dwell as a share of the limit. ``deviation`` says how the visit leaves the flow."""
+    current stage. ``used`` is the dwell as a share of the limit. ``deviations`` say how the visit leaves the flow,
+    ``deviation`` and ``accepted`` tell one of them, one that isn't accepted before others."""
 
     stage: str
     meaning: str
@@ -82,6 +92,7 @@ class StageVisitModel(BaseModel):
     span_id: str
     deviation: str
     accepted: bool
+    deviations: list[DeviationModel]
 
 
 class HoldModel(BaseModel):
@@ -278,6 +289,11 @@ def _visit(
         span_id=milestone.span_id,
         deviation=f"{deviation.kind.value} {deviation.stage}" if deviation else "",
         accepted=deviation.accepted if deviation else False,
+        deviations=[
+            DeviationModel(kind=each.kind, stage=each.stage, accepted=each.accepted)
+            for each in journey.deviations
+            if each.index == index
+        ],
     )
 
 

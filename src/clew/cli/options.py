@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from clew.cli import screen
 from clew.cli.client import DEFAULT_URL
+
+# Those below U+0020 JSON escapes itself.
+_CONTROLS = re.compile(r"[\x7f-\x9f]")
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -41,5 +46,8 @@ def pages(command: Command) -> Command:
 
 
 def print_json(answer: Any) -> None:  # noqa: ANN401 - JSON is what it is
-    """An answer of the API as indented JSON."""
-    click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+    """An answer of the API as indented JSON; a terminal gets nothing in it that it would obey."""
+    told = json.dumps(answer, indent=2, ensure_ascii=False)
+    if screen.on_terminal():
+        told = _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", told)
+    click.echo(told)

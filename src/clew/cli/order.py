@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,7 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from clew.cli.client import open_client, segment
+from clew.cli.client import NOT_FOUND, Client, CommandError, open_client, segment
 from clew.cli.entries import Entry, listed, packed
 from clew.cli.options import asks, print_json
 from clew.cli.orders import watch_list
@@ -56,13 +59,24 @@ def order(order_id: str, watch: bool, every: float, url: str, data: Path | None,
     if watch and as_json:
         raise click.UsageError("--watch draws on a terminal; call `clew order --json` again and again instead")
     with open_client(url, data) as client:
-        path = f"orders/{segment(order_id)}"
         if watch:
-            watch_list(lambda screen: render_journey(client.get(path), screen.width), every, str(data or url))
+            watch_list(lambda screen: render_journey(_ask(client, order_id), screen.width), every, str(data or url))
         elif as_json:
-            print_json(client.get(path))
+            print_json(_ask(client, order_id))
         else:
-            show(render_journey(client.get(path), console().width))
+            show(render_journey(_ask(client, order_id), console().width))
+
+
+def _ask(client: Client, order_id: str) -> dict[str, Any]:
+    """The order's journey. Raises CommandError, which says where else the id is known."""
+    try:
+        journey: dict[str, Any] = client.get(f"orders/{segment(order_id)}")
+    except CommandError as error:
+        if error.exit_code == NOT_FOUND and client.get("spans", {"order": order_id, "limit": 1})["items"]:
+            mend = f"clew find --order {shlex.quote(order_id)} lists them; a stage event makes it an order"
+            raise CommandError(f"no order {order_id}, but spans name it", mend, NOT_FOUND) from error
+        raise
+    return journey
 
 
 def render_journey(journey: dict[str, Any], width: int) -> RenderableType:
@@ -116,7 +130,11 @@ def _stages(journey: dict[str, Any], near: str, room: int) -> RenderableType | N
         return None
     longest = max(len(plain(visit["stage"])) for visit in visits)
     cells = _BAR if room >= ROOMY - 2 else _SHORT_BAR
-    entries = [_stage_entry(journey, visit, near, longest, cells) for visit in visits]
+    entries = []
+    before = ""
+    for visit in visits:
+        entries.append(_stage_entry(journey, visit, before, longest, cells))
+        before = before if any(each["kind"] == "unknown_stage" for each in visit["deviations"]) else visit["stage"]
     for visit in journey["after_end"]:
         name, late = text(visit["stage"]), Text("after the end", style="yellow")
         service = text(visit["service"], "dim")
@@ -128,15 +146,15 @@ def _stages(journey: dict[str, Any], near: str, room: int) -> RenderableType | N
     return Group(table, Padding(ahead, (0, 0, 0, 10)))
 
 
-def _stage_entry(journey: dict[str, Any], visit: dict[str, Any], near: str, longest: int, cells: int) -> Entry:
+def _stage_entry(journey: dict[str, Any], visit: dict[str, Any], before: str, longest: int, cells: int) -> Entry:
     warn = visit["warn_s"] / visit["limit_s"] if visit["limit_s"] else 1.0
     name = text(visit["stage"], "bold" if visit["current"] else "")
     padded = name + Text(" " * (longest - name.cell_len))
     ended = journey["terminal"] and visit["current"]
     bar = Text("") if ended else dwell_bar(visit["used"], warn, cells)
-    service, dwell, remarks = text(visit["service"], "dim"), _dwell(journey, visit), _remarks(visit)
+    service, dwell, remarks = text(visit["service"], "dim"), _dwell(journey, visit), _remarks(visit, before)
     return Entry(
-        clock(visit["entered_at"], near=near),
+        clock(visit["entered_at"], near=journey["last_at"]),
         (name, service, bar, dwell, remarks),
         ((padded, bar, dwell), (service, remarks)),
     )
@@ -151,13 +169,22 @@ def _dwell(journey: dict[str, Any], visit: dict[str, Any]) -> Text:
     return Text(f"{long(visit['dwell_s'])}{allowed}{beyond}", style="red" if over else "")
 
 
-def _remarks(visit: dict[str, Any]) -> Text:
+def _remarks(visit: dict[str, Any], before: str) -> Text:
     held = f"{long(visit['held_s'])} on hold" if visit["held_s"] else ""
-    accepted = " (accepted)" if visit["accepted"] else ""
-    kind, _, stage = visit["deviation"].partition(" ")
-    deviation = f"{words(kind)} {stage}{accepted}" if kind else ""
     by = f"by {visit['actor']}" if visit["actor"] else ""
-    return text(joined([by, held, deviation], ", "), "dim" if visit["accepted"] or not deviation else "yellow")
+    told = joined([by, held, *deviations_told(visit, before)], ", ")
+    return text(told, "yellow" if any(not each["accepted"] for each in visit["deviations"]) else "dim")
+
+
+def deviations_told(visit: dict[str, Any], before: str) -> Iterator[str]:
+    """How the visit leaves the flow, all skipped stages in one; ``before`` is the stage that the order came from."""
+    kinds: dict[tuple[str, bool], list[str]] = defaultdict(list)
+    for each in visit["deviations"]:
+        kinds[each["kind"], each["accepted"]].append(each["stage"])
+    for (kind, accepted), stages in kinds.items():
+        told = f"after {before}" if before else "at the beginning"
+        what = told if kind == "out_of_sequence" else ", ".join(stages)
+        yield f"{words(kind)} {what}{' (accepted)' if accepted else ''}"
 
 
 def _holds(journey: dict[str, Any], near: str) -> RenderableType | None:

@@ -15,7 +15,20 @@ from rich.text import Text
 from clew.api.times import SECOND_NS
 from clew.cli.client import open_client, segment
 from clew.cli.options import asks, print_json
-from clew.cli.screen import ROOMY, clock, console, joined, nanoseconds, plain, rows, short, show, text, waterfall
+from clew.cli.screen import (
+    ROOMY,
+    clock,
+    console,
+    counted,
+    joined,
+    nanoseconds,
+    plain,
+    rows,
+    short,
+    show,
+    text,
+    waterfall,
+)
 
 _EPILOG = """\b
 Examples:
@@ -46,7 +59,7 @@ def render_trace(trace: dict[str, Any], width: int, *, attributes: bool = False)
         [
             f"began {clock(trace['start_at'])}",
             f"lasted {short(trace['duration_s'])}",
-            f"{len(trace['spans'])} spans{'' if trace['complete'] else ' and more'}",
+            f"{counted(len(trace['spans']), 'span')}{'' if trace['complete'] else ' and more'}",
             f"orders {', '.join(trace['order_ids'])}" if trace["order_ids"] else "names no order",
         ]
     )
