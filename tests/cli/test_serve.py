@@ -144,6 +144,16 @@ def test_wrong_settings_stop_the_start(tmp_path, arguments, told):
     assert not (tmp_path / "data").exists()
 
 
+def test_a_wrong_flow_stops_the_start_with_its_name_and_mistakes(tmp_path):
+    flow = tmp_path / "bad.yaml"
+    flow.write_text("flow: x\n")
+    done = CliRunner().invoke(main, ["serve", "--data", str(tmp_path / "data"), "--flow", str(flow)])
+    assert done.exit_code == 1
+    assert f"clew: {flow} has " in done.output
+    assert "mend: " in done.output
+    assert not (tmp_path / "data").exists()
+
+
 def test_a_start_that_cannot_work_says_why(tmp_path):
     shown = subprocess.run(
         [CLEW, "serve", "--data", tmp_path, "--otlp-http", FREE, "--otlp-grpc", FREE, "--listen", FREE, "--flow", "/nowhere.yaml"],

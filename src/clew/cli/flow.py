@@ -30,7 +30,7 @@ def flow() -> None:
 @click.argument("file", type=_FILE)
 def check(file: Path) -> None:
     """Name line, key, cause and mend of every mistake in a flow file. Needs no server."""
-    checked = _load(file)
+    checked = load_named(file)
     stages = "1 stage" if len(checked.stages) == 1 else f"{len(checked.stages)} stages"
     paths = ", ".join(checked.paths)
     click.echo(f"{file} is right: flow {checked.name} version {checked.version}, {stages}, paths {paths}")
@@ -65,7 +65,7 @@ def show_flow(name: str, as_yaml: bool, shipped: bool, url: str, data: Path | No
 @asks
 def apply(file: Path, since: str, url: str, data: Path | None, as_json: bool) -> None:
     """Judge by this flow from now on."""
-    checked = _load(file)
+    checked = load_named(file)
     with open_client(url, data) as client:
         applied = client.put(f"flows/{segment(checked.name)}", file.read_text(encoding="utf-8"), {"since": since})
     if as_json:
@@ -75,7 +75,8 @@ def apply(file: Path, since: str, url: str, data: Path | None, as_json: bool) ->
         click.echo(f"flow {applied['name']} revision {applied['revision']} is in force{again}")
 
 
-def _load(file: Path) -> Flow:
+def load_named(file: Path) -> Flow:
+    """The flow in a file. Raises CommandError with the file's name and every mistake in it."""
     try:
         return load_flow(file)
     except FlowError as error:

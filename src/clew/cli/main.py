@@ -19,7 +19,7 @@ _EPILOG = """\b
 Exit codes:
   0  done
   1  it didn't work: no server, wrong settings, a mistake in a file
-  2  the command line itself is wrong
+  2  the command line itself is wrong, a value of an option too
   3  there is no such order, trace or flow
 
 \b

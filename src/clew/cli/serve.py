@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from clew.cli.client import CommandError
+from clew.cli.flow import load_named
 from clew.model.errors import ClewError
 
 _EPILOG = """\b
@@ -46,6 +47,9 @@ def serve(
         "log.level": log_level,
     }  # fmt: skip
     try:
-        run(load_settings(config, os.environ, {key: value for key, value in given.items() if value}), click.echo)
+        settings = load_settings(config, os.environ, {key: value for key, value in given.items() if value})
+        for path in filter(Path.exists, map(Path, settings.flow)):
+            load_named(path)
+        run(settings, click.echo)
     except ClewError as error:
         raise CommandError(str(error)) from error
