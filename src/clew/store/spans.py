@@ -7,6 +7,7 @@ parts with every value bound. A span that was received twice is given once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -193,18 +194,21 @@ ONCE = "LIMIT 1 BY trace_id, span_id"
 def read_trace(store: Store, trace_id: str, limit: int = TRACE_LIMIT) -> Trace | None:
     """A trace by its id in hex, or None when neither a span nor a log of it is stored."""
     bind = {"trace": trace_id, "limit": limit + 1}
-    rows = store.rows(
-        sql(
-            "SELECT",
-            SPAN_COLUMNS,
-            "FROM spans WHERE trace_id = toFixedString(unhex({trace:String}), 16)",
-            "ORDER BY ts",
-            ONCE,
-            "LIMIT {limit:UInt32}",
-        ),
-        bind,
-    )
-    logs = read_logs(store, [trace_id], limit)
+    with ThreadPoolExecutor(max_workers=2) as beside:  # three statements at once: what costs is planning each
+        logs_read = beside.submit(read_logs, store, [trace_id], limit)
+        linked_read = beside.submit(_linked_to, store, trace_id)
+        rows = store.rows(
+            sql(
+                "SELECT",
+                SPAN_COLUMNS,
+                "FROM spans WHERE trace_id = toFixedString(unhex({trace:String}), 16)",
+                "ORDER BY ts",
+                ONCE,
+                "LIMIT {limit:UInt32} SETTINGS max_threads = 1",
+            ),
+            bind,
+        )
+    logs, linked = logs_read.result(), linked_read.result()
     if not rows and not logs:
         return None
     spans = tuple(span_of(row) for row in rows[:limit])
@@ -214,7 +218,7 @@ def read_trace(store: Store, trace_id: str, limit: int = TRACE_LIMIT) -> Trace |
         logs=logs,
         origins=read_origins(store, {each.origin_id for each in spans} | {each.origin_id for each in logs}),
         order_ids=_distinct([*(each.order_ids for each in spans), *(each.order_ids for each in logs)]),
-        linked=_linked_to(store, trace_id),
+        linked=linked,
         complete=len(rows) <= limit,
     )
 
@@ -231,16 +235,27 @@ def read_logs(store: Store, traces: Sequence[str], limit: int) -> tuple[LogRecor
     return tuple(log_of(row) for row in rows)
 
 
+_ORIGINS: dict[int, Origin] = {}
+"""Origins read so far. The id is a hash of what it names, so an origin never changes, in whichever store it is."""
+_MOST_ORIGINS = 10_000
+
+
 def read_origins(store: Store, ids: Iterable[int]) -> tuple[Origin, ...]:
     """Resources and scopes by their ids."""
-    rows = store.rows(
-        "SELECT origin_id, service, mapKeys(resource_attrs) AS keys, mapValues(resource_attrs) AS texts, "
-        "resource_kinds, resource_dropped, resource_schema_url, scope_name, scope_version, "
-        "mapKeys(scope_attrs) AS scope_keys, mapValues(scope_attrs) AS scope_texts, scope_kinds, scope_dropped, "
-        "scope_schema_url FROM origins WHERE origin_id IN {ids:Array(UInt64)} ORDER BY origin_id LIMIT 1 BY origin_id",
-        {"ids": sorted(ids)},
-    )
-    return tuple(_origin_of(row) for row in rows)
+    wanted = sorted(set(ids))
+    if unknown := [each for each in wanted if each not in _ORIGINS]:
+        if len(_ORIGINS) > _MOST_ORIGINS:
+            _ORIGINS.clear()
+        rows = store.rows(
+            "SELECT origin_id, service, mapKeys(resource_attrs) AS keys, mapValues(resource_attrs) AS texts, "
+            "resource_kinds, resource_dropped, resource_schema_url, scope_name, scope_version, "
+            "mapKeys(scope_attrs) AS scope_keys, mapValues(scope_attrs) AS scope_texts, scope_kinds, scope_dropped, "
+            "scope_schema_url FROM origins WHERE origin_id IN {ids:Array(UInt64)} "
+            "ORDER BY origin_id LIMIT 1 BY origin_id",
+            {"ids": unknown},
+        )
+        _ORIGINS.update((row["origin_id"], _origin_of(row)) for row in rows)
+    return tuple(_ORIGINS[each] for each in wanted if each in _ORIGINS)
 
 
 def _distinct(lists: Iterable[Iterable[str]]) -> tuple[str, ...]:
