@@ -55,7 +55,7 @@ SELECT
     toFixedString(if(length(sp.parent_span_id) = 8, sp.parent_span_id, ''), 8) AS parent_span_id,
     svc AS service,
     toLowCardinality(sp.name) AS name,
-    toInt8(if(sp.kind BETWEEN 0 AND 5, sp.kind, 0)) AS kind,
+    toInt8(if(sp.kind BETWEEN 0 AND 127, sp.kind, 0)) AS kind,
     toInt8(sp.status.code) AS status,
     sp.status.message AS status_message,
     fromUnixTimestamp64Nano(toInt64($moment(sp.start_time_unix_nano, sp.end_time_unix_nano, received_ns)), 'UTC') AS ts,
