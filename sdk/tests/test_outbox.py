@@ -236,3 +236,12 @@ def test_an_outbox_that_cannot_be_opened_stops_the_start_and_leaves_nothing_behi
     with pytest.raises(sqlite3.DatabaseError, match="not a database"):
         handles.make(backend, outbox)
     assert installed == []
+
+
+def test_a_file_that_is_no_outbox_is_refused_and_left_as_it_is(tmp_path) -> None:
+    other = tmp_path / "notes.txt"
+    other.write_text("not a database, but somebody's notes, and long enough to be read as the head of one\n" * 3)
+    other.chmod(0o644)
+    with pytest.raises(sqlite3.DatabaseError):
+        open_private(str(other))
+    assert other.stat().st_mode & 0o777 == 0o644

@@ -348,7 +348,7 @@ def test_after_a_long_absence_arrivals_are_read_in_slices(bench, monkeypatch):
     for number in range(10):
         bench.arrive(event(f"slice-{number}", "ORDERED", 5))
     seen = [bench.ticker.tick() for _ in range(12)]
-    assert max(seen) <= 4
+    assert len([rebuilt for rebuilt in seen if rebuilt]) > 2  # in one look it would be one
     assert all(bench.stages(f"slice-{number}") == ["ORDERED"] for number in range(10))
 
 

@@ -27,6 +27,8 @@ def open_private(path: str, synchronous: str = "FULL") -> sqlite3.Connection:
     _make_private(Path(path))
     connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
     try:
+        connection.execute("SELECT 1 FROM sqlite_master LIMIT 1")  # no other program's file is touched: this would fail
+        _keep_private(Path(path))
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute(f"PRAGMA synchronous={synchronous}")
     except sqlite3.Error:
@@ -44,8 +46,11 @@ def _make_private(path: Path) -> None:
     except FileExistsError:
         if path.is_symlink():
             raise OSError(errno.ELOOP, "an outbox must not be a symbolic link", str(path)) from None
-        if path.stat().st_mode & 0o077:
-            path.chmod(0o600)
+
+
+def _keep_private(path: Path) -> None:
+    if path.stat().st_mode & 0o077:
+        path.chmod(0o600)
 
 
 @contextmanager

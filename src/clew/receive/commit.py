@@ -153,8 +153,6 @@ class GroupCommitter:
         """
         if self._draining:
             raise StoreUnavailable("Clew is stopping")
-        if not payload:
-            return None  # nothing to store: exporters that try the connection are answered at once
         lane, now_ns = self._lanes[signal], time.monotonic_ns()
         if is_behind(self._state(lane), lane.policy, now_ns):
             raise StoreUnavailable("the store is slow: others wait already", retry_after_s=2)
