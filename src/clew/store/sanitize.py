@@ -7,7 +7,8 @@ time between 400 days ago and one day ahead.
 
 from __future__ import annotations
 
-from typing import assert_never
+from collections.abc import MutableSequence, Sequence
+from typing import TypeVar, assert_never
 
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -18,6 +19,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from clew.model.errors import MalformedTelemetry
 from clew.store.contract import Rejected, Signal
 from clew.store.render import MAX_AGE_NS, MAX_AHEAD_NS
+
+_Item = TypeVar("_Item")
 
 
 def sanitize(signal: Signal, payload: bytes, received_ns: int) -> tuple[bytes, Rejected | None]:
@@ -41,12 +44,7 @@ def _clean_spans(request: ExportTraceServiceRequest, received_ns: int) -> list[s
     reasons: list[str] = []
     for resource in request.resource_spans:
         for scope in resource.scope_spans:
-            faults = [_span_fault(span, received_ns) for span in scope.spans]
-            if any(faults):
-                kept = [span for span, fault in zip(scope.spans, faults, strict=True) if not fault]
-                del scope.spans[:]
-                scope.spans.extend(kept)
-                reasons += [fault for fault in faults if fault]
+            reasons += _take_out(scope.spans, [_span_fault(span, received_ns) for span in scope.spans])
     return reasons
 
 
@@ -54,13 +52,17 @@ def _clean_logs(request: ExportLogsServiceRequest, received_ns: int) -> list[str
     reasons: list[str] = []
     for resource in request.resource_logs:
         for scope in resource.scope_logs:
-            faults = [_log_fault(record, received_ns) for record in scope.log_records]
-            if any(faults):
-                kept = [record for record, fault in zip(scope.log_records, faults, strict=True) if not fault]
-                del scope.log_records[:]
-                scope.log_records.extend(kept)
-                reasons += [fault for fault in faults if fault]
+            reasons += _take_out(scope.log_records, [_log_fault(record, received_ns) for record in scope.log_records])
     return reasons
+
+
+def _take_out(items: MutableSequence[_Item], faults: Sequence[str]) -> list[str]:
+    """Remove the items that have a fault; gives the faults."""
+    if any(faults):
+        kept = [item for item, fault in zip(items, faults, strict=True) if not fault]
+        del items[:]
+        items.extend(kept)
+    return [fault for fault in faults if fault]
 
 
 def _span_fault(span: Span, received_ns: int) -> str:
