@@ -9,6 +9,7 @@ from clew.journey import dwells, rebuild
 from clew.model.event import Outcome, Source, StageEvent
 from clew.model.flow import Terminal
 from clew.model.journey import Milestone
+from clew.store.codec import journey_from_json, journey_to_json
 from tests.journey.timeline import FLOW, HAPPY, MINUTE, START, at, event, failed, hold, resume, ring_flow, story, way
 
 STAGES = [*HAPPY, "DROPPED", "LOBBY", ""]
@@ -27,6 +28,8 @@ events = st.builds(
     due_at_ns=st.none() | st.integers(START, START + 100 * MINUTE),
     user_id=st.sampled_from(["", "u-1", "u-2"]),
     aliases=st.dictionaries(st.sampled_from(["deal", "cart"]), st.sampled_from(["D77", "D78"]), max_size=2),
+    attributes=st.dictionaries(st.sampled_from(["metal", "size"]), st.sampled_from(["1", "2"]), max_size=2),
+    source=st.sampled_from([*Source, Source.IMPORT]),
 )
 stories = st.lists(events, max_size=12)
 
@@ -40,9 +43,14 @@ def test_late_shuffled_and_repeated_events_tell_the_same_journey(told, data):
 
 @given(stories, st.data())
 def test_arriving_again_later_or_by_another_door_changes_nothing(told, data):
-    doors = st.tuples(st.sampled_from(Source), st.integers(0, 10))
+    doors = st.sampled_from([Source.LOG, Source.SPAN, Source.SPAN_EVENT, Source.RULE])
     again = [
-        dataclasses.replace(each, source=door, received_ns=when) for each in told for door, when in [data.draw(doors)]
+        dataclasses.replace(
+            each,
+            source=Source.IMPORT if each.source is Source.IMPORT else data.draw(doors),
+            received_ns=data.draw(st.integers(0, 10)),
+        )
+        for each in told
     ]
     assert rebuild("4711", [*told, *again], FLOW) == rebuild("4711", told, FLOW)
 
@@ -252,3 +260,44 @@ def test_dwell_is_the_time_to_the_next_milestone_or_to_now_without_holds():
 
 def test_nothing_dwells_in_a_terminal_stage():
     assert dwells(rebuild("4711", [event("BASKET", 0), event("DROPPED", 10)], FLOW), at(50)) == (10 * MINUTE, 0)
+
+
+def imported(stage, minutes, **fields):
+    return event(stage, minutes, span_id="", source=Source.IMPORT, **fields)
+
+
+@pytest.mark.parametrize(
+    ("told", "visited"),
+    [
+        ([event("BASKET", 0), event("ORDERED", 1), event("ORDERED", 2)], ["BASKET", "ORDERED"]),
+        ([imported("BASKET", 0), imported("ORDERED", 1), imported("ORDERED", 2)], ["BASKET", "ORDERED", "ORDERED"]),
+        ([imported("ORDERED", 1), imported("ORDERED", 1, actor="anna")], ["ORDERED"]),
+        ([imported("ORDERED", 1), event("ORDERED", 1)], ["ORDERED"]),
+        ([event("ORDERED", 1), event("DONE", 2), event("ORDERED", 3)], ["ORDERED", "DONE", "ORDERED"]),
+        ([event("ORDERED", 1), failed("PRICED", 2)], ["ORDERED"]),
+    ],
+)
+def test_visits_are_what_reports_count(told, visited):
+    assert [each.stage for each in rebuild("4711", told, FLOW).visits] == visited
+
+
+@given(stories)
+def test_a_journey_survives_its_way_through_the_store(told):
+    journey = rebuild("4711", told, FLOW)
+    assert journey_from_json(journey_to_json(journey)) == journey
+
+
+def test_an_order_that_only_imports_tell_of_has_no_clock_until_telemetry_tells_of_it_too():
+    told = [imported("BASKET", 0), imported("ORDERED", 1)]
+    history, live = rebuild("4711", told, FLOW), rebuild("4711", [*told, event("PRICED", 2)], FLOW)
+    assert (history.imported, history.deadline_at_ns, history.warn_at_ns) == (True, None, None)
+    assert live.deadline_at_ns is not None
+    assert not live.imported
+
+
+def test_of_two_values_of_an_attribute_the_later_one_is_right():
+    told = [
+        imported("ORDERED", 1, attributes={"metal": "gold", "size": "7"}),
+        imported("BASKET", 0, attributes={"metal": "tin"}),
+    ]
+    assert rebuild("4711", told, FLOW).attributes == {"metal": "gold", "size": "7"}

@@ -73,7 +73,9 @@ def test_nothing_is_left_unrendered():
 def test_retention_is_a_time_to_live_and_no_days_mean_for_ever():
     kept = Layout(span_days=0, event_days=90)
     assert "TTL" not in statement(render_tables(kept), "spans")
-    assert "TTL toDateTime(ts) + toIntervalDay(90)" in statement(render_tables(kept), "order_events")
+    assert (
+        "TTL if(source = 'import', toDateTime('2106-01-01 00:00:00'), toDateTime(ts) + toIntervalDay(90))"
+    ) in statement(render_tables(kept), "order_events")
 
 
 def test_stage_rules_stand_in_the_view_that_derives_stages():

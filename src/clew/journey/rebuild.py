@@ -1,7 +1,7 @@
 """The one fold: from the set of facts about an order to its journey.
 
-    events --distinct, ordered--> facts --clocks put right--> entries --repeats collapsed--> milestones
-                                     \\--> holds, failure, due date, user, aliases, traces
+    events --distinct, ordered--> facts --clocks put right--> entries --repeats collapsed--> milestones, visits
+                                     \\--> holds, failure, due date, user, aliases, attributes, traces
     milestones + flow --> path, deviations, warning and deadline; losses that nothing healed
 
 A pure function of the *set* of events: late, repeated and shuffled ones tell the same journey.
@@ -16,9 +16,9 @@ from operator import attrgetter
 from clew.flow.graph import Ways
 from clew.journey.deviations import deviations_of
 from clew.journey.holds import holds_of, moment_after
-from clew.model.event import Outcome, StageEvent
+from clew.model.event import Outcome, Source, StageEvent
 from clew.model.flow import Flow
-from clew.model.journey import Failure, Hold, Journey, Loss, LostReason, Milestone
+from clew.model.journey import Failure, Hold, Journey, Loss, LostReason, Milestone, Visit
 
 CLOCK_SKEW_NS = 2_000_000_000
 """Two services' clocks are taken to agree within this: well above what NTP usually leaves (tens of milliseconds), with
@@ -32,14 +32,17 @@ def rebuild(order_id: str, events: Iterable[StageEvent], flow: Flow, losses: Seq
     """
     facts = distinct_facts(events, flow)
     ways = Ways(flow)
-    passed = _collapsed(_clocks_put_right([fact for fact in facts if _enters(fact)], ways))
-    milestones, after_end = _cut_at_end(passed, flow)
+    entries = _clocks_put_right([fact for fact in facts if _enters(fact)], ways)
+    milestones, after_end = _cut_at_end(_collapsed(entries), flow)
+    imported = bool(facts) and all(fact.source is Source.IMPORT for fact in facts)
     last = flow.stage(milestones[-1].stage) if milestones else None
     terminal = last.terminal if last else None
     path = _path(facts, milestones, flow)
     holds = holds_of(facts, milestones[-1].at_ns if terminal else None)
     due_at_ns = next((fact.due_at_ns for fact in reversed(facts) if fact.due_at_ns is not None), None)
-    warn_at_ns, deadline_at_ns = (None, None) if terminal else _clock(milestones, holds, flow, path, due_at_ns)
+    warn_at_ns, deadline_at_ns = (
+        (None, None) if terminal or imported else _clock(milestones, holds, flow, path, due_at_ns)
+    )
     open_losses = _surest_first(unhealed(losses, facts))
     return Journey(
         order_id=order_id,
@@ -58,19 +61,23 @@ def rebuild(order_id: str, events: Iterable[StageEvent], flow: Flow, losses: Seq
         deadline_at_ns=deadline_at_ns,
         due_at_ns=due_at_ns,
         user_id=next((fact.user_id for fact in facts if fact.user_id), ""),
-        aliases=_aliases(facts),
+        aliases=_union(fact.aliases for fact in facts),
         first_ns=min((fact.at_ns for fact in facts), default=0),
         last_ns=max((fact.at_ns for fact in facts), default=0),
         traces=tuple(sorted({fact.trace_id for fact in facts if fact.trace_id})),
         errors=sum(fact.outcome is Outcome.FAILED for fact in facts),
         facts=len(facts),
+        visits=_visits(entries),
+        attributes=_union(fact.attributes for fact in facts),
+        imported=imported,
     )
 
 
 def distinct_facts(events: Iterable[StageEvent], flow: Flow) -> list[StageEvent]:
     """The events without repeats, ordered by time, then the flow's order, then span id, then content.
 
-    Two events are the same fact when they differ at most in when and by which door they came in.
+    Two events are the same fact when they differ at most in when and by which door they came in; what telemetry tells
+    and what an import tells are two.
     """
     position = {stage.name: index for index, stage in enumerate(flow.stages)}
     known = {_identity(event, position): event for event in events}
@@ -140,6 +147,8 @@ def _identity(event: StageEvent, position: Mapping[str, int]) -> tuple[object, .
         event.flow,
         event.order_id,
         tuple(sorted(event.aliases.items())),
+        tuple(sorted(event.attributes.items())),
+        event.source is Source.IMPORT,
     )
 
 
@@ -179,6 +188,20 @@ def _collapsed(entries: Iterable[StageEvent]) -> list[Milestone]:
                 Milestone(entry.stage, entry.at_ns, entry.service, entry.trace_id, entry.span_id, entry.actor)
             )
     return milestones
+
+
+def _visits(entries: Sequence[StageEvent]) -> tuple[Visit, ...]:
+    """What reports count as entries into stages.
+
+    Reporters of telemetry repeat themselves, so a repeat of the stage an order is in is the same visit; a row of
+    imported history is one of its own, unless its moment is the same too.
+    """
+    visits: list[Visit] = []
+    for entry in entries:
+        same_stage = bool(visits) and visits[-1].stage == entry.stage
+        if not same_stage or (entry.source is Source.IMPORT and visits[-1].at_ns != entry.at_ns):
+            visits.append(Visit(entry.stage, entry.at_ns))
+    return tuple(visits)
 
 
 def _cut_at_end(milestones: Sequence[Milestone], flow: Flow) -> tuple[tuple[Milestone, ...], tuple[Milestone, ...]]:
@@ -232,9 +255,9 @@ def _failure(facts: Sequence[StageEvent]) -> Failure | None:
     return None
 
 
-def _aliases(facts: Iterable[StageEvent]) -> dict[str, str]:
-    """All aliases; where two facts differ on one, the later fact is right. Sorted by name."""
+def _union(told: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """All that facts, the earliest first, told by name; where two differ, the later one is right. Sorted by name."""
     union: dict[str, str] = {}
-    for fact in facts:
-        union.update(fact.aliases)
+    for each in told:
+        union.update(each)
     return dict(sorted(union.items()))

@@ -30,7 +30,7 @@ class StageEvent:
 
     Times are Unix nanoseconds. ``trace_id`` and ``span_id`` are lower-case hex, empty when unknown.
     ``hold`` is None when the event says nothing of a hold. ``order_id`` is the id as sent: it may be
-    an alias of the journey's order.
+    an alias of the journey's order. ``attributes`` are further ones, which Clew keeps to filter by.
     """
 
     order_id: str
@@ -48,5 +48,6 @@ class StageEvent:
     due_at_ns: int | None = None
     user_id: str = ""
     aliases: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str] = field(default_factory=dict)
     source: Source = Source.LOG
     received_ns: int = 0

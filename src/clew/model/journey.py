@@ -66,6 +66,14 @@ class Milestone:
 
 
 @dataclass(frozen=True, slots=True)
+class Visit:
+    """One entry into a stage, as reports count it. Time is Unix nanoseconds."""
+
+    stage: str
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Hold:
     """A deliberate pause; ``end_ns`` is None while it lasts."""
 
@@ -114,7 +122,9 @@ class Journey:
     ``losses`` are those that no later milestone of another service has healed; ``lost_from_ns`` is
     when they begin to count: at once, but where silence alone tells of them only when the order is
     late (None: never). ``deviations`` index into ``milestones + after_end``. ``facts`` counts distinct
-    stage events: more knowledge always has the larger number.
+    stage events: more knowledge always has the larger number. ``visits`` are the entries that reports count:
+    those of ``milestones + after_end``, and of imported history also each row that repeats its stage. ``imported`` is
+    whether all facts are imported history: nobody watches such an order, so no clock runs for it.
     """
 
     order_id: str
@@ -139,6 +149,9 @@ class Journey:
     errors: int = 0
     facts: int = 0
     after_end: tuple[Milestone, ...] = ()
+    visits: tuple[Visit, ...] = ()
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    imported: bool = False
 
     @property
     def stage(self) -> str:

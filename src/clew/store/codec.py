@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -17,18 +17,24 @@ from clew.model.journey import (
     Loss,
     LostReason,
     Milestone,
+    Visit,
 )
 
 
 def journey_to_json(journey: Journey) -> str:
-    """The journey as one JSON object; enums by value, times as integer nanoseconds."""
-    return orjson.dumps(asdict(journey)).decode()
+    """The journey as one JSON object; enums by value, times as integer nanoseconds.
+
+    Visits that follow from the milestones are left out.
+    """
+    if journey.visits == _plain_visits(journey):
+        journey = replace(journey, visits=())
+    return orjson.dumps(journey).decode()
 
 
 def journey_from_json(text: str | bytes) -> Journey:
     """The journey that `journey_to_json` wrote."""
     fields: dict[str, Any] = orjson.loads(text)
-    return Journey(
+    journey = Journey(
         **fields
         | {
             "milestones": tuple(Milestone(**each) for each in fields["milestones"]),
@@ -39,8 +45,14 @@ def journey_from_json(text: str | bytes) -> Journey:
             "losses": tuple(_loss(each) for each in fields["losses"]),
             "terminal": Terminal(fields["terminal"]) if fields["terminal"] else None,
             "traces": tuple(fields["traces"]),
+            "visits": tuple(Visit(**each) for each in fields.get("visits", ())),
         }
     )
+    return journey if journey.visits else replace(journey, visits=_plain_visits(journey))
+
+
+def _plain_visits(journey: Journey) -> tuple[Visit, ...]:
+    return tuple(Visit(each.stage, each.at_ns) for each in journey.milestones + journey.after_end)
 
 
 def _deviation(fields: dict[str, Any]) -> Deviation:

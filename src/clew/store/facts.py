@@ -70,7 +70,7 @@ def read_events(store: Store, ids: Sequence[str], since_ns: int = 0) -> dict[str
     """Stage events by the order id they name, in no special order, repeats left out."""
     rows = store.rows(
         "SELECT order_id, flow, stage, toUnixTimestamp64Nano(e.ts) AS at_ns, service, lower(hex(trace_id)) AS trace, "
-        "lower(hex(span_id)) AS span, path, actor, outcome, error, hold, due_ns, user_id, aliases, source, "
+        "lower(hex(span_id)) AS span, path, actor, outcome, error, hold, due_ns, user_id, aliases, attrs, source, "
         "toUnixTimestamp64Nano(received) AS received_ns FROM order_events AS e "
         "WHERE order_id IN {ids:Array(String)} AND e.ts >= fromUnixTimestamp64Nano({since:Int64}, 'UTC') "
         "LIMIT 1 BY order_id, at_ns, stage, span, hold, outcome, source",
@@ -99,6 +99,7 @@ def _event(row: Mapping[str, Any]) -> StageEvent:
         due_at_ns=row["due_ns"] or None,
         user_id=row["user_id"],
         aliases={key.removeprefix(ALIAS_PREFIX): value for key, value in row["aliases"].items()},
+        attributes=row["attrs"],
         source=Source(row["source"]),
         received_ns=row["received_ns"],
     )

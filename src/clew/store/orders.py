@@ -211,18 +211,22 @@ def read_order(store: Store, order_id: str) -> Journey | None:
 
 
 def bucket_of(journey: Journey) -> date:
-    """The partition an order lies in: the open one, or the Monday of the week in which it ended."""
-    if journey.terminal is None:
+    """The partition an order lies in: the open one, or the Monday of the week in which it ended.
+
+    An order that only imports tell of is nobody's to watch: if it hasn't ended, it lies in the week of its last event.
+    """
+    if journey.terminal is None and not journey.imported:
         return OPEN_BUCKET
-    ended = datetime.fromtimestamp(journey.entered_ns // 10**9, UTC).date()
+    ended_ns = journey.entered_ns if journey.terminal else journey.last_ns
+    ended = datetime.fromtimestamp(ended_ns // 10**9, UTC).date()
     return ended - timedelta(days=ended.weekday())
 
 
 COLUMNS = (
     "bucket", "order_id", "version", "gone", "flow", "flow_version", "path", "stage", "entered", "first_seen",
     "last_seen", "terminal", "on_hold", "hold_since", "lost", "lost_since", "lost_from", "failed", "failed_at",
-    "warn_at", "deadline_at", "due_at", "user_id", "alias_values", "errors", "deviations", "stages", "entered_at",
-    "traces", "journey",
+    "warn_at", "deadline_at", "due_at", "user_id", "alias_values", "errors", "deviations", "accepted", "attrs",
+    "imported", "stages", "entered_at", "traces", "journey",
 )  # fmt: skip
 
 
@@ -248,7 +252,9 @@ def _row_values(row: OrderRow) -> tuple[object, ...]:
         journey.warn_at_ns or 0, journey.deadline_at_ns or 0, journey.due_at_ns or 0, journey.user_id,
         list(row.other_ids), journey.errors,
         [f"{each.kind}:{each.stage}" for each in journey.deviations if not each.accepted],
-        [each.stage for each in journey.milestones], [each.at_ns for each in journey.milestones],
+        [f"{each.kind}:{each.stage}" for each in journey.deviations if each.accepted],
+        journey.attributes, int(journey.imported),
+        [each.stage for each in journey.visits], [each.at_ns for each in journey.visits],
         [bytes.fromhex(each) for each in journey.traces], row.journey_json,
     )  # fmt: skip
 
@@ -256,7 +262,7 @@ def _row_values(row: OrderRow) -> tuple[object, ...]:
 def _tombstone(row: StoredOrder) -> tuple[object, ...]:
     return (
         row.bucket, row.order_id, row.version + 1, 1, "", 0, "", "", 0, 0, 0, "", 0, 0, "", 0, 0, 0, 0, 0, 0, 0, "", [],
-        0, [], [], [], [], "",
+        0, [], [], {}, 0, [], [], [], "",
     )  # fmt: skip
 
 

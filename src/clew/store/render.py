@@ -162,6 +162,8 @@ STAGE_COLUMNS = """order_id,
     toInt64OrZero(fact.2['order.due_at']) AS due_ns,
     toLowCardinality(if(fact.2['user.id'] != '', fact.2['user.id'], outer_user)) AS user_id,
     mapFilter((k, v) -> k LIKE 'order.alias.%', fact.2) AS aliases,
+    mapFilter((k, v) -> fact.3 IN ('log', 'span_event')
+        AND NOT match(k, '^(order|error|clew|exception)[.]|^(user[.]id|log[.]record[.]uid)$'), fact.2) AS attrs,
     toLowCardinality(fact.3) AS source,
     received"""
 
@@ -169,23 +171,28 @@ RELATION_COLUMNS = """rel.1 AS relation, rel.2 AS ref, rel.3 AS target, min(ts) 
 
 
 def retention(layout: Layout) -> dict[str, str]:
-    """The time to live of each table that has one, as an expression; empty keeps for ever."""
+    """The time to live of each table that has one, as an expression; empty keeps for ever.
+
+    Open orders lie in the partition 1970-01-01 and are never dropped. Imported history is as old as it is on purpose:
+    it is kept until somebody drops it.
+    """
 
     def after(column: str, days: int) -> str:
         return f"toDateTime({column}) + toIntervalDay({days})" if days else ""
 
-    ended = after("bucket", layout.event_days)
+    def unless(kept: str, column: str, days: int) -> str:
+        return f"if({kept}, toDateTime('2106-01-01 00:00:00'), {after(column, days)})" if days else ""
+
     return {
         "spans": after("ts", layout.span_days),
         "logs": after("ts", layout.span_days),
         "hops": after("t", layout.span_days),
         "origins": after("day", layout.event_days),
-        "order_events": after("ts", layout.event_days),
+        "order_events": unless("source = 'import'", "ts", layout.event_days),
         "hop_losses": after("published", layout.event_days),
         "order_touch": "toDateTime(received) + toIntervalDay(2)",
         "trace_orders": after("last_ts", layout.event_days),
-        # Open orders lie in the partition 1970-01-01 and are never dropped.
-        "orders": f"if(bucket = toDate(0), toDateTime('2106-01-01 00:00:00'), {ended})" if ended else "",
+        "orders": unless("(bucket = toDate(0)) OR (imported = 1)", "bucket", layout.event_days),
     }
 
 
@@ -274,7 +281,7 @@ def _definition(part: str, layout: Layout) -> list[str]:
     if match := _TABLE.fullmatch(part):
         return _table(match, layout)
     if match := _TWIN.fullmatch(part):
-        return [f"CREATE TABLE IF NOT EXISTS {match.group(1)}{on} AS {match.group(2)}{local}"]
+        return [f"CREATE OR REPLACE TABLE {match.group(1)}{on} AS {match.group(2)}{local}"]
     if match := _CHANGE.fullmatch(part):
         only_local, name, change = match.groups()
         whole = [f"ALTER TABLE {name}{on} {change}"] if layout.cluster and not only_local else []
@@ -312,6 +319,8 @@ def render_intake(layout: Layout) -> list[str]:
         elif match := _VIEW.fullmatch(part):
             name, target, body = match.groups()
             statements.append(f"CREATE MATERIALIZED VIEW {name}{on} TO {target} AS\n{body}")
+        elif _TWIN.fullmatch(part):
+            statements += _definition(part, layout)
         else:
             raise ValueError(f"not an intake definition: {part[:80]}")
     return statements

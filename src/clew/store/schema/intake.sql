@@ -42,6 +42,10 @@ NULL TABLE otlp_logs
     received_ns UInt64
 );
 
+-- Where the open orders are copied without tombstones before the copy takes their partition's place: an empty table of
+-- the same shape on each node.
+TWIN orders_swap OF orders;
+
 NULL TABLE spans_in AS
 SELECT *, toDateTime64(0, 9, 'UTC') AS received, CAST([], 'Array(${text})') AS alias_keys FROM spans${local};
 
@@ -177,8 +181,9 @@ FROM
 ARRAY JOIN $fact_orders(fact.2, outer_ids) AS order_id
 WHERE order_id != '' AND $in_span_of_time(fact.1, received);
 
+-- Journeys of imported history are rebuilt by the import itself.
 VIEW touch_orders TO order_touch AS
-SELECT received, order_id, min(e.ts) AS ts FROM order_events${local} AS e GROUP BY received, order_id;
+SELECT received, order_id, min(e.ts) AS ts FROM order_events${local} AS e WHERE source != 'import' GROUP BY received, order_id;
 
 -- A stage event names its order's trace, also where a rule took the order from a URL and no attribute names it.
 VIEW relate_stages TO trace_orders AS

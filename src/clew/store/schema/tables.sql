@@ -1,8 +1,7 @@
 -- Every table that holds data. Rendered for one node or a cluster by clew.store.render.
 --
 -- TABLE name SHARD BY expression opens a table; its columns follow in parentheses, then ENGINE with its family and the
--- rest of the definition. TWIN name OF table makes an empty one of the same shape on each node. ${...} are the closed
--- set of placeholders of clew.store.render.
+-- rest of the definition. ${...} are the closed set of placeholders of clew.store.render.
 
 -- Spans as they came: every attribute, event and link, plus the columns people search by.
 -- Sorted by (five minutes, trace) so that a trace lies together and compresses well: 39 B a span against 51
@@ -117,6 +116,7 @@ TABLE order_events SHARD BY cityHash64(order_id)
     due_ns Int64 CODEC(ZSTD(1)),
     user_id ${text},
     aliases Map(${text}, String) CODEC(ZSTD(1)),
+    attrs ${attrs} CODEC(ZSTD(1)),
     source ${text},
     received DateTime64(9, 'UTC') CODEC(Delta, ZSTD(1)),
     INDEX by_order order_id TYPE bloom_filter(0.01) GRANULARITY 1
@@ -142,7 +142,8 @@ SETTINGS ${durable};
 
 -- One row an order: the journey as last rebuilt. Open orders lie in the bucket 1970-01-01, ended ones in the
 -- week of their end; the ticker writes a tombstone (gone = 1) into a bucket that an order leaves. The version grows
--- with knowledge, so a row written twice or late changes nothing.
+-- with knowledge, so a row written twice or late changes nothing. An order of which only imports tell is never open:
+-- it lies in the week of its last event. stages and entered_at are the visits that reports count.
 TABLE orders SHARD BY cityHash64(order_id)
 (
     bucket Date,
@@ -171,6 +172,9 @@ TABLE orders SHARD BY cityHash64(order_id)
     alias_values Array(String) CODEC(ZSTD(1)),
     errors UInt32,
     deviations Array(${text}),
+    accepted Array(${text}),
+    attrs ${attrs} CODEC(ZSTD(1)),
+    imported UInt8,
     stages Array(${text}),
     entered_at Array(DateTime64(9, 'UTC')) CODEC(Delta, ZSTD(1)),
     traces Array(FixedString(16)) CODEC(ZSTD(1)),
@@ -184,9 +188,6 @@ PARTITION BY bucket
 ORDER BY order_id
 ${ttl_orders}
 SETTINGS index_granularity = 1024, ${durable};
-
--- Where the open orders are copied without tombstones before the copy takes their partition's place.
-TWIN orders_swap OF orders;
 
 -- What belongs to what, in both directions: order to trace, trace to linked trace, alias to order.
 TABLE trace_orders SHARD BY cityHash64(ref)

@@ -173,7 +173,6 @@ TABLE orders SHARD BY cityHash64(order_id)
 ENGINE ReplacingMergeTree(version, gone)
 PARTITION BY bucket
 ORDER BY order_id
-${ttl_orders}
 SETTINGS index_granularity = 1024, ${durable};
 
 -- What belongs to what, in both directions: order to trace, trace to linked trace, alias to order.
