@@ -2,13 +2,21 @@
 
 from hypothesis import strategies as st
 
-from clew.model.flow import ANY_PATH, Flow, Limit, Stage, StageRule, Terminal
+from clew.flow.check import fits_stage
+from clew.model.flow import ANY_PATH, Acceptance, Flow, Limit, Stage, StageRule, Terminal
 
 _letters = st.sampled_from("aZ0_éж")
+names_of_stages = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8).filter(fits_stage)
 names = st.tuples(_letters, st.text(st.sampled_from("aZ0_éж ./-"), max_size=6), _letters).map("".join)
 texts = st.text(st.characters(codec="utf-8"), max_size=20)
 conditions = st.text(st.characters(codec="utf-8", exclude_characters="*"), min_size=1, max_size=20)
 lengths = st.integers(2, 3650 * 86_400 * 10**9)
+
+
+moments = st.integers(0, (1 << 62) // 10**9 - 1).map(lambda second: second * 10**9)
+acceptances = st.builds(Acceptance, author=texts, reason=texts, expires_ns=st.none() | moments).filter(
+    lambda said: said != Acceptance()
+)
 
 
 @st.composite
@@ -42,7 +50,7 @@ def rules(stage, paths):
 @st.composite
 def flows(draw):
     """A flow whose stages follow one another, with jumps ahead, loops back, and several ends."""
-    order = draw(st.lists(names, min_size=2, max_size=6, unique=True))
+    order = draw(st.lists(names | names_of_stages, min_size=2, max_size=6, unique=True))
     paths = draw(st.lists(names, min_size=1, max_size=3, unique=True))
     open_stages, end = order[:-1], order[-1]
     stages = []
@@ -64,6 +72,7 @@ def flows(draw):
     accepted = st.sampled_from(
         [f"skipped:{end}", f"repeated:{end}", "unknown_stage:elsewhere", f"out_of_sequence:>{end}"]
     )
+    accepted_ones = draw(st.frozensets(accepted, max_size=3))
     return Flow(
         name=draw(names),
         version=draw(st.integers(1, 999_999_999)),
@@ -74,7 +83,8 @@ def flows(draw):
         singular=draw(conditions),
         plural=draw(conditions),
         transit_limits=draw(st.dictionaries(conditions | st.just("*"), lengths, max_size=3)),
-        accepted=frozenset(draw(st.lists(accepted, max_size=3))),
+        accepted=accepted_ones,
         hold_limit_ns=draw(st.none() | lengths),
         due_margin_ns=draw(st.just(0) | lengths),
+        acceptances={each: draw(acceptances) for each in sorted(accepted_ones) if draw(st.booleans())},
     )

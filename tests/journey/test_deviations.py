@@ -1,8 +1,8 @@
 import pytest
 
 from clew.journey import rebuild
-from clew.model.flow import Stage
-from tests.journey.timeline import FLOW, HAPPY, event, ring_flow, story
+from clew.model.flow import Acceptance, Stage
+from tests.journey.timeline import FLOW, HAPPY, at, event, ring_flow, story
 
 
 def deviations(*stages, flow=FLOW, **first):
@@ -70,3 +70,11 @@ def test_an_accepted_deviation_is_kept_and_marked(stages, accepted):
 def test_a_first_stage_out_of_sequence_is_accepted_by_leaving_the_from_empty():
     flow = ring_flow(accepted=frozenset({"out_of_sequence:>BASKET"}))
     assert rebuild("4711", [event("BASKET", 0, path="partner")], flow).deviations[0].accepted
+
+
+@pytest.mark.parametrize(("expires_minutes", "accepted"), [(11, True), (10, False), (9, False)])
+def test_an_acceptance_ends_with_its_expiry_and_the_milestone_decides_not_the_clock(expires_minutes, accepted):
+    until = Acceptance("ann", "the new till", at(expires_minutes))
+    flow = ring_flow(accepted=frozenset({"skipped:ORDERED"}), acceptances={"skipped:ORDERED": until})
+    (found,) = rebuild("4711", story("BASKET", "PRICED"), flow).deviations
+    assert (str(found.kind), found.stage, found.accepted) == ("skipped", "ORDERED", accepted)

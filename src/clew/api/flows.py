@@ -9,11 +9,11 @@ from pydantic import BaseModel, Field
 
 from clew.api.deps import ApiDeps
 from clew.api.errors import RESPONSES, ApiError, ErrorAnswer, invalid, not_found
-from clew.api.times import moment, parse_moment, seconds
+from clew.api.times import moment, moment_or_none, parse_moment, seconds
 from clew.flow import parse_flow
 from clew.journey.in_force import FlowInForce
 from clew.model.errors import FlowError
-from clew.model.flow import Flow, Stage
+from clew.model.flow import Acceptance, Flow, Stage
 from clew.store.flows import applied_flows
 from clew.store.orders import LAST_NS
 
@@ -80,11 +80,21 @@ class AppliedModel(BaseModel):
     applied_at: str
 
 
+class AcceptanceModel(BaseModel):
+    """A deviation that counts as normal, until it expires; null: for ever. Author and reason may be empty."""
+
+    deviation: str = Field(examples=["skipped:INITIATED"])
+    author: str
+    reason: str
+    expires_at: str | None
+
+
 class FlowModel(FlowSummaryModel):
     """A flow in force, whole: its text as it was applied, and when flows of its name were applied."""
 
     paths: dict[str, list[str]]
     stages_in_full: list[StageModel]
+    accepted: list[AcceptanceModel]
     text: str
     history: list[AppliedModel]
 
@@ -187,9 +197,21 @@ def _flow_model(deps: ApiDeps, in_force: FlowInForce) -> FlowModel:
         **flow_summary(in_force).model_dump(),
         paths={path: list(entries) for path, entries in flow.paths.items()},
         stages_in_full=[_stage_model(stage) for stage in flow.stages],
+        accepted=acceptance_models(flow),
         text=in_force.text,
         history=history,
     )
+
+
+def acceptance_models(flow: Flow) -> list[AcceptanceModel]:
+    """The deviations that a flow accepts, by their text."""
+    said = {deviation: flow.acceptances.get(deviation, Acceptance()) for deviation in sorted(flow.accepted)}
+    return [
+        AcceptanceModel(
+            deviation=deviation, author=each.author, reason=each.reason, expires_at=moment_or_none(each.expires_ns)
+        )
+        for deviation, each in said.items()
+    ]
 
 
 def _stage_model(stage: Stage) -> StageModel:

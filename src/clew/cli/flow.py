@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from clew.cli import screen
 from clew.cli.client import CommandError, open_client, segment
 from clew.cli.entries import Entry, listed
 from clew.cli.options import asks, print_json
-from clew.cli.screen import clock, long, show, text
+from clew.cli.screen import clock, joined, long, show, text
 from clew.flow import default_flow_text, format_problems, load_flow
+from clew.flow.acceptances import render_expiry
 from clew.model.errors import FlowError
 from clew.model.flow import Flow
 
@@ -34,6 +36,9 @@ def check(file: Path) -> None:
     stages = "1 stage" if len(checked.stages) == 1 else f"{len(checked.stages)} stages"
     paths = ", ".join(checked.paths)
     click.echo(f"{file} is right: flow {checked.name} version {checked.version}, {stages}, paths {paths}")
+    for deviation, said in sorted(checked.acceptances.items()):
+        if said.expires_ns is not None and said.expires_ns <= time.time_ns():
+            click.echo(f"note: {deviation} is no longer accepted, since {render_expiry(said.expires_ns)}")
 
 
 @flow.command("show")
@@ -92,11 +97,23 @@ def render_flow_table(shown: dict[str, Any], names: list[str], width: int) -> Re
     paths = ", ".join(f"{path} from {' or '.join(entries)}" for path, entries in shown["paths"].items())
     last = shown["history"][-1]["applied_at"] if shown["history"] else None
     head = f"flow {shown['name']} version {shown['version']}, revision {shown['revision']}"
+    accepted = [Text(""), *accepted_lines(shown["accepted"])] if shown["accepted"] else []
     others = [name for name in names if name != shown["name"]]
     parts: list[RenderableType] = [
         text(f"{head}, applied {clock(last)}" if last else head, "bold"), text(f"paths: {paths}"), Text(""), table,
+        *accepted,
     ]  # fmt: skip
     return Group(*parts, Text(""), text(f"also in force: {', '.join(others)}", "dim")) if others else Group(*parts)
+
+
+def accepted_lines(accepted: list[dict[str, Any]]) -> list[Text]:
+    """A line for each accepted deviation: ``accepted: skipped:BASKET by ann: the new till (until 2027-01-01 …)``."""
+    lines = []
+    for said in accepted:
+        by = joined([f"by {said['author']}" if said["author"] else "", said["reason"]], ": ")
+        until = f"(until {clock(said['expires_at'])})" if said["expires_at"] else ""
+        lines.append(text(joined([f"accepted: {said['deviation']}", by, until], " ")))
+    return lines
 
 
 def _stage_entry(stage: dict[str, Any]) -> Entry:

@@ -11,9 +11,11 @@ from clew.flow.nodes import close_match, did_you_mean, join
 from clew.flow.patterns import pattern_fault
 from clew.model.flow import ANY_PATH, Flow, Stage, StageRule
 
+_LONGEST = 100
 _NAME = re.compile(r"\w(?:[\w ./-]{0,98}\w)?")
 _NAME_RULE = "use letters, digits, '_', '-', '.', '/' and inner spaces, 100 at most"
-_ACCEPTED = re.compile(r"(skipped|repeated|unknown_stage):([^:>]+)|(out_of_sequence):([^:>]*)>([^:>]+)")
+_STAGE_RULE = "use printable signs without '>', no spaces at the ends, 100 at most"
+_ACCEPTED = re.compile(r"(skipped|repeated|unknown_stage):([^>]+)|(out_of_sequence):([^>]*)>([^>]+)")
 
 
 class Fault(NamedTuple):
@@ -39,17 +41,25 @@ def check_flow(flow: Flow) -> Iterator[Fault]:
     yield from _check_accepted(flow)
 
 
+def fits_stage(name: str) -> bool:
+    """Whether a stage may have this name: freer than others, since history brings names that nobody chose for Clew."""
+    return 0 < len(name) <= _LONGEST and name.isprintable() and ">" not in name and name == name.strip()
+
+
+def fits_name(name: str) -> bool:
+    """Whether a flow or a path may have this name."""
+    return _NAME.fullmatch(name) is not None
+
+
 def _check_names(flow: Flow) -> Iterator[Fault]:
     if not flow.name:
         yield Fault("flow", "the flow has no name", "write for example 'flow: jeweller'")
-    named = [("flow", flow.name)]
-    named += [(join("stages", stage.name), stage.name) for stage in flow.stages]
-    named += [(join("paths", path), path) for path in flow.paths]
-    for key, name in named:
-        if not name and key != "flow":
-            yield Fault(key, "an empty name", _NAME_RULE)
-        elif name and not _NAME.fullmatch(name):
-            yield Fault(key, f"{name!r} can't be a name", _NAME_RULE)
+    named = [("flow", flow.name, fits_name, _NAME_RULE)] if flow.name else []
+    named += [(join("stages", stage.name), stage.name, fits_stage, _STAGE_RULE) for stage in flow.stages]
+    named += [(join("paths", path), path, fits_name, _NAME_RULE) for path in flow.paths]
+    for key, name, fits, rule in named:
+        if not fits(name):
+            yield Fault(key, f"{name!r} can't be a name" if name else "an empty name", rule)
     if "" in flow.transit_limits:
         yield Fault("transit", "an empty destination", "name the destination, or '*' for all")
 

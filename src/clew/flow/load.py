@@ -11,11 +11,12 @@ from pathlib import Path
 
 import yaml
 
+from clew.flow.acceptances import read_acceptances
 from clew.flow.check import Fault, check_flow
 from clew.flow.durations import parse_duration
 from clew.flow.nodes import Reader, did_you_mean, is_empty, join
 from clew.model.errors import FlowError, Problem
-from clew.model.flow import ANY_PATH, Flow, Limit, Stage, StageRule, Terminal
+from clew.model.flow import ANY_PATH, Acceptance, Flow, Limit, Stage, StageRule, Terminal
 
 DEFAULT_WARN = "80%"
 """Jeopardy begins at this share of a limit when the flow doesn't say otherwise."""
@@ -105,6 +106,7 @@ def _read_flow(reader: Reader, root: yaml.Node) -> Flow:
         paths = {"default": (stages[0].name,)}
     holds = _entries(reader, top.get("holds"), "holds", ("limit",))
     due = _entries(reader, top.get("due"), "due", ("warn",))
+    accepted = read_acceptances(reader, top.get("accept"))
     return Flow(
         name=reader.text(top.get("flow"), "flow"),
         version=reader.whole(top.get("version"), "version", 1),
@@ -113,9 +115,10 @@ def _read_flow(reader: Reader, root: yaml.Node) -> Flow:
         singular=reader.text(top.get("singular"), "singular") or "order",
         plural=reader.text(top.get("plural"), "plural") or "orders",
         transit_limits=_read_transit(reader, top.get("transit")),
-        accepted=_read_accepted(reader, top.get("accept")),
+        accepted=frozenset(accepted),
         hold_limit_ns=_duration(reader, holds.get("limit"), "holds.limit"),
         due_margin_ns=_duration(reader, due.get("warn"), "due.warn", suffix=" before") or 0,
+        acceptances={text: said for text, said in accepted.items() if said != Acceptance()},
     )
 
 
@@ -230,13 +233,6 @@ def _read_transit(reader: Reader, node: yaml.Node | None) -> dict[str, int]:
     keyed = {destination: (join("transit", destination), value) for destination, value in entries.items()}
     read = {destination: _duration(reader, value, key) for destination, (key, value) in keyed.items()}
     return {destination: length_ns for destination, length_ns in read.items() if length_ns is not None}
-
-
-def _read_accepted(reader: Reader, node: yaml.Node | None) -> frozenset[str]:
-    """The accepted deviations; a set keeps no order, so each is placed by its text."""
-    for key, item in reader.items(node, "accept"):
-        reader.places[join("accept", reader.text(item, key))] = item
-    return frozenset(reader.texts(node, "accept"))
 
 
 def _read_rule(reader: Reader, stage: str, key: str, node: yaml.Node) -> StageRule:

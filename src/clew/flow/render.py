@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import yaml
 
+from clew.flow.acceptances import render_expiry
 from clew.flow.durations import render_duration
 from clew.flow.load import DEFAULT_WARN
 from clew.model.errors import Problem
@@ -26,7 +27,7 @@ def render_flow(flow: Flow) -> str:
         "transit": {destination: render_duration(limit) for destination, limit in flow.transit_limits.items()},
         "holds": {"limit": render_duration(flow.hold_limit_ns)} if flow.hold_limit_ns else {},
         "due": {"warn": f"{render_duration(flow.due_margin_ns)} before"} if flow.due_margin_ns else {},
-        "accept": sorted(flow.accepted),
+        "accept": [_acceptance(flow, deviation) for deviation in sorted(flow.accepted)],
     }
     return yaml.dump(_filled(whole), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
 
@@ -74,6 +75,14 @@ _Dumper.add_representer(str, _Dumper.plain_text)
 def _filled(entries: Mapping[str, object]) -> dict[str, object]:
     """The entries that say something."""
     return {key: value for key, value in entries.items() if value not in ("", None, {}, [])}
+
+
+def _acceptance(flow: Flow, deviation: str) -> object:
+    said = flow.acceptances.get(deviation)
+    if said is None:
+        return deviation
+    expires = "" if said.expires_ns is None else render_expiry(said.expires_ns)
+    return _filled({"deviation": deviation, "author": said.author, "reason": said.reason, "expires": expires})
 
 
 def _stage(stage: Stage) -> dict[str, object]:

@@ -8,6 +8,9 @@ For a step from A to B that the flow doesn't declare, the first of these that ho
 - else ``out_of_sequence``.
 
 A stage the flow doesn't know is ``unknown_stage``; the step is then judged as if it weren't there.
+
+What the flow accepts is marked. Where it accepts it for a time only, the time of the milestone decides, so that a
+journey is the same whenever it is looked at.
 """
 
 from __future__ import annotations
@@ -28,11 +31,12 @@ def deviations_of(milestones: Sequence[Milestone], flow: Flow, ways: Ways, path:
     for index, milestone in enumerate(milestones):
         stage = milestone.stage
         if stage not in declared:
-            found.append(_deviation(flow, DeviationKind.UNKNOWN_STAGE, stage, index))
+            found.append(_deviation(flow, DeviationKind.UNKNOWN_STAGE, stage, index, milestone.at_ns))
             continue
         if before != stage:
             starts = _entries(flow, path) if before is None else (before,)
-            found.extend(_step(flow, ways, before, starts, stage, index, stage in seen))
+            for kind, about, token in _step(ways, before, starts, stage, stage in seen):
+                found.append(_deviation(flow, kind, about, index, milestone.at_ns, token))
         seen.add(stage)
         before = stage
     return tuple(found)
@@ -44,21 +48,24 @@ def _entries(flow: Flow, path: str) -> tuple[str, ...]:
 
 
 def _step(
-    flow: Flow, ways: Ways, before: str | None, starts: tuple[str, ...], after: str, index: int, again: bool
-) -> Iterator[Deviation]:
-    """The deviations of one step; ``before`` is None for the first milestone, which comes from the entries."""
+    ways: Ways, before: str | None, starts: tuple[str, ...], after: str, again: bool
+) -> Iterator[tuple[DeviationKind, str, str]]:
+    """The deviations of one step: kind, stage, and how an acceptance names it where that isn't the stage.
+
+    ``before`` is None for the first milestone, which comes from the entries.
+    """
     if before is not None and ways.declared(before, after):
         return
     if again:
-        yield _deviation(flow, DeviationKind.REPEATED, after, index)
+        yield DeviationKind.REPEATED, after, ""
         return
     way = ways.shortest(starts, after)
     if way is None:
-        yield _deviation(flow, DeviationKind.OUT_OF_SEQUENCE, after, index, f"{before or ''}>{after}")
+        yield DeviationKind.OUT_OF_SEQUENCE, after, f"{before or ''}>{after}"
         return
     for stage in way[0 if before is None else 1 : -1]:
-        yield _deviation(flow, DeviationKind.SKIPPED, stage, index)
+        yield DeviationKind.SKIPPED, stage, ""
 
 
-def _deviation(flow: Flow, kind: DeviationKind, stage: str, index: int, token: str = "") -> Deviation:
-    return Deviation(kind, stage, index, accepted=f"{kind}:{token or stage}" in flow.accepted)
+def _deviation(flow: Flow, kind: DeviationKind, stage: str, index: int, at_ns: int, token: str = "") -> Deviation:
+    return Deviation(kind, stage, index, accepted=flow.accepts(f"{kind}:{token or stage}", at_ns))

@@ -71,6 +71,18 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
+class Acceptance:
+    """Who says that a deviation is normal, why, and until when.
+
+    From ``expires_ns`` on (Unix nanoseconds; None: never) the deviation counts again.
+    """
+
+    author: str = ""
+    reason: str = ""
+    expires_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Flow:
     """The declared, versioned way of an order: stages in their natural order and entry paths.
 
@@ -78,8 +90,9 @@ class Flow:
     path that its first stage is an entry of. ``transit_limits`` maps a destination (or ``*``) to the longest
     transit time in nanoseconds before an untaken message is lost. ``accepted`` lists deviations
     that count as normal: ``skipped:STAGE``, ``repeated:STAGE``, ``unknown_stage:STAGE``,
-    ``out_of_sequence:FROM>TO``. ``hold_limit_ns`` is the longest a hold may last (None: for ever);
-    ``due_margin_ns`` is how long before its due date an order comes into jeopardy.
+    ``out_of_sequence:FROM>TO``; ``acceptances`` has what is said of those of them that say more.
+    ``hold_limit_ns`` is the longest a hold may last (None: for ever); ``due_margin_ns`` is how long
+    before its due date an order comes into jeopardy.
     """
 
     name: str
@@ -92,6 +105,14 @@ class Flow:
     accepted: frozenset[str] = frozenset()
     hold_limit_ns: int | None = None
     due_margin_ns: int = 0
+    acceptances: Mapping[str, Acceptance] = field(default_factory=dict)
+
+    def accepts(self, deviation: str, at_ns: int) -> bool:
+        """Whether a deviation that shows at a moment counts as normal."""
+        if deviation not in self.accepted:
+            return False
+        said = self.acceptances.get(deviation)
+        return said is None or said.expires_ns is None or at_ns < said.expires_ns
 
     def stage(self, name: str) -> Stage | None:
         """The stage of that name, or None when the flow doesn't declare it."""
