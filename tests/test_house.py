@@ -30,8 +30,13 @@ ROOMS = {
     "clew.journey.ticker": ("clew.model", "clew.flow", "clew.store", "clew.journey"),
     "clew.journey.losses": ("clew.model", "clew.flow", "clew.store", "clew.journey"),
     "clew.journey.in_force": ("clew.model", "clew.flow", "clew.store", "clew.journey"),
+    "clew.report": ("clew.model", "clew.store"),
+    "clew.learn": ("clew.model", "clew.flow", "clew.journey", "clew.store", "clew.report"),
     "clew.settings": ("clew.model", "clew.flow"),
-    "clew.api": ("clew.model", "clew.flow", "clew.journey", "clew.store", "clew.settings"),
+    "clew.api": (
+        *("clew.model", "clew.flow", "clew.journey", "clew.store", "clew.settings"),
+        *("clew.report", "clew.learn"),
+    ),
     "clew.cli": ("*",),
     "clew.app": ("*",),
 }

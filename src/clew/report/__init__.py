@@ -1,0 +1,1 @@
+"""What history teaches: reports over orders, as SQL and pure functions."""
