@@ -20,6 +20,7 @@ from bench.holes import Ids, Template, templates
 from bench.process import Clew, running
 from bench.shop import STAGES, Round, make_round
 from clew.journey.in_force import FlowBook
+from clew.journey.rebuilder import Rebuilder
 from clew.journey.ticker import Ticker
 from clew.model.flow import Terminal
 from clew.model.journey import Journey, Milestone, VerdictKind
@@ -92,7 +93,7 @@ def _fold_some(store: Store) -> None:
     """Journeys of the orders that the spans tell of, as the ticker makes them."""
     book = FlowBook(store)
     book.start([])
-    ticker = Ticker(store, lambda: book.current, time.time_ns)
+    ticker = Ticker(store, Rebuilder(store, lambda: book.current), time.time_ns)
     rows = store.rows(
         "SELECT order_id, min(ts) AS ts FROM order_touch GROUP BY order_id LIMIT {n:UInt32}", {"n": _JOURNEYS}
     )

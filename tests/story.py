@@ -15,7 +15,9 @@ from __future__ import annotations
 import time
 
 from clew.api import ApiDeps
+from clew.journey.backfill import Backfill
 from clew.journey.in_force import FlowBook
+from clew.journey.rebuilder import Rebuilder
 from clew.journey.ticker import Ticker
 from clew.store.contract import Store
 from tests.builders import ingest, logs, record, span, span_hex, stage_event, trace_hex, traces
@@ -29,11 +31,11 @@ def tell(store: Store, now_ns: int | None = None) -> ApiDeps:
     now = now_ns or time.time_ns()
     book = FlowBook(store)
     book.start([])
-    ticker = Ticker(store, lambda: book.current, time.time_ns)
+    ticker = Ticker(store, rebuilder := Rebuilder(store, lambda: book.current), time.time_ns)
     ingest(store, now, *_stuck(now), *_lost(now), *_closed(now), *_others(now))
     _say_lost(store, now)
     ticker.tick()
-    return ApiDeps(store, book, None, ticker, now_ns=lambda: now)
+    return ApiDeps(store, book, Backfill(store, rebuilder), None, ticker, now_ns=lambda: now)
 
 
 def _stuck(now: int):

@@ -28,6 +28,8 @@ ROOMS = {
     "clew.receive": ("clew.model", "clew.store.contract"),
     "clew.journey": ("clew.model", "clew.flow"),
     "clew.journey.ticker": ("clew.model", "clew.flow", "clew.store", "clew.journey"),
+    "clew.journey.rebuilder": ("clew.model", "clew.flow", "clew.store", "clew.journey"),
+    "clew.journey.backfill": ("clew.model", "clew.flow", "clew.store", "clew.journey"),
     "clew.journey.losses": ("clew.model", "clew.flow", "clew.store", "clew.journey"),
     "clew.journey.in_force": ("clew.model", "clew.flow", "clew.store", "clew.journey"),
     "clew.report": ("clew.model", "clew.store"),
@@ -42,7 +44,13 @@ ROOMS = {
 }
 # Rooms that decide over values: no clock, chance, network, thread or process of their own.
 PURE = ("clew.model", "clew.flow", "clew.journey")
-NOT_PURE = ("clew.journey.ticker", "clew.journey.losses", "clew.journey.in_force")
+NOT_PURE = (
+    "clew.journey.ticker",
+    "clew.journey.rebuilder",
+    "clew.journey.backfill",
+    "clew.journey.losses",
+    "clew.journey.in_force",
+)
 SIDE_EFFECTS = {"asyncio", "httpx", "random", "select", "socket", "sqlite3", "subprocess", "threading", "time", "uuid"}
 # What else than constants is pasted into SQL: names out of our own schema and clauses that bind their values.
 PASTED = {

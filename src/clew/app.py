@@ -20,8 +20,10 @@ from pathlib import Path
 from anyio import to_thread
 
 from clew.api import ApiDeps, create_api
+from clew.journey.backfill import Backfill
 from clew.journey.in_force import FlowBook
 from clew.journey.losses import LossDetector
+from clew.journey.rebuilder import Rebuilder
 from clew.journey.ticker import Ticker
 from clew.model.errors import ClewError, SettingsError
 from clew.receive.http_server import HttpServer
@@ -38,16 +40,18 @@ _TICK_S = 0.7
 _TICK_AT_LEAST_EVERY_S = 5.0
 _LOSSES_EVERY_S = 3.0
 _LOSSES_IN_QUIET_S = 6.0
+_BACKFILL_EVERY_S = 20.0
 _PAUSE_AFTER_ERROR_S = 2.0
 
 
 class Watcher:
     """A thread that keeps journeys and losses up to date until it is stopped."""
 
-    def __init__(self, ticker: Ticker, losses: LossDetector, commits: Callable[[], int]) -> None:
+    def __init__(self, ticker: Ticker, losses: LossDetector, backfill: Backfill, commits: Callable[[], int]) -> None:
         """Not running until `start`. ``commits`` counts what was committed: without any there is little to look at."""
         self._ticker = ticker
         self._losses = losses
+        self._backfill = backfill
         self._commits = commits
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="clew-watcher", daemon=False)
@@ -64,7 +68,8 @@ class Watcher:
             self._thread.join()
 
     def _run(self) -> None:
-        looked = ticked = 0.0
+        looked = ticked = filled = 0.0
+        filling = False
         seen = compared = -1
         while not self._stop.is_set():
             pause = _TICK_S
@@ -79,6 +84,8 @@ class Watcher:
                     self._ticker.tick()
                     self._ticker.sweep()
                     seen, ticked = commits, time.monotonic()
+                if time.monotonic() - filled >= _BACKFILL_EVERY_S or filling:
+                    filling, filled = self._backfill.step_forsaken(), time.monotonic()
                 self.problem = None
             except Exception as error:  # also a mistake of ours: verdicts must not grow old unseen
                 self.problem = f"journeys are not up to date: {error if isinstance(error, ClewError) else repr(error)}"
@@ -150,13 +157,15 @@ async def serve(settings: Settings, store: Store, announce: Callable[[str], None
     book = FlowBook(store)
     await asyncio.to_thread(book.start, flow_texts(settings))
     receiver = Receiver(store, _receive_settings(settings), lambda: watcher.problem)
-    ticker = Ticker(store, lambda: book.current, receiver.committer.settled_ns, whole_ns=receiver.committer.whole_ns)
+    rebuilder = Rebuilder(store, lambda: book.current)
+    backfill = Backfill(store, rebuilder)
+    ticker = Ticker(store, rebuilder, receiver.committer.settled_ns, whole_ns=receiver.committer.whole_ns)
     losses = await asyncio.to_thread(
         LossDetector, store, lambda: [each.flow for each in book.current], settled_ns=receiver.committer.settled_ns
     )
-    watcher = Watcher(ticker, losses, lambda: receiver.committer.counts.commits)
+    watcher = Watcher(ticker, losses, backfill, lambda: receiver.committer.counts.commits)
     masked = "user.id" in layout_of(settings).masking.shortened
-    deps = ApiDeps(store, book, receiver, ticker, problem=lambda: watcher.problem, users_masked=masked)
+    deps = ApiDeps(store, book, backfill, receiver, ticker, problem=lambda: watcher.problem, users_masked=masked)
     api: HttpServer | None = None
     try:
         with _port_errors(settings):

@@ -25,7 +25,7 @@ async def ask(app):
     spans.clear()
     return count
 
-print(asyncio.run(ask(FastAPI())) > 0, asyncio.run(ask(create_api(ApiDeps(None, None)))))
+print(asyncio.run(ask(FastAPI())) > 0, asyncio.run(ask(create_api(ApiDeps(None, None, None)))))
 """
 
 

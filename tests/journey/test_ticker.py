@@ -9,7 +9,8 @@ import pytest
 from clew.flow import parse_flow
 from clew.journey.in_force import FlowBook
 from clew.journey.judge import judge
-from clew.journey.ticker import Ticker, choose_flow
+from clew.journey.rebuilder import Rebuilder, choose_flow
+from clew.journey.ticker import Ticker
 from clew.model.journey import VerdictKind
 from clew.store.contract import Batch, Signal
 from clew.store.embedded import open_store
@@ -47,7 +48,7 @@ class Bench:
         self.restart()
 
     def restart(self):
-        self.ticker = Ticker(self.store, lambda: self.book.current, lambda: self.now_ns)
+        self.ticker = Ticker(self.store, Rebuilder(self.store, lambda: self.book.current), lambda: self.now_ns)
 
     def arrive(self, *requests):
         self.now_ns += 1_000_000
@@ -272,9 +273,9 @@ def test_the_flow_that_events_name_judges_them(bench):
     other = parse_flow(FLOW.replace("flow: rings", "flow: watches"))
     flows = [bench.book.current[0], type(bench.book.current[0])(other, 1, "")]
     named = _stage_events("watches")
-    assert choose_flow(flows, named).flow.name == "watches"
-    assert choose_flow(flows, _stage_events("")).flow.name == "rings"
-    assert choose_flow(flows, _stage_events("unheard of")).flow.name == "rings"
+    assert choose_flow(flows, named).name == "watches"
+    assert choose_flow(flows, _stage_events("")).name == "rings"
+    assert choose_flow(flows, _stage_events("unheard of")).name == "rings"
 
 
 def test_an_order_moves_to_the_flow_that_a_later_event_names_however_often_each_was_applied(bench):

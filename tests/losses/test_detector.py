@@ -9,6 +9,7 @@ from clew.flow import parse_flow
 from clew.journey.in_force import FlowBook
 from clew.journey.judge import judge
 from clew.journey.losses import LossDetector
+from clew.journey.rebuilder import Rebuilder
 from clew.journey.ticker import Ticker
 from clew.model.journey import VerdictKind
 from clew.store.embedded import open_store
@@ -408,7 +409,7 @@ def test_thousands_in_one_run_cost_a_bounded_number_of_statements(bench, monkeyp
 def test_the_journey_shows_the_loss_and_loses_it_again(bench):
     book = FlowBook(bench.store)
     book.start([FLOW])
-    ticker = Ticker(bench.store, lambda: book.current, time.time_ns)
+    ticker = Ticker(bench.store, Rebuilder(bench.store, lambda: book.current), time.time_ns)
     bench.known_to_be_consumed("orders")
     event = stage_event("4711", "ORDERED", bench.now_ns)
     ingest(bench.store, bench.now_ns, logs("shop", event))

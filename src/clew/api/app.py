@@ -10,6 +10,7 @@ from clew import __version__
 from clew.api.deps import ApiDeps
 from clew.api.errors import RESPONSES, install_errors
 from clew.api.flows import flow_routes
+from clew.api.imports import import_routes
 from clew.api.known import only_known_parameters
 from clew.api.orders import order_routes
 from clew.api.spans import span_routes
@@ -39,12 +40,13 @@ def create_api(deps: ApiDeps) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        strict_content_type=False,
         telemetry=_SILENT,
     )
     install_errors(app)
     app.include_router(probe_routes(deps))
     v1 = APIRouter(prefix="/api/v1", responses=RESPONSES, dependencies=[Depends(only_known_parameters)])
-    for routes in (order_routes(deps), span_routes(deps), flow_routes(deps), status_routes(deps)):
+    for routes in (order_routes(deps), span_routes(deps), flow_routes(deps), import_routes(deps), status_routes(deps)):
         v1.include_router(routes)
     app.include_router(v1)
     return app

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from clew.flow import default_flow
+from clew.journey.backfill import Backfill
 from clew.journey.in_force import FlowBook, FlowInForce
 from clew.journey.ticker import Ticker
 from clew.model.flow import Flow
@@ -66,6 +67,7 @@ class ApiDeps:
 
     store: Store
     book: FlowBook
+    backfill: Backfill
     intake: Intake | None = None
     ticker: Ticker | None = None
     problem: Callable[[], str | None] = lambda: None

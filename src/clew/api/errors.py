@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from clew.model.errors import ClewError, FlowError, StoreError, StoreUnavailable
+from clew.model.errors import ClewError, FlowError, MalformedHistory, StoreError, StoreUnavailable
 from clew.store.orders import BadCursor
 
 log = logging.getLogger(__name__)
@@ -85,6 +85,8 @@ def of_clew_error(error: ClewError) -> tuple[int, str, str]:
             return 400, "bad_cursor", "leave out `after` to start again"
         case FlowError():
             return 422, "invalid_flow", "mend the flow; POST /api/v1/flows/check lists every mistake with its line"
+        case MalformedHistory():
+            return 400, "malformed_history", f"mend the line; nothing of this request is stored; {_CONTRACT}"
         case StoreUnavailable() | StoreError():
             return 503, "unavailable", "try again in a second; if it lasts, see the log of `clew serve`"
         case _:

@@ -14,8 +14,8 @@ from clew.flow import parse_flow
 from clew.journey.in_force import FlowInForce
 from clew.model.errors import FlowError
 from clew.model.flow import Acceptance, Flow, Stage
+from clew.model.moments import LAST_NS
 from clew.store.flows import applied_flows
-from clew.store.orders import LAST_NS
 
 _LONGEST_FLOW = 1 << 20
 _YAML = {"type": "string", "description": "a flow; see docs/write-a-flow.md"}

@@ -18,7 +18,7 @@ from clew.api.span_models import (
     trace_model,
 )
 from clew.api.times import parse_length, parse_moment
-from clew.store.orders import LAST_NS
+from clew.model.moments import LAST_NS
 from clew.store.search import SpanFilter, search_spans
 from clew.store.services import services
 from clew.store.spans import SpanKind, SpanStatus, read_trace

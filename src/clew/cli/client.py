@@ -207,11 +207,14 @@ def _idle_api(store: Any) -> Any:  # noqa: ANN401 - imported late, as the engine
     import time
 
     from clew.api import ApiDeps, create_api
+    from clew.journey.backfill import Backfill
     from clew.journey.in_force import FlowBook
+    from clew.journey.rebuilder import Rebuilder
     from clew.journey.ticker import Ticker
 
     book = FlowBook(store)
     book.start([])
-    ticker = Ticker(store, lambda: book.current, time.time_ns)
+    rebuilder = Rebuilder(store, lambda: book.current)
+    ticker = Ticker(store, rebuilder, time.time_ns)
     ticker.tick()
-    return create_api(ApiDeps(store, book, None, ticker))
+    return create_api(ApiDeps(store, book, Backfill(store, rebuilder), None, ticker))

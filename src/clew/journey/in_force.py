@@ -11,6 +11,7 @@ from clew.flow import default_flow_text, parse_flow, rules_sql
 from clew.model.flow import Flow
 from clew.store.contract import Store
 from clew.store.flows import AppliedFlow, applied_flows, count_applications, record_flow
+from clew.store.imports import reopen_imports
 from clew.store.rederive import rederive_stage_events, touch_open_orders
 
 log = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ class FlowBook:
     def apply(self, text: str, since_ns: int | None = None) -> FlowInForce:
         """Judge by this flow from now on; with ``since_ns`` re-derive stage events since then by its rules too.
 
-        Open orders are judged by the new limits at once, ended ones keep their judgement unless their events
+        Open orders and imported history are judged anew, ended orders keep their judgement unless their events
         are re-derived. Raises FlowError and changes nothing when the text is wrong.
         """
         with self._changing:
@@ -73,6 +74,7 @@ class FlowBook:
             if since_ns is not None:
                 rederive_stage_events(self._store, rules, since_ns)
             touch_open_orders(self._store, applied.flow.name)
+            reopen_imports(self._store, applied.flow.name)
             log.info("flow %s revision %d is in force", applied.flow.name, applied.revision)
             return applied
 

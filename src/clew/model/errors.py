@@ -46,6 +46,10 @@ class StoreUnavailable(Overloaded):
     """The engine can't take data now (full disk, memory limit, closing)."""
 
 
+class MalformedHistory(ClewError):
+    """Lines of an import that can't be stored as stage events."""
+
+
 class StoreError(ClewError):
     """A query or statement failed in the engine."""
 

@@ -58,6 +58,15 @@ class Store(Protocol):
         """Parse one request without storing it. Raises MalformedTelemetry or StoreUnavailable."""
         ...
 
+    def import_events(self, lines: bytes, flow: str, received_ns: int, token: str) -> None:
+        """Store stage events of imported history; on return they are fsynced and every query sees them.
+
+        ``lines`` are JSON arrays, one a line: order id, stage, time (Unix ns), path, service, actor, user id, due date
+        (Unix ns or 0), attributes (object of texts). Events that are there already change nothing. All or none of the
+        lines are stored. Raises MalformedHistory, StoreUnavailable.
+        """
+        ...
+
     def rows(self, sql: str, bind: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Run a query with bound ``{name:Type}`` values; rows by column name. Raises StoreError."""
         ...

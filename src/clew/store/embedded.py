@@ -26,12 +26,12 @@ import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from clew.model.errors import MalformedTelemetry, StoreError, StoreUnavailable
+from clew.model.errors import MalformedHistory, MalformedTelemetry, StoreError, StoreUnavailable
 from clew.store.contract import Batch, Rejected, Signal
 from clew.store.engine import chdb
 from clew.store.engine_config import ENCRYPTED_DISK, KEY_VARIABLE, EngineLimits, check_key, engine_config
 from clew.store.migrate import migrate
-from clew.store.render import Layout, render_view
+from clew.store.render import Layout, render_import, render_view
 from clew.store.sanitize import sanitize
 
 log = logging.getLogger(__name__)
@@ -195,6 +195,20 @@ class EmbeddedStore:
                 "max_insert_block_size = 1048576, materialize_skip_indexes_on_insert = 0, "
                 f"insert_deduplication_token = '{token}' FORMAT Protobuf"
             )
+
+    def import_events(self, lines: bytes, flow: str, received_ns: int, token: str) -> None:
+        """Store stage events of imported history; see the contract."""
+        with _memfd(lines) as path:
+            bind = {"file": path, "flow": flow, "received_ns": received_ns, "token": token}
+            try:
+                self._connection().query(render_import(self._layout), params=bind)
+            except chdb.ChdbError as error:
+                if _code(error) in _REJECT_CODES:
+                    told = "an event needs an order id, a stage and a time between 1970 and 2116"
+                    raise MalformedHistory(told) from error
+                if _code(error) in _PARSE_CODES:
+                    raise MalformedHistory(f"not a line of events: {_first_line(error)}") from error
+                raise StoreUnavailable(f"the engine can't store now: {_first_line(error)}") from error
 
     def _connection(self) -> Any:  # noqa: ANN401 - chdb has no types
         if self._closed.is_set():

@@ -15,13 +15,11 @@ from typing import Any
 
 from clew.model.errors import ClewError
 from clew.model.journey import Journey, VerdictKind
+from clew.model.moments import LAST_NS
 from clew.store.codec import journey_from_json
 from clew.store.contract import Store
 
 OPEN_BUCKET = date(1970, 1, 1)
-LAST_NS = 1 << 62
-"""No moment lies beyond this (the year 2116), so that sums of two still fit the engine's Int64."""
-
 _TERMINAL = (VerdictKind.CLOSED, VerdictKind.CANCELLED)
 
 VERDICT = (

@@ -7,8 +7,9 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from clew.model.moments import LAST_NS
 from clew.store.contract import Store
-from clew.store.orders import LAST_NS, BadCursor
+from clew.store.orders import BadCursor
 from clew.store.spans import ONCE, SPAN_COLUMNS, TRACE_SET, Span, SpanKind, SpanStatus, span_of, sql
 
 ANY = "*"

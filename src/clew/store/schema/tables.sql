@@ -284,3 +284,19 @@ TABLE marks SHARD BY cityHash64(name)
 ENGINE ReplacingMergeTree(written)
 ORDER BY name
 SETTINGS ${durable};
+
+-- What was imported as history, and how far its journeys are rebuilt. import_id is the moment all its events say they
+-- were received.
+TABLE imports SHARD BY cityHash64(import_id)
+(
+    import_id Int64,
+    name String,
+    flow ${text},
+    rebuilt UInt64,
+    position String,
+    done UInt8,
+    written DateTime64(9, 'UTC')
+)
+ENGINE ReplacingMergeTree(written)
+ORDER BY import_id
+SETTINGS ${durable};

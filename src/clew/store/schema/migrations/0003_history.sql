@@ -7,3 +7,17 @@ CHANGE orders ADD COLUMN IF NOT EXISTS accepted Array(${text}) AFTER deviations;
 CHANGE orders ADD COLUMN IF NOT EXISTS attrs ${attrs} CODEC(ZSTD(1)) AFTER accepted;
 
 CHANGE orders ADD COLUMN IF NOT EXISTS imported UInt8 AFTER attrs;
+
+TABLE imports SHARD BY cityHash64(import_id)
+(
+    import_id Int64,
+    name String,
+    flow ${text},
+    rebuilt UInt64,
+    position String,
+    done UInt8,
+    written DateTime64(9, 'UTC')
+)
+ENGINE ReplacingMergeTree(written)
+ORDER BY import_id
+SETTINGS ${durable};

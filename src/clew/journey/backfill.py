@@ -1,0 +1,55 @@
+"""Rebuilds the journeys of imported history, a slice of orders at a time, in the order of their ids.
+
+Where it is stands in the store after each slice. A slice may be done again, so a crash costs at most one.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+
+from clew.journey.rebuilder import Rebuilder
+from clew.store.contract import Store
+from clew.store.imports import Import, imported_orders, unfinished_imports, write_import
+
+ORDERS_A_SLICE = 20_000
+"""As many as possible: an insert makes a part for every week in which one of them ended."""
+
+_IN_PASSING = 1_000
+_FORSAKEN_NS = 60 * 10**9
+
+
+@dataclass(slots=True)
+class Backfill:
+    """Brings the journeys of imports up to date. Any thread but the main one."""
+
+    store: Store
+    rebuilder: Rebuilder
+    _taken_over: set[int] = field(default_factory=set)
+
+    def step(self, import_: Import, at_most: int = ORDERS_A_SLICE) -> Import:
+        """Rebuild the next orders of an import; returns how far it is then."""
+        ids = imported_orders(self.store, import_.import_id, import_.position, at_most)
+        rebuilt, _ = self.rebuilder.rebuild_whole(ids) if ids else (0, 0)
+        further = replace(
+            import_,
+            rebuilt=import_.rebuilt + rebuilt,
+            position=ids[-1] if ids else import_.position,
+            done=len(ids) < at_most,
+        )
+        write_import(self.store, further)
+        return further
+
+    def step_forsaken(self) -> bool:
+        """Do a few orders of an import that nobody has gone on with for a minute; whether there was one.
+
+        Once taken over it is gone on with until it is done.
+        """
+        left_ns = time.time_ns() - _FORSAKEN_NS
+        unfinished = unfinished_imports(self.store)
+        self._taken_over &= {each.import_id for each in unfinished}
+        self._taken_over |= {each.import_id for each in unfinished if each.written_ns < left_ns}
+        forsaken = next((each for each in unfinished if each.import_id in self._taken_over), None)
+        if forsaken:
+            self.step(forsaken, _IN_PASSING)
+        return forsaken is not None

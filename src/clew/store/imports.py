@@ -1,0 +1,93 @@
+"""What was imported as history: which imports there are, whose orders they hold, and how far those are rebuilt."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from clew.store.contract import Store
+
+_OF_IMPORT = "source = 'import' AND received = fromUnixTimestamp64Nano({id:Int64}, 'UTC')"
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One import. ``import_id`` is the moment (Unix ns) at which all its events say they were received.
+
+    Journeys are rebuilt in the order of order ids: ``rebuilt`` of them so far, up to ``position``. ``written_ns`` is
+    when this was last noted.
+    """
+
+    import_id: int
+    name: str
+    flow: str
+    rebuilt: int = 0
+    position: str = ""
+    done: bool = False
+    written_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ImportSize:
+    """How much an import holds; ``orders`` is an estimate (within 1 %) for a progress bar."""
+
+    events: int
+    orders: int
+
+
+def write_import(store: Store, import_: Import) -> None:
+    """Note an import or how far it is; on return it is durable."""
+    columns = ("import_id", "name", "flow", "rebuilt", "position", "done", "written")
+    row = (
+        import_.import_id, import_.name, import_.flow, import_.rebuilt, import_.position, int(import_.done),
+        time.time_ns(),
+    )  # fmt: skip
+    store.insert("imports", columns, [row])
+
+
+_COLUMNS = "import_id, name, flow, rebuilt, position, done, toUnixTimestamp64Nano(written) AS written_ns"
+
+
+def read_import(store: Store, import_id: int) -> Import | None:
+    """The import with that id, or None."""
+    rows = store.rows(f"SELECT {_COLUMNS} FROM imports FINAL WHERE import_id = {{id:Int64}}", {"id": import_id})
+    return _import(rows[0]) if rows else None
+
+
+def unfinished_imports(store: Store) -> list[Import]:
+    """Imports whose journeys are not all rebuilt, the oldest first."""
+    return [
+        _import(row) for row in store.rows(f"SELECT {_COLUMNS} FROM imports FINAL WHERE done = 0 ORDER BY import_id")
+    ]
+
+
+def _import(row: Mapping[str, Any]) -> Import:
+    return Import(**{**row, "done": bool(row["done"])})
+
+
+def import_size(store: Store, import_id: int) -> ImportSize:
+    """How many distinct events an import holds, and of about how many orders."""
+    rows = store.rows(
+        f"SELECT count() AS events, uniq(order_id) AS orders FROM order_events FINAL WHERE {_OF_IMPORT}",
+        {"id": import_id},
+    )
+    return ImportSize(**rows[0])
+
+
+def imported_orders(store: Store, import_id: int, after: str, limit: int) -> list[str]:
+    """The next order ids of an import after one, in order."""
+    rows = store.rows(
+        f"SELECT DISTINCT order_id FROM order_events WHERE {_OF_IMPORT} AND order_id > {{after:String}} "
+        "ORDER BY order_id LIMIT {limit:UInt32}",
+        {"id": import_id, "after": after, "limit": limit},
+    )
+    return [row["order_id"] for row in rows]
+
+
+def reopen_imports(store: Store, flow: str) -> None:
+    """Have the journeys of history that follows a flow, or no flow of its own, rebuilt once more."""
+    rows = store.rows(f"SELECT {_COLUMNS} FROM imports FINAL WHERE flow IN ('', {{flow:String}})", {"flow": flow})
+    for row in rows:
+        write_import(store, replace(_import(row), rebuilt=0, position="", done=False))
