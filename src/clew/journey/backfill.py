@@ -12,8 +12,8 @@ from clew.journey.rebuilder import Rebuilder
 from clew.store.contract import Store
 from clew.store.imports import Import, imported_orders, unfinished_imports, write_import
 
-ORDERS_A_SLICE = 20_000
-"""As many as possible: an insert makes a part for every week in which one of them ended."""
+ORDERS_A_SLICE = 5_000
+"""As many as memory allows: an insert makes a part for every week in which one of them ended."""
 
 _IN_PASSING = 1_000
 _FORSAKEN_NS = 60 * 10**9

@@ -26,7 +26,8 @@ def journey_to_json(journey: Journey) -> str:
 
     Visits that follow from the milestones are left out.
     """
-    if journey.visits == _plain_visits(journey):
+    # Visits are the milestones, what came after the end, and repeats; without repeats there are as many.
+    if len(journey.visits) == len(journey.milestones) + len(journey.after_end):
         journey = replace(journey, visits=())
     return orjson.dumps(journey).decode()
 
