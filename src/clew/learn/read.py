@@ -1,0 +1,156 @@
+"""Reads what happened: the orders that a report's filter picks, counted by the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from string import Template
+from typing import Any, TypeVar
+
+from clew.learn.discover import guess_terminals, usable_stages
+from clew.learn.seen import Counted, Dwells, Seen
+from clew.model.flow import Flow
+from clew.report.dwell import last_import_ns
+from clew.report.filter import ReportFilter
+from clew.report.query import FINAL
+from clew.store.contract import Store
+
+SAMPLE = 50_000
+"""Dwells are learned from about this many orders at most: enough for a quantile, and few enough to hold in memory."""
+
+_REPORTERS_SAMPLE = 10_000
+
+Key = TypeVar("Key")
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How many orders were picked, between which moments, and the terminals of the flow that judged them."""
+
+    orders: int
+    first_ns: int
+    last_ns: int
+    terminals: Mapping[str, str]
+
+
+def read_extent(store: Store, filter_: ReportFilter) -> Extent:
+    """What the filter picks, in short."""
+    row = read_learned(store, "everything", filter_)[0]
+    return Extent(row["orders"], row["first_ns"], row["last_ns"], dict(sorted(map(tuple, row["terminals"]))))
+
+
+def read_stages(
+    store: Store, filter_: ReportFilter, kept: Collection[str] = (), terminals: Collection[str] = ()
+) -> dict[str, Counted]:
+    """Visits and orders of each stage."""
+    rows = read_learned(store, "stages", filter_, ways(kept, terminals))
+    return {row["stage"]: Counted(row["visits"], row["orders"]) for row in rows}
+
+
+def read_for_discovery(store: Store, filter_: ReportFilter, now_ns: int) -> tuple[Seen, dict[str, Counted], bool]:
+    """What `clew.learn.discover.discover` needs: what happened, all stages, and whether the terminals are guessed."""
+    everything = read_stages(store, filter_)
+    kept = usable_stages(everything)
+    rough = read_seen(store, filter_, now_ns, kept, {}, dwells=False) if kept else Seen(filter_.flow)
+    extent = read_extent(store, filter_)
+    known = {name: kind for name, kind in extent.terminals.items() if name in kept}
+    terminals = known or {name: kind.value for name, kind in guess_terminals(rough).items()}
+    seen = read_seen(store, filter_, now_ns, kept, terminals) if kept else rough
+    return seen, everything, not known
+
+
+def read_seen_by(store: Store, filter_: ReportFilter, now_ns: int, flow: Flow) -> Seen:
+    """What happened, each order cut where this flow ends it; stages that the flow doesn't declare stay in."""
+    terminals = {stage.name: stage.terminal.value for stage in flow.stages if stage.terminal}
+    return read_seen(store, filter_, now_ns, (), terminals)
+
+
+def read_seen(
+    store: Store,
+    filter_: ReportFilter,
+    now_ns: int,
+    kept: Collection[str],
+    terminals: Mapping[str, str],
+    *,
+    dwells: bool = True,
+) -> Seen:
+    """What happened with these stages (none: all) and terminals; without dwells and reporters when not asked for."""
+    bind = ways(kept, terminals)
+    extent = read_extent(store, filter_)
+    borders = read_learned(store, "borders", filter_, bind)
+    orders = sum(row["orders"] for row in borders)
+    every = -(-orders // SAMPLE) or 1
+    found = {(row["before"], row["after"]): row for row in read_learned(store, "steps", filter_, bind)}
+    return Seen(
+        flow=filter_.flow,
+        orders=orders,
+        sampled=orders // every,
+        first_ns=extent.first_ns,
+        last_ns=extent.last_ns,
+        stages=read_stages(store, filter_, kept, terminals),
+        paths=_summed((row["path"], row["orders"]) for row in borders),
+        starts=_summed(((row["path"], row["first"]), row["orders"]) for row in borders),
+        ends=_summed((row["last"], row["orders"]) for row in borders),
+        steps={step: Counted(row["steps"], row["orders"]) for step, row in found.items()},
+        terminals=dict(terminals),
+        reporters=_reporters(store, filter_, orders, kept, terminals) if dwells else {},
+        dwells=read_dwells(store, filter_, now_ns, ways(kept, terminals, every)) if dwells else {},
+    )
+
+
+def read_dwells(
+    store: Store, filter_: ReportFilter, now_ns: int, bind: Mapping[str, object]
+) -> dict[tuple[str, str], Dwells]:
+    """Dwells by path and stage, of the orders and stages that the bindings of `ways` name."""
+    until = {"now": until_of(filter_, now_ns), "imported_until": last_import_ns(store, filter_.flow)}
+    rows = read_learned(store, "dwells_by_stage", filter_, {**bind, **until})
+    return {(row["path"], row["stage"]): Dwells(row["finished"], row["waiting"]) for row in rows}
+
+
+def until_of(filter_: ReportFilter, now_ns: int) -> int:
+    """The moment up to which a watched order that hasn't ended has waited, as reports have it."""
+    return now_ns if filter_.to_ns is None else min(now_ns, filter_.to_ns)
+
+
+def ways(kept: Collection[str] = (), terminals: Collection[str] = (), every: int = 1) -> dict[str, object]:
+    """The bindings of ``sql/ways.sql``: the stages that count (none: all), those that end an order, one order in how
+    many."""
+    return {"kept": sorted(kept), "terminals": sorted(terminals), "every": every}
+
+
+def read_learned(
+    store: Store, name: str, filter_: ReportFilter, more: Mapping[str, object] | None = None
+) -> list[dict[str, Any]]:
+    """The rows of ``sql/NAME.sql`` over the picked orders; ``more`` are values that only this query needs."""
+    return store.rows(_query(name), {**filter_.bindings(), **(more or {})})
+
+
+@cache
+def _query(name: str) -> str:
+    texts = {"picked": _file("clew.report", "picked")}
+    for part in ("ways", "held", "dwells"):
+        texts[part] = Template(_file("clew.learn", part)).substitute(texts)
+    return f"{Template(_file('clew.learn', name)).substitute(texts)}\n{FINAL}"
+
+
+def _file(room: str, name: str) -> str:
+    return files(room).joinpath("sql", f"{name}.sql").read_text(encoding="utf-8").strip()
+
+
+def _reporters(
+    store: Store, filter_: ReportFilter, orders: int, kept: Collection[str], terminals: Collection[str]
+) -> dict[str, dict[str, int]]:
+    every = -(-orders // _REPORTERS_SAMPLE) or 1
+    told: dict[str, dict[str, int]] = {}
+    for row in read_learned(store, "reporters", filter_, ways(kept, terminals, every)):
+        told.setdefault(row["stage"], {})[row["service"]] = row["reports"]
+    return told
+
+
+def _summed(pairs: Iterable[tuple[Key, int]]) -> dict[Key, int]:
+    total: dict[Key, int] = {}
+    for key, number in pairs:
+        total[key] = total.get(key, 0) + number
+    return total
