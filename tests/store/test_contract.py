@@ -1,9 +1,17 @@
 """The storage contract, as one suite over every engine that Clew has."""
 
+import csv
+import io
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
 import pytest
 
-from clew.model.errors import MalformedTelemetry, StoreError
-from clew.store.contract import Batch, Rejected, Signal
+from clew.model.errors import MalformedTelemetry, StoreError, StoreUnavailable
+from clew.store.contract import Batch, Format, Rejected, Signal
 from clew.store.embedded import open_store
 from tests.builders import attributes, logs, span, stage_event, traces
 
@@ -131,6 +139,63 @@ def test_values_are_bound_and_never_part_of_the_text(store):
 def test_a_wrong_query_names_its_fault(store):
     with pytest.raises(StoreError, match="no_such_table"):
         store.rows("SELECT * FROM no_such_table")
+
+
+NUMBERS = "SELECT number + {first:UInt64} AS n, {told:String} AS told, map('k', {told:String}) AS m FROM numbers({count:UInt64})"
+ODD = """' "," \\ \t \n ж {x:String}"""
+
+
+def slices(*counts, told=ODD):
+    return [{"first": sum(counts[:index]), "count": count, "told": told} for index, count in enumerate(counts)]
+
+
+@pytest.mark.parametrize("counts", [(3,), (2, 0, 1), (0, 0)])
+def test_a_query_streams_as_one_file_over_all_its_bindings(store, counts):
+    expected = [{"n": n, "told": ODD, "m": {"k": ODD}} for n in range(sum(counts))]
+    table = b"".join(store.stream(NUMBERS, slices(*counts), Format.CSV)).decode()
+    rows = list(csv.DictReader(io.StringIO(table, newline="")))
+    assert [(int(row["n"]), row["told"]) for row in rows] == [(row["n"], ODD) for row in expected]
+    assert table.startswith('"n","told","m"\n')
+    lines = b"".join(store.stream(NUMBERS, slices(*counts), Format.JSON_LINES)).splitlines()
+    assert [json.loads(line) for line in lines] == expected
+    file = b"".join(store.stream(NUMBERS, slices(*counts), Format.PARQUET))
+    assert (file[:4], file[-4:]) == (b"PAR1", b"PAR1")
+
+
+def test_a_stream_comes_in_pieces_and_may_be_left(store):
+    threads = threading.active_count()
+    for _ in range(5):
+        pieces = store.stream(NUMBERS, slices(*[500_000] * 8), Format.CSV)
+        assert 0 < len(next(pieces)) <= 1 << 20
+        pieces.close()
+    assert threading.active_count() <= threads
+
+
+@pytest.mark.parametrize("format_", Format)
+def test_an_error_in_the_midst_of_a_stream_is_raised_after_what_came_before(store, format_):
+    failing = "SELECT number, throwIf(number = 900000) FROM numbers({count:UInt64})"
+    pieces = store.stream(failing, [{"count": 500_000}, {"count": 1_000_000}], format_)
+    assert next(pieces)
+    with pytest.raises(StoreError, match="throwIf"):
+        list(pieces)
+    with pytest.raises(StoreError, match="no_such_table"):
+        next(store.stream("SELECT * FROM no_such_table", [{}], format_))
+
+
+def test_too_many_streams_are_refused_until_one_has_ended(store):
+    opened = [store.stream(NUMBERS, slices(2_000_000), Format.CSV) for _ in range(2)]
+    assert all(map(next, opened))
+    with pytest.raises(StoreUnavailable, match="try again"):
+        next(store.stream(NUMBERS, slices(1), Format.CSV))
+    opened[0].close()
+    assert b"".join(store.stream(NUMBERS, slices(1), Format.CSV))
+    opened[1].close()
+
+
+def test_a_store_that_closes_ends_a_stream_that_nobody_reads(tmp_path_factory):
+    script = Path(__file__).with_name("closing.py")
+    done = subprocess.run([sys.executable, script, tmp_path_factory.mktemp("closing")], capture_output=True, timeout=60)
+    assert (done.returncode, done.stdout.split()) == (0, [b"StoreError", b"StoreUnavailable"]), done.stderr
 
 
 def test_inserted_rows_are_visible_at_once(store):

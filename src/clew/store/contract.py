@@ -6,7 +6,7 @@ Times are Unix nanoseconds. Returned values belong to the caller.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -17,6 +17,14 @@ class Signal(StrEnum):
 
     TRACES = "traces"
     LOGS = "logs"
+
+
+class Format(StrEnum):
+    """The kinds of file that a query's result can be written as. CSV has a line of column names."""
+
+    CSV = "csv"
+    JSON_LINES = "jsonl"
+    PARQUET = "parquet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +77,15 @@ class Store(Protocol):
 
     def rows(self, sql: str, bind: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Run a query with bound ``{name:Type}`` values; rows by column name. Raises StoreError."""
+        ...
+
+    def stream(self, sql: str, binds: Sequence[Mapping[str, Any]], format_: Format) -> Iterator[bytes]:
+        """The results of a query, run for each of the bindings in turn, as one file in pieces of up to 1 MiB.
+
+        There is at least one binding. Nothing runs before the first piece is asked for, and little runs ahead of who
+        reads. Whoever doesn't read to the end closes the iterator. Raises StoreError and StoreUnavailable, also in the
+        midst: what was read until then is no whole file; and StoreUnavailable when too many streams are open.
+        """
         ...
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

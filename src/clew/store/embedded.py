@@ -27,12 +27,13 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from clew.model.errors import MalformedHistory, MalformedTelemetry, StoreError, StoreUnavailable
-from clew.store.contract import Batch, Rejected, Signal
+from clew.store.contract import Batch, Format, Rejected, Signal
 from clew.store.engine import chdb
 from clew.store.engine_config import ENCRYPTED_DISK, KEY_VARIABLE, EngineLimits, check_key, engine_config
 from clew.store.migrate import migrate
 from clew.store.render import Layout, render_import, render_view
 from clew.store.sanitize import sanitize
+from clew.store.streaming import Streams
 
 log = logging.getLogger(__name__)
 
@@ -147,13 +148,16 @@ class EmbeddedStore:
             _restore_crash_handlers()
             self._anchor.query("CREATE DATABASE IF NOT EXISTS clew")
             self._readers: LifoQueue[Client] = LifoQueue()
-            for _ in range(READERS):
-                self._readers.put(
-                    clickhouse_connect.get_client(
-                        interface="chdb", path=f"{data}/engine", database="clew", settings=settings
-                    )
+
+            def connect() -> Client:
+                return clickhouse_connect.get_client(
+                    interface="chdb", path=f"{data}/engine", database="clew", settings=settings
                 )
+
+            for _ in range(READERS):
+                self._readers.put(connect())
             self._clients = list(self._readers.queue)
+        self._streams = Streams(connect, _engine_errors)
         migrate(self, layout, keep_retention=keep_retention)
 
     def ingest(self, batch: Batch) -> Mapping[int, Rejected]:
@@ -228,6 +232,10 @@ class EmbeddedStore:
             limits = {"max_execution_time": _QUERY_SECONDS}
             return list(client.query(sql, parameters=dict(bind or {}), settings=limits).named_results())
 
+    def stream(self, sql: str, binds: Sequence[Mapping[str, Any]], format_: Format) -> Iterator[bytes]:
+        """The results of a query as a file, piece by piece; see the contract."""
+        return self._streams.open(sql, binds, format_)
+
     def command(self, sql: str, bind: Mapping[str, Any] | None = None) -> None:
         """Run a statement; see the contract."""
         with self._client() as client:
@@ -266,6 +274,7 @@ class EmbeddedStore:
         self._closed.set()
         with contextlib.suppress(Exception):
             self._anchor.query("KILL QUERY WHERE query NOT LIKE '%KILL QUERY%' ASYNC")
+        self._streams.close()
         for _ in self._clients:
             self._readers.get().close()
         for connection in self._direct:
