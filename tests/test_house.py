@@ -34,6 +34,7 @@ ROOMS = {
     "clew.journey.in_force": ("clew.model", "clew.flow", "clew.store", "clew.journey"),
     "clew.report": ("clew.model", "clew.store"),
     "clew.learn": ("clew.model", "clew.flow", "clew.journey", "clew.store", "clew.report"),
+    "clew.history": ("clew.model",),
     "clew.settings": ("clew.model", "clew.flow"),
     "clew.api": (
         *("clew.model", "clew.flow", "clew.journey", "clew.store", "clew.settings"),

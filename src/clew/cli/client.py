@@ -47,7 +47,7 @@ class NoAnswer(CommandError):
 class Sender(Protocol):
     """Sends a request to the API."""
 
-    def __call__(self, method: str, path: str, params: Pairs, body: str | None) -> httpx.Response:
+    def __call__(self, method: str, path: str, params: Pairs, body: str | bytes | None) -> httpx.Response:
         """The answer, whatever its status. Raises CommandError when there is none."""
         ...
 
@@ -62,7 +62,7 @@ class Client:
         """The JSON at a path below /api/v1; parameters that are empty or None are left out."""
         return self._json("GET", path, params, None)
 
-    def post(self, path: str, body: str, params: Params | None = None) -> Any:  # noqa: ANN401
+    def post(self, path: str, body: str | bytes, params: Params | None = None) -> Any:  # noqa: ANN401
         """The JSON that a POST answers."""
         return self._json("POST", path, params, body)
 
@@ -75,7 +75,7 @@ class Client:
         answer = self._send("GET", "/readyz", [], None)
         return None if answer.is_success else _error_of(answer).message
 
-    def _json(self, method: str, path: str, params: Params | None, body: str | None) -> Any:  # noqa: ANN401
+    def _json(self, method: str, path: str, params: Params | None, body: str | bytes | None) -> Any:  # noqa: ANN401
         answer = self._send(method, f"/api/v1/{path}", _pairs(params or {}), body)
         if not answer.is_success:
             raise _error_of(answer)
@@ -127,9 +127,12 @@ def _of_options(message: str, mend: str) -> tuple[str, str]:
 
 
 @contextlib.contextmanager
-def open_client(url: str, data: Path | None) -> Iterator[Client]:
-    """A client of the server at a URL, or over an idle data directory when one is given."""
-    with _over_directory(data) if data else _over_http(url) as send:
+def open_client(url: str, data: Path | None, *, make: bool = False) -> Iterator[Client]:
+    """A client of the server at a URL, or over an idle data directory when one is given.
+
+    ``make``: a directory that isn't there is made.
+    """
+    with _over_directory(data, make) if data else _over_http(url) as send:
         yield Client(send)
 
 
@@ -141,7 +144,7 @@ def _over_http(url: str) -> Iterator[Sender]:
     except httpx.InvalidURL as error:
         raise CommandError(f"{url} is no URL: {error}", f"give --url or CLEW_URL such as {DEFAULT_URL}") from error
 
-    def send(method: str, path: str, params: Pairs, body: str | None) -> httpx.Response:
+    def send(method: str, path: str, params: Pairs, body: str | bytes | None) -> httpx.Response:
         try:
             return client.request(method, path, params=params, content=body)
         except (httpx.ConnectError, httpx.UnsupportedProtocol) as error:
@@ -171,9 +174,9 @@ def _server_of(url: str) -> str:
 
 
 @contextlib.contextmanager
-def _over_directory(data: Path) -> Iterator[Sender]:
+def _over_directory(data: Path, make: bool) -> Iterator[Sender]:
     """The API in this process: the engine is opened by the main thread and asked by others."""
-    if not (data / "engine").exists():
+    if not make and not (data / "engine").exists():
         raise CommandError(f"{data} holds no data of Clew", "give --data the directory that `clew serve` wrote to")
     from clew.app import open_store_of
     from clew.settings import load_settings
@@ -191,7 +194,7 @@ def _over_directory(data: Path) -> Iterator[Sender]:
             transport = httpx.ASGITransport(app, raise_app_exceptions=False)
             client = httpx.AsyncClient(transport=transport, base_url="http://clew", timeout=None)  # noqa: S113 - no net
 
-            def send(method: str, path: str, params: Pairs, body: str | None) -> httpx.Response:
+            def send(method: str, path: str, params: Pairs, body: str | bytes | None) -> httpx.Response:
                 return runner.run(client.request(method, path, params=params, content=body))
 
             yield send

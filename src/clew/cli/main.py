@@ -9,6 +9,7 @@ from clew.cli.demo import demo
 from clew.cli.doctor import doctor
 from clew.cli.find import find
 from clew.cli.flow import flow
+from clew.cli.import_ import import_
 from clew.cli.order import order
 from clew.cli.orders import orders
 from clew.cli.serve import serve
@@ -44,5 +45,5 @@ def main() -> None:
     """
 
 
-for command in (serve, demo, orders, order, trace, find, services, flow, doctor):
+for command in (serve, demo, orders, order, trace, find, services, flow, import_, doctor):
     main.add_command(command)

@@ -1,0 +1,263 @@
+"""``clew import``: history in. The file is checked whole first, then sent."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from clew.cli import screen
+from clew.cli.client import WRONG_CALL, Client, CommandError, NoAnswer, open_client
+from clew.cli.import_report import render_report, report_of
+from clew.cli.options import asks, print_json
+from clew.cli.screen import console, show
+from clew.history.columns import COMMON
+from clew.history.recognise import Recogniser
+from clew.history.rows import BadLine, HistoryError, Source
+from clew.history.sources import FORMATS, How, open_source
+from clew.history.survey import Survey, check
+from clew.history.transfer import Sent, send
+from clew.history.understand import Wishes, understand
+from clew.history.zones import Repeated
+
+_PATIENCE_S = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+"""How long a server that can't take data now is waited for, from try to try."""
+
+_EPILOG = """\b
+Examples:
+  clew import orders.csv --dry-run                      what would be understood; sends nothing
+  clew import orders.csv --zone Europe/Berlin           times that name no zone
+  clew import log.csv --order Case --stage Status --time Changed --time-format "%d/%m/%Y %H:%M"
+  clew import hospital.xes.gz --flow treatments         history of a flow that isn't declared yet
+  clew import erp.sqlite --object-type order            OCEL 2.0: what plays the order
+  clew import --sql postgresql://clew@db/shop --query "SELECT order_id, status, changed_at FROM log"
+
+\b
+The whole file is checked before anything is sent. A line that can't be read is told with its number and
+reason, and then nothing is sent, unless --max-errors allows so many. The same import again doubles nothing.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is imported, and how it is to be read."""
+
+    file: Path | None
+    sql: str
+    query: str
+    bound: tuple[str, ...]
+    how: How
+    wishes: Wishes
+
+    @property
+    def name(self) -> str:
+        """What the import is called."""
+        return self.file.name if self.file else "SQL query"
+
+    def open(self) -> Source:
+        """The source. Raises HistoryError when it can't be read."""
+        if self.file:
+            return open_source(self.file, self.how)
+        from clew.history.sql import open_sql
+
+        return open_sql(self.sql, self.query, _pairs(self.bound))
+
+
+def _roles(command: Callable[..., Any]) -> Callable[..., Any]:
+    """An option for each role that a column may have."""
+    told = {
+        "order": "Column of the order's id.",
+        "stage": "Column of the stage that was entered.",
+        "time": "Column of the time when it was.",
+        "path": "Column of the entry path, such as b2c.",
+        "service": "Column of the service.",
+        "user": "Column of the user's id; masked like any other.",
+        "actor": "Column of who did it.",
+        "due": "Column of the date owed to the customer.",
+    }
+    for role in reversed(list(COMMON)):
+        command = click.option(f"--{role}", f"column_{role}", metavar="COLUMN", help=told[role])(command)
+    return command
+
+
+@click.command("import", epilog=_EPILOG)
+@click.argument("file", required=False, type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=False))
+@_roles
+@click.option(
+    "--flow", default="", help="The flow these orders follow; needn't be declared.  [default: what fits best]"
+)
+@click.option("--format", "form", type=click.Choice(FORMATS), help="What the file is.  [default: what it looks like]")
+@click.option("--time-format", default="", metavar="FORMAT", help='Such as "%d/%m/%Y %H:%M", or iso, unix-s, unix-ms.')
+@click.option("--zone", default="", help="Zone of times that name none: Europe/Berlin, UTC, +02:00.")
+@click.option(
+    "--repeated-hour",
+    type=click.Choice(["first", "second"]),
+    default=None,
+    help="Which one a time is that came twice, when the clock was put back.",
+)
+@click.option("--delimiter", default="", metavar="CHAR", help="What divides the fields of a CSV file.")
+@click.option("--encoding", default="", help="Encoding of a CSV file, such as cp1252.  [default: UTF-8]")
+@click.option("--object-type", default="", metavar="TYPE", help="OCEL: the type of object that plays the order.")
+@click.option("--sql", default="", envvar="CLEW_IMPORT_SQL", metavar="URL", help="Read a database, not a file.")
+@click.option("--query", default="", help="With --sql: the SELECT that gives the rows.")
+@click.option("--bind", "bound", multiple=True, metavar="NAME=VALUE", help="With --query: a value for :NAME in it.")
+@click.option("--dry-run", is_flag=True, help="Check the whole file and show what was understood; send nothing.")
+@click.option(
+    "--max-errors", type=click.IntRange(0), default=0, show_default=True, help="Leave out so many bad lines at most."
+)
+@click.option(
+    "--bad-lines",
+    type=click.Path(path_type=Path, dir_okay=False, writable=True),
+    metavar="FILE",
+    help="Write number and reason of every bad line to this CSV file.",
+)
+@asks
+def import_(
+    file: Path | None, flow: str, form: str | None, time_format: str, zone: str, repeated_hour: Repeated | None,
+    delimiter: str, encoding: str, object_type: str, sql: str, query: str, bound: tuple[str, ...], dry_run: bool,
+    max_errors: int, bad_lines: Path | None, url: str, data: Path | None, as_json: bool, **columns: str | None,
+) -> None:  # fmt: skip
+    """Take in history: stage events from a FILE or a SQL query.
+
+    CSV, TSV, JSON Lines, Parquet, XES, OCEL 2.0 and CloudEvents are read, texts also packed by gzip. Columns are known
+    by common names unless they are named; an option with "" says that there is none. Other columns are kept as
+    attributes. Imported orders have no clock: they are never stuck, and alert nobody.
+    """
+    file, sql = _one_of(file, sql, query)
+    wishes = Wishes(
+        {name.removeprefix("column_"): value for name, value in columns.items()}, time_format, zone, repeated_hour or ""
+    )
+    asked = Asked(file, sql, query, bound, How(form or "", delimiter, encoding, object_type), wishes)
+    if not (dry_run or data):
+        _expect_server(url)
+    try:
+        with contextlib.closing(asked.open()) as source, _bars() as bars:
+            recogniser = understand(source, wishes)
+            survey = _check(source, recogniser, bars, bad_lines)
+            report = report_of(asked.name, source, recogniser, survey)
+            if dry_run or survey.bad > max_errors:
+                done = report | {"dry_run": dry_run, "sent": False}
+            else:
+                with open_client(url, data, make=True) as client:
+                    done = report | _send(client, source, recogniser, bars, survey, asked.name, flow)
+    except HistoryError as error:
+        raise CommandError(str(error), error.mend, WRONG_CALL if error.of_call else 1) from error
+    if as_json:
+        print_json(done)
+    else:
+        show(render_report(done, console().width))
+    if survey.bad > max_errors and not dry_run:
+        raise _refused(survey, source.unit, max_errors)
+
+
+def _expect_server(url: str) -> None:
+    """Raises CommandError when nobody is there to send to, before a large file is checked for nothing."""
+    with open_client(url, None) as client:
+        client.ready()
+
+
+def _one_of(file: Path | None, sql: str, query: str) -> tuple[Path | None, str]:
+    """A file or a database. Raises UsageError when it is neither or both."""
+    if file is not None and query:
+        raise click.UsageError("--query reads a database; give either a FILE, or --sql and --query")
+    if file is None and not (sql and query):
+        raise click.UsageError("give a FILE, or --sql URL and --query SELECT")
+    return file, "" if file else sql
+
+
+def _pairs(bound: tuple[str, ...]) -> Mapping[str, str]:
+    pairs = dict(each.partition("=")[::2] for each in bound)
+    if any("=" not in each for each in bound):
+        raise click.UsageError("--bind takes NAME=VALUE")
+    return pairs
+
+
+def _refused(survey: Survey, unit: str, max_errors: int) -> CommandError:
+    bad = screen.counted(survey.bad, f"bad {unit}")
+    allowed = f", {max_errors} allowed" if max_errors else ""
+    return CommandError(
+        f"{bad}{allowed}: nothing was sent",
+        f"mend the {unit}s, or leave them out with --max-errors {survey.bad}",
+    )
+
+
+def _check(source: Source, recogniser: Recogniser, bars: Progress, bad_lines: Path | None) -> Survey:
+    task = bars.add_task("checking", total=None)
+
+    def step() -> None:
+        bars.update(task, completed=source.progress.done, total=source.progress.total or None)
+
+    with _written(bad_lines, source.unit) as rejected:
+        return check(source, recogniser, step, rejected)
+
+
+@contextlib.contextmanager
+def _written(path: Path | None, unit: str) -> Iterator[Callable[[BadLine], None]]:
+    """Writes bad lines to a file, or nowhere."""
+    if path is None:
+        yield lambda _: None
+        return
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow([unit, "reason"])
+        yield lambda bad: writer.writerow([bad.line, bad.reason])
+
+
+def _send(
+    client: Client, source: Source, recogniser: Recogniser, bars: Progress, survey: Survey, name: str, flow: str
+) -> dict[str, Any]:
+    """Send everything and have the journeys rebuilt."""
+    begun = client.post("imports", json.dumps({"flow": flow, "name": name}))
+    place = f"imports/{begun['import_id']}"
+    task = bars.add_task("sending", total=survey.events)
+
+    def post(lines: bytes) -> None:
+        _patiently(lambda: client.post(f"{place}/events", lines))
+
+    sent = send(source, recogniser, post, lambda events: bars.update(task, completed=events))
+    rebuilt = _rebuild(client, place, bars)
+    return _told(sent, rebuilt, survey, begun["import_id"])
+
+
+def _rebuild(client: Client, place: str, bars: Progress) -> dict[str, Any]:
+    task = bars.add_task("journeys", total=None)
+    while True:
+        answer: dict[str, Any] = _patiently(lambda: client.post(f"{place}/rebuild", ""))
+        bars.update(task, completed=answer["rebuilt"], total=answer["orders"])
+        if answer["done"]:
+            return answer
+
+
+def _told(sent: Sent, rebuilt: dict[str, Any], survey: Survey, import_id: str) -> dict[str, Any]:
+    return {
+        "dry_run": False, "sent": True, "import_id": import_id, "orders": rebuilt["rebuilt"],
+        "distinct": rebuilt["distinct"], "repeats": max(0, sent.events - rebuilt["distinct"]),
+        "bad": survey.bad + len(sent.large),
+        "bad_lines": [{"line": bad.line, "reason": bad.reason} for bad in (*sent.large, *survey.bad_lines)],
+    }  # fmt: skip
+
+
+def _patiently(ask: Callable[[], Any]) -> Any:  # noqa: ANN401 - JSON is what it is
+    """The answer, also of a server that can't take data just now; what is sent twice is stored once."""
+    for wait_s in _PATIENCE_S:
+        try:
+            return ask()
+        except NoAnswer:
+            time.sleep(wait_s)
+    return ask()
+
+
+def _bars() -> Progress:
+    """Progress on standard error; nothing where nobody looks."""
+    errors = Console(stderr=True)
+    columns = (TextColumn("{task.description:<8}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal)

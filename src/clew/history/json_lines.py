@@ -1,0 +1,120 @@
+"""JSON Lines, JSON arrays, and CloudEvents in either form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import orjson
+
+from clew.history.files import opened
+from clew.history.rows import (
+    BATCH_ROWS,
+    LONGEST_LINE,
+    BadLine,
+    BaseSource,
+    Batch,
+    HistoryError,
+    Names,
+    flattened,
+    gathered,
+)
+
+CLOUD_NAMES = Names(
+    order=("data.order_id", "data.order.id", "data.case_id", "order_id", "subject"),
+    stage=("data.stage", "data.order.stage", "data.status", "type"),
+    time=("time",),
+    service=("source",),
+)
+"""In CloudEvents ``subject`` is what the event is about, ``type`` what happened, ``source`` who tells of it."""
+
+Row = tuple[int, Any]
+
+
+@dataclass(slots=True)
+class JsonSource(BaseSource):
+    """A file of JSON objects, one a line or all in one array."""
+
+    path: Path = Path()
+    array: bool = False
+    cloud_events: bool = False
+
+    def batches(self) -> Iterator[Batch]:
+        """The rows in their order. Raises HistoryError when an array is damaged."""
+        with opened(self.path, self.progress) as file:
+            yield from batches_of(self._elements(file) if self.array else self._lines(file))
+
+    def _lines(self, file: IO[bytes]) -> Iterator[Row | BadLine]:
+        number, check, loads = 0, self._wrong, orjson.loads
+        while line := file.readline(LONGEST_LINE):
+            number += 1
+            if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
+                yield BadLine(number, f"it is longer than {LONGEST_LINE // 1024 // 1024} MiB")
+                while line and not line.endswith(b"\n"):
+                    line = file.readline(LONGEST_LINE)
+                continue
+            try:
+                row = loads(line)
+            except orjson.JSONDecodeError as error:
+                if line.strip(b" \t\r\n\xef\xbb\xbf"):
+                    yield BadLine(number, f"it is no JSON: {error}")
+                continue
+            wrong = check(row)
+            yield BadLine(number, wrong) if wrong else (number, row)
+
+    def _elements(self, file: IO[bytes]) -> Iterator[Row | BadLine]:
+        for number, row in enumerate(elements(file, "item", self.path.name), 1):
+            wrong = self._wrong(row)
+            yield BadLine(number, wrong) if wrong else (number, row)
+
+    def _wrong(self, row: Any) -> str:  # noqa: ANN401 - JSON is what it is
+        if type(row) is not dict:
+            return "it is no JSON object"
+        if self.cloud_events and not str(row.get("specversion", "")).startswith(("1.", "0.3")):
+            return "it is no CloudEvent: specversion is neither 1.x nor 0.3"
+        return ""
+
+
+def elements(file: IO[bytes], prefix: str, name: str) -> Iterator[Any]:
+    """Values at a place of a JSON document, one after the other. Raises HistoryError where the document is damaged."""
+    import ijson  # type: ignore[import-untyped]
+
+    try:
+        yield from ijson.items(file, prefix, use_float=True)
+    except ijson.JSONError as error:
+        raise HistoryError(f"{name} is no whole JSON document: {_short(error)}", "mend or copy the file") from error
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:120]
+
+
+def batches_of(rows: Iterable[Row | BadLine]) -> Iterator[Batch]:
+    """Objects and bad lines, gathered to batches."""
+    found: list[dict[str, Any]] = []
+    lines: list[int] = []
+    bad: list[BadLine] = []
+    for each in rows:
+        if type(each) is tuple:
+            number, row = each
+            found.append(flattened(row) if dict in map(type, row.values()) else row)
+            lines.append(number)
+        else:
+            assert isinstance(each, BadLine)
+            bad.append(each)
+        if len(found) + len(bad) >= BATCH_ROWS:
+            yield gathered(found, lines, bad)
+            found, lines, bad = [], [], []
+    if found or bad:
+        yield gathered(found, lines, bad)
+
+
+def open_json(path: Path, start: bytes, cloud_events: bool) -> JsonSource:
+    """A file of JSON objects; ``start`` is its beginning."""
+    array = start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[")
+    form = "cloudevents" if cloud_events else "json" if array else "jsonl"
+    names = CLOUD_NAMES if cloud_events else Names()
+    unit = "element" if array else "line"
+    return JsonSource(form, unit=unit, names=names, path=path, array=array, cloud_events=cloud_events)

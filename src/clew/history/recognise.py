@@ -1,0 +1,166 @@
+"""Rows to stage events: strictly by the roles and the clock that were found, with every row accounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import compress, repeat
+from typing import Any
+
+import orjson
+
+from clew.history.columns import COMMON, Roles
+from clew.history.rows import BadLine, Batch
+from clew.history.times import Clock
+from clew.history.zones import BadTime
+
+LONGEST_NAME = 1_000
+"""Characters of an order id or a stage; anything longer is a text, and the column the wrong one."""
+
+_READ = ("order", "stage", "time", "due")
+Fields = Mapping[str, list[str]]
+"""The texts of each role, row by row, without spaces around them."""
+
+LARGEST_EVENT = 1024 * 1024
+"""Bytes of one event as it is sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """Recognised rows: lists of equal length, and the batch's columns that became attributes, cut to the same rows."""
+
+    lines: Sequence[int]
+    orders: Sequence[str]
+    stages: Sequence[str]
+    at_ns: Sequence[int]
+    paths: Sequence[str]
+    services: Sequence[str]
+    actors: Sequence[str]
+    users: Sequence[str]
+    due_ns: Sequence[int]
+    attributes: dict[str, Sequence[Any]]
+
+    def __len__(self) -> int:
+        return len(self.orders)
+
+    def encoded(self) -> tuple[list[bytes], list[BadLine]]:
+        """Each event as a line of JSON as the API takes it, and those that are too large."""
+        dump, append = orjson.dumps, orjson.OPT_APPEND_NEWLINE
+        wanted = zip(
+            self.orders, self.stages, self.at_ns, self.paths, self.services, self.actors, self.users, self.due_ns,
+            self._attributes_of_each(), strict=False,
+        )  # fmt: skip
+        lines = [dump(event, option=append) for event in wanted]
+        if max(map(len, lines), default=0) <= LARGEST_EVENT:
+            return lines, []
+        fits = [len(line) <= LARGEST_EVENT for line in lines]
+        told = f"it would be an event of more than {LARGEST_EVENT // 1024} KiB"
+        bad = [BadLine(number, told) for number, fit in zip(self.lines, fits, strict=True) if not fit]
+        return list(compress(lines, fits)), bad
+
+    def _attributes_of_each(self) -> Iterator[dict[str, str]]:
+        """Attributes of each row, without those that are empty."""
+        names = tuple(self.attributes)
+        if not names:
+            return repeat({}, len(self))
+        columns = [texts_of(column) for column in self.attributes.values()]
+        return (
+            {name: value for name, value in zip(names, row, strict=True) if value} for row in zip(*columns, strict=True)
+        )
+
+
+def texts_of(values: Sequence[Any]) -> Sequence[str]:
+    """Values as texts: what is no text as JSON, and nothing as an empty text."""
+    if set(map(type, values)) <= {str}:
+        return values
+    return [value if type(value) is str else text_of(value) for value in values]
+
+
+def text_of(value: object) -> str:
+    """One value as text."""
+    match value:
+        case None:
+            return ""
+        case str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case datetime() | date():
+            return value.isoformat()
+        case bytes() | bytearray() | memoryview():
+            return bytes(value).hex()
+        case float():
+            return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+        case list() | dict() | tuple():
+            return orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+        case _:
+            return str(value)
+
+
+class Recogniser:
+    """Turns batches into events."""
+
+    def __init__(self, roles: Roles, clock: Clock, due: Clock | None) -> None:
+        self.roles = roles
+        self.clock = clock
+        self.due = due
+
+    def recognise(self, batch: Batch) -> tuple[Events, list[BadLine]]:
+        """The events of a batch, and its bad lines: those that the reader found and those without order, stage or time.
+
+        Every row of the batch is either an event or a bad line.
+        """
+        of, nothing = self.roles.of, ("",) * len(batch.lines)
+        fields = {
+            role: [text.strip() for text in texts_of(batch.columns.get(of.get(role, ""), nothing))] for role in COMMON
+        }
+        read = self._read_all(fields)
+        if read is not None:
+            return self._events(batch, fields, *read), list(batch.bad)
+        rows = [self._read(*row) for row in zip(*(fields[role] for role in _READ), strict=True)]
+        good = [not isinstance(row, str) for row in rows]
+        bad = [BadLine(line, row) for line, row in zip(batch.lines, rows, strict=True) if isinstance(row, str)]
+        read_rows = [row for row in rows if not isinstance(row, str)]
+        columns = {name: list(compress(values, good)) for name, values in batch.columns.items()}
+        kept = Batch(list(compress(batch.lines, good)), columns)
+        fields = {role: list(compress(values, good)) for role, values in fields.items()}
+        events = self._events(kept, fields, [at for at, _ in read_rows], [due for _, due in read_rows])
+        return events, [*batch.bad, *bad]
+
+    def _events(self, batch: Batch, fields: Fields, at_ns: Sequence[int], due_ns: Sequence[int]) -> Events:
+        taken = set(self.roles.of.values())
+        attributes = {name: values for name, values in batch.columns.items() if name not in taken}
+        others = {f"{role}s": fields[role] for role in ("order", "stage", "path", "service", "actor", "user")}
+        return Events(lines=batch.lines, at_ns=at_ns, due_ns=due_ns, attributes=attributes, **others)
+
+    def _read_all(self, fields: Fields) -> tuple[list[int], list[int]] | None:
+        """Moments and due dates of all rows; None when one of them is wrong."""
+        orders, stages = fields["order"], fields["stage"]
+        if not (all(orders) and all(stages)):
+            return None
+        if max(map(len, (*orders, *stages)), default=0) > LONGEST_NAME:
+            return None
+        try:
+            dues = [self.due.read(text) if text and self.due else 0 for text in fields["due"]]
+            return self.clock.read_all(fields["time"]), dues
+        except ValueError:
+            return None
+
+    def _read(self, order: str, stage: str, time: str, due: str) -> tuple[int, int] | str:
+        """Moment and due date of a row, or what is wrong with it."""
+        of = self.roles.of
+        for role, text in (("order", order), ("stage", stage), ("time", time)):
+            if not text:
+                return f"no {role}: column {of[role]} is empty"
+            if len(text) > LONGEST_NAME:
+                return f"column {of[role]} holds a text of {len(text)} characters, which is no {role}"
+        role, text, clock = "time", time, self.clock
+        try:
+            at_ns = clock.read(text)
+            if not due or self.due is None:
+                return at_ns, 0
+            role, text, clock = "due date", due, self.due
+            return at_ns, clock.read(text)
+        except BadTime as error:
+            return f"{role} {text[:60]!r}: {error}"

@@ -1,0 +1,97 @@
+"""Sends recognised events while the next are read: the reader computes, the sender waits for answers.
+
+reading thread: batch -> events -> lines of JSON -> body      queue of 2 bodies      this thread: POST
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from clew.history.recognise import Recogniser
+from clew.history.rows import BadLine, Source
+
+EVENTS_A_BODY = 20_000
+BYTES_A_BODY = 8 * 1024 * 1024
+_WAITING_BODIES = 2
+
+
+@dataclass(slots=True)
+class Sent:
+    """How many events went out, and those that were too large for it."""
+
+    events: int = 0
+    large: list[BadLine] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """Events as lines of JSON."""
+
+    events: int
+    lines: bytes
+
+
+def bodies(source: Source, recogniser: Recogniser, large: list[BadLine]) -> Iterator[Body]:
+    """All events of a source in bodies of a good size, but those that are too large to be sent."""
+    lines: list[bytes] = []
+    size = 0
+    for batch in source.batches():
+        events, _ = recogniser.recognise(batch)
+        encoded, unfit = events.encoded()
+        large += unfit
+        for line in encoded:
+            if lines and (len(lines) >= EVENTS_A_BODY or size + len(line) > BYTES_A_BODY):
+                yield Body(len(lines), b"".join(lines))
+                lines, size = [], 0
+            lines.append(line)
+            size += len(line)
+    if lines:
+        yield Body(len(lines), b"".join(lines))
+
+
+def ahead(made: Iterator[Body]) -> Iterator[Body]:
+    """The same bodies, made by a thread of their own while the caller is busy; its errors are raised here."""
+    waiting: queue.Queue[Body | BaseException | None] = queue.Queue(_WAITING_BODIES)
+    stopped = threading.Event()
+
+    def put(what: Body | BaseException | None) -> None:
+        while not stopped.is_set():
+            try:
+                return waiting.put(what, timeout=0.1)
+            except queue.Full:
+                continue
+        return None
+
+    def run() -> None:
+        try:
+            for body in made:
+                put(body)
+                if stopped.is_set():
+                    return
+            put(None)
+        except BaseException as error:
+            put(error)
+
+    thread = threading.Thread(target=run, name="clew-history", daemon=True)
+    thread.start()
+    try:
+        while (found := waiting.get()) is not None:
+            if isinstance(found, BaseException):
+                raise found
+            yield found
+    finally:
+        stopped.set()
+        thread.join()
+
+
+def send(source: Source, recogniser: Recogniser, post: Callable[[bytes], object], step: Callable[[int], None]) -> Sent:
+    """Send all events of a source; ``post`` takes lines of JSON, ``step`` is told how many events are out."""
+    sent = Sent()
+    for body in ahead(bodies(source, recogniser, sent.large)):
+        post(body.lines)
+        sent.events += body.events
+        step(sent.events)
+    return sent

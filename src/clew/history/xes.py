@@ -1,0 +1,129 @@
+"""XES (IEEE 1849): traces of events; attributes have a key, and may have attributes themselves.
+
+A trace is an order, named by its ``concept:name``; its other attributes go with each of its events, under ``case:``,
+as tables made of such logs have it. Traces of one name are one order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from xml.parsers import expat
+
+from clew.history.files import opened
+from clew.history.json_lines import batches_of
+from clew.history.rows import BadLine, BaseSource, Batch, HistoryError, Names
+
+_CHUNK = 128 * 1024
+_MERGED = "{n} traces carry the name of an earlier one: their events are merged into one order"
+_EMPTY = "{n} traces hold no event"
+_ELEMENTS = frozenset(("string", "date", "int", "float", "boolean", "id", "list", "container"))
+
+
+@dataclass(slots=True)
+class XesSource(BaseSource):
+    """A XES log."""
+
+    path: Path = Path()
+
+    def batches(self) -> Iterator[Batch]:
+        """The events in their order. Raises HistoryError when the log is damaged or no XES."""
+        walk = _Walk()
+        with opened(self.path, self.progress) as file:
+            yield from batches_of(self._events(file.read, walk))
+        self.remarks.counts = {_MERGED: walk.merged, _EMPTY: walk.empty}
+
+    def _events(self, read: Callable[[int], bytes], walk: _Walk) -> Iterator[tuple[int, Any] | BadLine]:
+        parser = walk.parser()
+        try:
+            while chunk := read(_CHUNK):
+                parser.Parse(chunk, False)
+                yield from walk.taken()
+            parser.Parse(b"", True)
+        except expat.ExpatError as error:
+            raise HistoryError(f"{self.path.name} is no whole XES log: {error}", "mend or copy the file") from error
+        yield from walk.taken()
+        if not walk.is_log:
+            raise HistoryError(f"{self.path.name} is XML, but no XES log", "export it as XES, CSV or OCEL 2.0 (JSON)")
+
+
+@dataclass(slots=True)
+class _Walk:
+    """Where the parser is: the open trace and event, and the keys of the attributes around."""
+
+    trace: dict[str, str] | None = None
+    event: dict[str, str] | None = None
+    keys: list[str] = field(default_factory=list)
+    found: list[tuple[int, Any] | BadLine] = field(default_factory=list)
+    waiting: list[tuple[int, dict[str, str]]] = field(default_factory=list)
+    names: set[int] = field(default_factory=set)
+    merged: int = 0
+    empty: int = 0
+    line: int = 0
+    is_log: bool = False
+    _parser: Any = None
+
+    def parser(self) -> Any:  # noqa: ANN401 - expat's parser has no type of its own
+        """A parser that tells this walk what it meets."""
+        parser = expat.ParserCreate(namespace_separator=" ")
+        parser.ordered_attributes = True
+        parser.StartElementHandler, parser.EndElementHandler = self._start, self._end
+        parser.EntityDeclHandler = _refuse
+        self._parser = parser
+        return parser
+
+    def taken(self) -> list[tuple[int, Any] | BadLine]:
+        """The events found since the last call."""
+        found, self.found = self.found, []
+        return found
+
+    def _start(self, name: str, attributes: list[str]) -> None:
+        name = name.rpartition(" ")[2]
+        if name in _ELEMENTS:
+            self._attribute(attributes)
+        elif name == "event":
+            self.event, self.line = {}, self._parser.CurrentLineNumber
+        elif name == "trace":
+            self.trace = {}
+        elif name == "log":
+            self.is_log = True
+
+    def _attribute(self, attributes: list[str]) -> None:
+        said = dict(zip(attributes[::2], attributes[1::2], strict=True))
+        self.keys.append(said.get("key", ""))
+        held = self.event if self.event is not None else self.trace
+        if held is not None and "value" in said:
+            key = self.keys[-1] if len(self.keys) == 1 else "/".join(filter(None, self.keys))
+            held[key] = said["value"]
+
+    def _end(self, name: str) -> None:
+        name = name.rpartition(" ")[2]
+        if name in _ELEMENTS:
+            self.keys.pop()
+        elif name == "event":
+            # A trace's name may come after its events.
+            self.waiting.append((self.line, self.event or {}))
+            self.event = None
+        elif name == "trace":
+            self._end_trace()
+
+    def _end_trace(self) -> None:
+        of_trace = {f"case:{key}": value for key, value in (self.trace or {}).items()}
+        self.found += [(line, of_trace | event) for line, event in self.waiting]
+        self.empty += not self.waiting
+        self.waiting, self.trace = [], None
+        if name := of_trace.get("case:concept:name"):
+            self.merged += hash(name) in self.names
+            self.names.add(hash(name))
+
+
+def _refuse(*_: object) -> None:
+    raise HistoryError("the file declares XML entities, which no log needs", "export it without a DTD")
+
+
+def open_xes(path: Path) -> XesSource:
+    """A XES log."""
+    names = Names(("case:concept:name",), ("concept:name",), ("time:timestamp",))
+    return XesSource("xes", names=names, path=path)
