@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from clew.history.columns import COMMON, Roles
+from clew.history.columns import Roles
 from clew.history.rows import BadLine, Batch
 from clew.history.times import Clock
 from clew.history.zones import BadTime
@@ -19,8 +19,9 @@ LONGEST_NAME = 1_000
 """Characters of an order id or a stage; anything longer is a text, and the column the wrong one."""
 
 _READ = ("order", "stage", "time", "due")
+_OTHERS = ("path", "service", "actor", "user")
 Fields = Mapping[str, list[str]]
-"""The texts of each role, row by row, without spaces around them."""
+"""The texts of the roles that are read, row by row, without spaces around them."""
 
 LARGEST_EVENT = 1024 * 1024
 """Bytes of one event as it is sent."""
@@ -28,18 +29,18 @@ LARGEST_EVENT = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """Recognised rows: lists of equal length, and the batch's columns that became attributes, cut to the same rows."""
+    """Recognised rows: lists of equal length, and the batch's other columns cut to the same rows.
+
+    ``others`` are the columns of roles that need no reading, ``attributes`` those without a role.
+    """
 
     lines: Sequence[int]
     orders: Sequence[str]
     stages: Sequence[str]
     at_ns: Sequence[int]
-    paths: Sequence[str]
-    services: Sequence[str]
-    actors: Sequence[str]
-    users: Sequence[str]
     due_ns: Sequence[int]
-    attributes: dict[str, Sequence[Any]]
+    others: Mapping[str, Sequence[Any]]
+    attributes: Mapping[str, Sequence[Any]]
 
     def __len__(self) -> int:
         return len(self.orders)
@@ -47,9 +48,10 @@ class Events:
     def encoded(self) -> tuple[list[bytes], list[BadLine]]:
         """Each event as a line of JSON as the API takes it, and those that are too large."""
         dump, append = orjson.dumps, orjson.OPT_APPEND_NEWLINE
+        path, service, actor, user = (_stripped(self.others.get(role)) or repeat("") for role in _OTHERS)
         wanted = zip(
-            self.orders, self.stages, self.at_ns, self.paths, self.services, self.actors, self.users, self.due_ns,
-            self._attributes_of_each(), strict=False,
+            self.orders, self.stages, self.at_ns, path, service, actor, user, self.due_ns, self._attributes_of_each(),
+            strict=False,
         )  # fmt: skip
         lines = [dump(event, option=append) for event in wanted]
         if max(map(len, lines), default=0) <= LARGEST_EVENT:
@@ -65,9 +67,15 @@ class Events:
         if not names:
             return repeat({}, len(self))
         columns = [texts_of(column) for column in self.attributes.values()]
-        return (
-            {name: value for name, value in zip(names, row, strict=True) if value} for row in zip(*columns, strict=True)
-        )
+        rows = zip(*columns, strict=True)
+        if all(map(all, columns)):
+            return (dict(zip(names, row)) for row in rows)  # noqa: B905 - as long as each other, and asked a million times
+        return ({name: value for name, value in zip(names, row, strict=True) if value} for row in rows)
+
+
+def _stripped(column: Sequence[Any] | None) -> list[str]:
+    """Values as texts without spaces around them."""
+    return list(map(str.strip, texts_of(column))) if column is not None else []
 
 
 def texts_of(values: Sequence[Any]) -> Sequence[str]:
@@ -111,10 +119,9 @@ class Recogniser:
 
         Every row of the batch is either an event or a bad line.
         """
-        of, nothing = self.roles.of, ("",) * len(batch.lines)
-        fields = {
-            role: [text.strip() for text in texts_of(batch.columns.get(of.get(role, ""), nothing))] for role in COMMON
-        }
+        of, nothing = self.roles.of, [""] * len(batch.lines)
+        fields = {role: _stripped(batch.columns[of[role]]) for role in _READ if of.get(role) in batch.columns}
+        fields = {role: fields.get(role, nothing) for role in _READ}
         read = self._read_all(fields)
         if read is not None:
             return self._events(batch, fields, *read), list(batch.bad)
@@ -129,20 +136,22 @@ class Recogniser:
         return events, [*batch.bad, *bad]
 
     def _events(self, batch: Batch, fields: Fields, at_ns: Sequence[int], due_ns: Sequence[int]) -> Events:
-        taken = set(self.roles.of.values())
-        attributes = {name: values for name, values in batch.columns.items() if name not in taken}
-        others = {f"{role}s": fields[role] for role in ("order", "stage", "path", "service", "actor", "user")}
-        return Events(lines=batch.lines, at_ns=at_ns, due_ns=due_ns, attributes=attributes, **others)
+        of, columns = self.roles.of, batch.columns
+        others = {role: columns[of[role]] for role in _OTHERS if of.get(role) in columns}
+        taken = set(of.values())
+        attributes = {name: values for name, values in columns.items() if name not in taken}
+        return Events(batch.lines, fields["order"], fields["stage"], at_ns, due_ns, others, attributes)
 
     def _read_all(self, fields: Fields) -> tuple[list[int], list[int]] | None:
         """Moments and due dates of all rows; None when one of them is wrong."""
         orders, stages = fields["order"], fields["stage"]
         if not (all(orders) and all(stages)):
             return None
-        if max(map(len, (*orders, *stages)), default=0) > LONGEST_NAME:
+        if orders and max(len(max(orders, key=len)), len(max(stages, key=len))) > LONGEST_NAME:
             return None
         try:
-            dues = [self.due.read(text) if text and self.due else 0 for text in fields["due"]]
+            due = self.due
+            dues = [due.read(text) if text else 0 for text in fields["due"]] if due else [0] * len(orders)
             return self.clock.read_all(fields["time"]), dues
         except ValueError:
             return None

@@ -36,20 +36,31 @@ class Body:
 
 def bodies(source: Source, recogniser: Recogniser, large: list[BadLine]) -> Iterator[Body]:
     """All events of a source in bodies of a good size, but those that are too large to be sent."""
-    lines: list[bytes] = []
+    gathered: list[bytes] = []
     size = 0
     for batch in source.batches():
         events, _ = recogniser.recognise(batch)
         encoded, unfit = events.encoded()
         large += unfit
-        for line in encoded:
-            if lines and (len(lines) >= EVENTS_A_BODY or size + len(line) > BYTES_A_BODY):
-                yield Body(len(lines), b"".join(lines))
-                lines, size = [], 0
-            lines.append(line)
-            size += len(line)
-    if lines:
-        yield Body(len(lines), b"".join(lines))
+        for lines in _portions(encoded):
+            length = sum(map(len, lines))
+            if gathered and (len(gathered) + len(lines) > EVENTS_A_BODY or size + length > BYTES_A_BODY):
+                yield Body(len(gathered), b"".join(gathered))
+                gathered, size = [], 0
+            gathered += lines
+            size += length
+    if gathered:
+        yield Body(len(gathered), b"".join(gathered))
+
+
+def _portions(lines: list[bytes]) -> Iterator[list[bytes]]:
+    """The lines in portions that each fit a body: as a rule all of them."""
+    if sum(map(len, lines)) <= BYTES_A_BODY:
+        yield lines
+        return
+    # No event is larger than an eighth of a body.
+    for first in range(0, len(lines), 8):
+        yield lines[first : first + 8]
 
 
 def ahead(made: Iterator[Body]) -> Iterator[Body]:
