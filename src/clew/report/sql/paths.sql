@@ -1,0 +1,5 @@
+-- The paths that the picked orders take.
+SELECT path, count() AS orders
+FROM (${picked})
+GROUP BY path
+ORDER BY orders DESC, path
