@@ -35,10 +35,11 @@ ROOMS = {
     "clew.report": ("clew.model", "clew.store"),
     "clew.learn": ("clew.model", "clew.flow", "clew.journey", "clew.store", "clew.report"),
     "clew.history": ("clew.model",),
+    "clew.export": ("clew.model", "clew.store"),
     "clew.settings": ("clew.model", "clew.flow"),
     "clew.api": (
         *("clew.model", "clew.flow", "clew.journey", "clew.store", "clew.settings"),
-        *("clew.report", "clew.learn"),
+        *("clew.report", "clew.learn", "clew.export"),
     ),
     "clew.cli": ("*",),
     "clew.app": ("*",),

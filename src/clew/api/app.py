@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from clew import __version__
 from clew.api.deps import ApiDeps
 from clew.api.errors import RESPONSES, install_errors
+from clew.api.export import export_routes
 from clew.api.flows import flow_routes
 from clew.api.imports import import_routes
 from clew.api.known import only_known_parameters
@@ -46,7 +47,7 @@ def create_api(deps: ApiDeps) -> FastAPI:
     install_errors(app)
     app.include_router(probe_routes(deps))
     v1 = APIRouter(prefix="/api/v1", responses=RESPONSES, dependencies=[Depends(only_known_parameters)])
-    for routes in (order_routes(deps), span_routes(deps), flow_routes(deps), import_routes(deps), status_routes(deps)):
-        v1.include_router(routes)
+    for routes in (order_routes, span_routes, flow_routes, import_routes, export_routes, status_routes):
+        v1.include_router(routes(deps))
     app.include_router(v1)
     return app

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 
 from fastapi import Request
+from fastapi.dependencies.models import Dependant
 
 from clew.api.errors import ApiError, invalid
 
@@ -18,7 +19,12 @@ async def only_known_parameters(request: Request) -> None:
 
 
 def _known(request: Request) -> list[str]:
-    return sorted(field.alias for field in request.scope["route"].dependant.query_params)
+    return sorted(_parameters(request.scope["route"].dependant))
+
+
+def _parameters(dependant: Dependant) -> set[str]:
+    own = {field.alias for field in dependant.query_params}
+    return own.union(*(_parameters(each) for each in dependant.dependencies))
 
 
 def _refusal(unknown: str, known: list[str]) -> ApiError:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
 
 from clew.api.deps import ApiDeps
 from clew.api.errors import RESPONSES, ApiError, invalid, not_found
@@ -32,6 +33,7 @@ DEFAULT_SINCE = "24h"
 def span_routes(deps: ApiDeps) -> APIRouter:
     """The routes of traces, spans and services. Blocking calls run on worker threads."""
     routes = APIRouter(responses=RESPONSES)
+    asked = Depends(span_filter_of(deps))
 
     @routes.get("/traces/{trace_id}", summary="A trace with all its spans and logs", tags=["traces"])
     def show_trace(trace_id: Annotated[str, Path(pattern=TRACE_ID)]) -> TraceModel:
@@ -42,6 +44,25 @@ def span_routes(deps: ApiDeps) -> APIRouter:
 
     @routes.get("/spans", summary="Spans by any of their fields, newest first", tags=["spans"])
     def find_spans(
+        filter_: SpanFilter = asked,
+        limit: Annotated[int, Query(ge=1, le=500)] = 50,
+        after: Annotated[str, Query(description="`next` of the page before")] = "",
+    ) -> SpanPageModel:
+        page = search_spans(deps.store, filter_, limit, after or None)
+        return SpanPageModel(items=[found_model(each) for each in page.items], next=page.next)
+
+    @routes.get("/services", summary="Services, their calls, queues and databases", tags=["services"])
+    def show_services(since: Annotated[str, Query(description=_MOMENT)] = "1h") -> ServiceGraphModel:
+        since_ns = moment_given("since", since, deps.now_ns())
+        return graph_model(services(deps.store, since_ns), since_ns)
+
+    return routes
+
+
+def span_filter_of(deps: ApiDeps) -> Callable[..., SpanFilter]:
+    """A dependency of routes: the filter that a request's parameters make."""
+
+    def span_filter(
         trace: Annotated[str, Query(pattern=rf"^$|{TRACE_ID}")] = "",
         span: Annotated[str, Query(pattern=_SPAN_ID)] = "",
         order: Annotated[str, Query(description="spans that name this order")] = "",
@@ -62,16 +83,14 @@ def span_routes(deps: ApiDeps) -> APIRouter:
         retries: Annotated[int, Query(ge=0, le=65_535, description="at least so many attempts before")] = 0,
         timeout: Annotated[bool | None, Query(description="whether it ended by time-out")] = None,
         attribute: Annotated[list[str] | None, Query(description="key=value; may be repeated")] = None,
-        limit: Annotated[int, Query(ge=1, le=500)] = 50,
-        after: Annotated[str, Query(description="`next` of the page before")] = "",
-    ) -> SpanPageModel:
-        filter_ = SpanFilter(
+    ) -> SpanFilter:
+        return SpanFilter(
             trace_id=trace.lower(),
             span_id=span.lower(),
             order_id=order,
             user_id=user,
-            since_ns=_moment("since", since or ("" if trace else DEFAULT_SINCE), deps.now_ns()),
-            until_ns=_moment("until", until, deps.now_ns()),
+            since_ns=moment_given("since", since or ("" if trace else DEFAULT_SINCE), deps.now_ns()),
+            until_ns=moment_given("until", until, deps.now_ns()),
             status=status,
             kind=kind,
             service=service,
@@ -87,22 +106,16 @@ def span_routes(deps: ApiDeps) -> APIRouter:
             timeout=timeout,
             attributes=tuple(_pair(each) for each in attribute or ()),
         )
-        page = search_spans(deps.store, filter_, limit, after or None)
-        return SpanPageModel(items=[found_model(each) for each in page.items], next=page.next)
 
-    @routes.get("/services", summary="Services, their calls, queues and databases", tags=["services"])
-    def show_services(since: Annotated[str, Query(description=_MOMENT)] = "1h") -> ServiceGraphModel:
-        since_ns = _moment("since", since, deps.now_ns())
-        return graph_model(services(deps.store, since_ns), since_ns)
-
-    return routes
+    return span_filter
 
 
 def _unknown(trace_id: str) -> ApiError:
     return not_found(f"no trace {trace_id}", "check the id; spans are kept as long as the setting retention.spans says")
 
 
-def _moment(name: str, text: str, now_ns: int) -> int:
+def moment_given(name: str, text: str, now_ns: int) -> int:
+    """The moment that a parameter gives, as Unix nanoseconds; 0 when it is empty. Raises ApiError."""
     try:
         return min(max(0, parse_moment(text, now_ns)), LAST_NS) if text else 0
     except ValueError as error:

@@ -32,7 +32,8 @@ _FILE_INTO = (
     "SELECT * FROM file({rows_pipe:String}, 'Native', {structure:String}) "
     # A pipe can't be read from a place, and a row group is what Parquet holds in memory.
     "SETTINGS storage_file_read_method = 'read', max_threads = 1, output_format_parquet_row_group_size = 50000, "
-    "output_format_json_quote_64bit_integers = 0, output_format_json_escape_forward_slashes = 0"
+    "output_format_json_quote_64bit_integers = 0, output_format_json_escape_forward_slashes = 0, "
+    "format_csv_null_representation = ''"
 )
 
 
