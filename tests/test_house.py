@@ -63,6 +63,7 @@ PASTED = {
     },
     "clew.store.rederive": {"render_derivation(rules)"},
     "clew.store.orders": {"where", "_judged(where)"},
+    "clew.learn.as_of": {"where"},
 }
 # Renders the schema for one node and for a cluster, with no value of anybody's in it.
 RENDERER = "clew.store.render"

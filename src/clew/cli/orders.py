@@ -29,6 +29,7 @@ Examples:
   clew orders --user anna-9931         all orders of a user
   clew orders --alias D77              the order that another system calls D77
   clew orders --stage SUBMITTED --json what a script reads
+  clew orders --at 2026-11-22T08:00:00Z the list as it was then
 """
 
 
@@ -45,13 +46,14 @@ Examples:
 @click.option("--trace", default="", help="Orders that this trace handled, ended ones too.")
 @click.option("--prefix", default="", help="Orders whose id begins like this, ended ones too.")
 @click.option("--all", "ended", is_flag=True, help="Ended orders too.")
+@click.option("--at", default="", metavar="TIME", help="As of a past moment: 2h, or 2026-11-22T08:15:00Z.")
 @click.option("--watch", is_flag=True, help="Keep the list up to date until Ctrl-C.")
 @click.option("--every", type=click.FloatRange(0.2), default=2.0, show_default=True, help="Seconds between updates.")
 @pages
 @asks
 def orders(
     verdicts: tuple[str, ...], stage: str, path: str, flow: str, user: str, alias: str, trace: str, prefix: str,
-    ended: bool, watch: bool, every: float, limit: int, after: str, url: str, data: Path | None, as_json: bool,
+    ended: bool, at: str, watch: bool, every: float, limit: int, after: str, url: str, data: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Orders, worst first: lost, failed, stuck, in jeopardy, on hold, on time.
 
@@ -59,10 +61,13 @@ def orders(
     """
     if watch and as_json:
         raise click.UsageError("--watch draws on a terminal; call `clew orders --json` again and again instead")
+    if watch and at:
+        raise click.UsageError("--watch shows the present, --at a past moment; leave one of them out")
     named = any((user, alias, trace, prefix, verdicts))
     params: Params = {
         "verdict": verdicts, "stage": stage, "path": path, "flow": flow, "user": user, "alias": alias, "trace": trace,
         "prefix": prefix, "open": not ended and not named, "limit": limit, "after": after,
+        "at": at,
     }  # fmt: skip
     with open_client(url, data) as client:
         if watch:

@@ -9,6 +9,7 @@ from typing import Any
 
 from clew.model.event import Outcome, Source, StageEvent
 from clew.model.journey import Loss, LostReason
+from clew.model.moments import LAST_NS
 from clew.store.contract import Store
 
 ALIAS_PREFIX = "order.alias."
@@ -66,15 +67,18 @@ def read_alias_edges(store: Store, ids: Iterable[str]) -> list[tuple[str, str]]:
     return sorted(edges)
 
 
-def read_events(store: Store, ids: Sequence[str], since_ns: int = 0) -> dict[str, list[StageEvent]]:
-    """Stage events by the order id they name, in no special order, repeats left out."""
+def read_events(
+    store: Store, ids: Sequence[str], since_ns: int = 0, until_ns: int = LAST_NS
+) -> dict[str, list[StageEvent]]:
+    """Stage events by the order id they name, both moments included, in no special order, repeats left out."""
     rows = store.rows(
         "SELECT order_id, flow, stage, toUnixTimestamp64Nano(e.ts) AS at_ns, service, lower(hex(trace_id)) AS trace, "
         "lower(hex(span_id)) AS span, path, actor, outcome, error, hold, due_ns, user_id, aliases, attrs, source, "
         "toUnixTimestamp64Nano(received) AS received_ns FROM order_events AS e "
         "WHERE order_id IN {ids:Array(String)} AND e.ts >= fromUnixTimestamp64Nano({since:Int64}, 'UTC') "
+        "AND e.ts <= fromUnixTimestamp64Nano({until:Int64}, 'UTC') "
         "LIMIT 1 BY order_id, at_ns, stage, span, hold, outcome, source",
-        {"ids": list(ids), "since": since_ns},
+        {"ids": list(ids), "since": since_ns, "until": until_ns},
     )
     events: dict[str, list[StageEvent]] = defaultdict(list)
     for row in rows:

@@ -37,6 +37,14 @@ _SINCE = (
 _FINAL = "SETTINGS do_not_merge_across_partitions_select_final = 1"
 
 
+SETTLED = (
+    "if(terminal != '', entered <= fromUnixTimestamp64Nano({settled:Int64}, 'UTC'), lost = '' "
+    "AND last_seen <= fromUnixTimestamp64Nano({settled:Int64}, 'UTC') AND (imported = 0 OR flow_version = 0))"
+)
+"""Whether a row tells of a past moment: what it was judged by had happened by then. What losses were known then isn't
+kept, and imported history has no clock in its row; without a declared flow it needs none."""
+
+
 class BadCursor(ClewError):
     """The page cursor is not one that Clew gave."""
 
@@ -46,7 +54,8 @@ class OrderFilter:
     """Which orders to list; empty fields match everything.
 
     ``user_id`` and ``alias`` compare exactly (a user id as it is stored: masked), ``order_prefix`` the beginning of the
-    order id. ``open_only`` leaves out ended orders unless ``verdicts`` names them.
+    order id. ``open_only`` leaves out ended orders unless ``verdicts`` names them. ``settled_ns`` picks orders whose
+    rows tell of that past moment already: those that had ended, and those that nothing has happened to since.
     """
 
     verdicts: tuple[VerdictKind, ...] = ()
@@ -58,6 +67,7 @@ class OrderFilter:
     order_prefix: str = ""
     flow: str = ""
     open_only: bool = False
+    settled_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +92,11 @@ class OrderRow:
 def order_where(filter_: OrderFilter) -> tuple[str, dict[str, object]]:
     """WHERE text and bindings over the columns of the orders table; the same on one node and on a cluster."""
     where, bind = ["1"], dict[str, object]()
-    if _open_only(filter_):
+    if filter_.settled_ns is not None:
+        where += ["first_seen <= fromUnixTimestamp64Nano({settled:Int64}, 'UTC')", SETTLED]
+        bind["settled"] = filter_.settled_ns
+        where += ["terminal = ''"] if _open_only(filter_) else []
+    elif _open_only(filter_):
         where.append("bucket = toDate(0)")
     for column in ("stage", "path", "flow", "user_id"):
         if value := getattr(filter_, column):
@@ -130,7 +144,7 @@ def find_orders(
     """
     where, bind = order_where(filter_)
     if after:
-        now_ns, rank, since, order_id = _decode_cursor(after)
+        now_ns, rank, since, order_id = decode_cursor(after)
         where += " AND (rank, since, order_id) > ({rank:UInt64}, {since:Int64}, {last:String})"
         bind |= {"rank": rank, "since": since, "last": order_id}
     rows = store.rows(
@@ -139,7 +153,7 @@ def find_orders(
     )
     page = rows[:limit]
     last = page[-1] if len(rows) > limit else None
-    cursor = _encode_cursor(now_ns, last["rank"], last["since"], last["order_id"]) if last else None
+    cursor = encode_cursor(now_ns, last["rank"], last["since"], last["order_id"]) if last else None
     return OrderPage(tuple(_journeys(store, page)), cursor, now_ns)
 
 
@@ -164,11 +178,13 @@ def count_orders(store: Store, filter_: OrderFilter, now_ns: int) -> dict[Verdic
     return {VerdictKind(row["verdict"]): int(row["n"]) for row in rows}
 
 
-def _encode_cursor(*parts: object) -> str:
+def encode_cursor(*parts: object) -> str:
+    """The cursor of the page after the order with this moment, rank, since and id."""
     return urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
 
 
-def _decode_cursor(text: str) -> tuple[int, int, int, str]:
+def decode_cursor(text: str) -> tuple[int, int, int, str]:
+    """Moment, rank, since and order id of the last order of a page. Raises BadCursor."""
     try:
         now_ns, rank, since, order_id = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         if not (0 <= now_ns < LAST_NS and 0 <= rank <= len(VerdictKind) and -LAST_NS < since < LAST_NS):
