@@ -28,10 +28,9 @@ from clew.store.codec import journey_to_json
 from clew.store.contract import Batch, Signal, Store
 from clew.store.embedded import open_store
 from clew.store.facts import Touch
-from clew.store.hops import order_messages
-from clew.store.order_spans import order_spans
-from clew.store.orders import OrderFilter, OrderRow, find_orders, read_order, write_orders
+from clew.store.orders import OrderFilter, OrderRow, find_orders, write_orders
 from clew.store.spans import read_trace
+from clew.store.whole_order import read_whole_order
 
 _DAY_NS = 86_400 * 10**9
 _REQUESTS_A_BATCH = 64
@@ -170,11 +169,10 @@ def _trace_spans(clew: Clew, trace_id: str) -> tuple[object, ...]:
 
 def _journey(clew: Clew, order_id: str) -> int:
     """What a page of one order reads; gives how many spans it has."""
-    journey = read_order(clew, order_id)
-    if journey is None:
+    order = read_whole_order(clew, order_id)
+    if order is None:
         raise RuntimeError(f"order {order_id} is not found")
-    order_messages(clew, (order_id,))
-    return len(order_spans(clew, order_id).spans)
+    return len(order.spans.lines)
 
 
 def _timed(ask: Callable[[str], int], ids: list[str]) -> tuple[list[float], list[int]]:

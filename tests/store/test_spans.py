@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from clew.store.anyvalue import decode_value, lookup
 from clew.store.embedded import open_store
-from clew.store.order_spans import order_scope, order_spans, order_traces
+from clew.store.order_spans import order_lines, order_scope, order_spans, summaries
 from clew.store.orders import BadCursor
 from clew.store.search import SpanFilter, masked, search_spans, span_where
 from clew.store.services import services
@@ -200,8 +200,22 @@ def test_failed_spans_of_an_order_are_found_alone(store):
     assert names(order_spans(store, "4711", failed_only=True).spans) == [("crm-api", "POST /deals")]
 
 
+def traces_of(store, order_id):
+    scope = order_scope(store, order_id)
+    return summaries(order_lines(store, scope).lines, scope)
+
+
+def test_spans_in_lines_are_those_that_are_read_whole(store):
+    lines, whole = order_lines(store, order_scope(store, "4711")), order_spans(store, "4711")
+    assert [(each.trace_id, each.span_id, each.name) for each in lines.lines] == [
+        (each.trace_id, each.span_id, each.name) for each in whole.spans
+    ]
+    assert lines.complete
+    assert not order_lines(store, order_scope(store, "4711"), limit=3).complete
+
+
 def test_the_traces_of_an_order_are_summed_up(store):
-    first, linked, *_ = order_traces(store, order_scope(store, "4711"))
+    first, linked, *_ = traces_of(store, "4711")
     assert (first.trace_id, first.spans, first.errors, first.services) == (trace_hex(1), 6, 1, ("crm-api", "shop-api"))
     assert (first.root_service, first.root_name, first.shared_by, first.linked) == (
         "shop-api",
@@ -214,7 +228,7 @@ def test_the_traces_of_an_order_are_summed_up(store):
 
 def test_an_unknown_order_has_no_spans(store):
     assert order_spans(store, "nobody").spans == ()
-    assert order_traces(store, order_scope(store, "nobody")) == ()
+    assert traces_of(store, "nobody") == ()
 
 
 T2_AND_MORE = [
@@ -318,6 +332,6 @@ def test_attributes_with_the_same_key_are_both_kept(store):
 
 def test_a_trace_whose_id_ends_in_zero_bytes_is_found_by_its_order_and_its_links(store):
     """The engine's toString() of a FixedString drops its last zero bytes: one id in 256 ends in one."""
-    assert [each.trace_id for each in order_traces(store, order_scope(store, "zeros"))] == [ZEROS, trace_hex(4)]
+    assert [each.trace_id for each in traces_of(store, "zeros")] == [ZEROS, trace_hex(4)]
     assert read_trace(store, ZEROS).linked == (trace_hex(4),)
     assert read_trace(store, ZEROS).order_ids == ("zeros",)

@@ -14,8 +14,8 @@ from clew.journey.judge import judge, loss_sentence
 from clew.model.flow import Flow
 from clew.model.journey import Deviation, Journey, Loss, Milestone, Verdict
 from clew.model.message import Delivery, Message
-from clew.store.order_spans import TraceSummary
 from clew.store.spans import Span
+from clew.store.whole_order import WholeOrder
 
 
 class VerdictModel(BaseModel):
@@ -176,6 +176,7 @@ class JourneyModel(OrderModel):
     messages: list[MessageModel]
     services: list[str]
     traces: list[TraceSummaryModel]
+    spans_complete: bool = Field(description="false when it has more spans than are summed up in `traces`")
     traces_gone: list[str]
     errors_found: list[SpanModel]
 
@@ -215,15 +216,9 @@ def order_model(journey: Journey, flow: Flow, now_ns: int) -> OrderModel:
     )
 
 
-def journey_model(
-    journey: Journey,
-    flow: Flow,
-    now_ns: int,
-    messages: Sequence[Message],
-    traces: Sequence[TraceSummary],
-    failed: Sequence[Span],
-) -> JourneyModel:
+def journey_model(order: WholeOrder, flow: Flow, now_ns: int, failed: Sequence[Span]) -> JourneyModel:
     """An order with its journey, judged by its flow at a moment."""
+    journey, traces = order.journey, order.traces
     stage = flow.stage(journey.stage)
     services = {milestone.service for milestone in (*journey.milestones, *journey.after_end)}
     services |= {service for trace in traces for service in trace.services}
@@ -238,9 +233,10 @@ def journey_model(
         holds=[HoldModel(begin_at=moment(each.begin_ns), end_at=moment_or_none(each.end_ns)) for each in journey.holds],
         failure=_failure_model(journey),
         losses=[loss_model(each, now_ns) for each in journey.losses],
-        messages=[_message_model(each, lost) for each in messages if not each.wrapped],
+        messages=[_message_model(each, lost) for each in order.messages if not each.wrapped],
         services=sorted(services - {""}),
         traces=[trace_summary_model(each) for each in traces],
+        spans_complete=order.spans.complete,
         traces_gone=sorted(set(journey.traces) - {each.trace_id for each in traces}),
         errors_found=[span_model(each) for each in failed],
     )

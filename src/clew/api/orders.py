@@ -13,11 +13,11 @@ from clew.api.span_models import OrderSpansModel, span_model
 from clew.api.times import moment, parse_moment
 from clew.learn.as_of import TooManyOrders, orders_at
 from clew.model.journey import VerdictKind
-from clew.store.hops import order_messages
-from clew.store.order_spans import order_scope, order_spans, order_traces
+from clew.store.order_spans import order_spans
 from clew.store.orders import OrderFilter, OrderPage, count_orders, find_orders, read_order
 from clew.store.search import masked
 from clew.store.spans import Span
+from clew.store.whole_order import read_whole_order
 
 TRACE_ID = r"^[0-9a-fA-F]{32}$"
 _ERRORS_SHOWN = 20
@@ -76,22 +76,13 @@ def order_routes(deps: ApiDeps) -> APIRouter:
     def show_order(
         order_id: Annotated[str, Path(description="the order's id, or another id of it")],
     ) -> JourneyModel:
-        journey = read_order(deps.store, order_id)
-        if journey is None:
+        order = read_whole_order(deps.store, order_id)
+        if order is None:
             raise _unknown(order_id)
-        scope = order_scope(deps.store, journey.order_id)
-        traces = order_traces(deps.store, scope)
         failed: tuple[Span, ...] = ()
-        if any(trace.errors for trace in traces):
-            failed = order_spans(deps.store, journey.order_id, 1_000, scope=scope, failed_only=True).spans
-        return journey_model(
-            journey,
-            deps.flow_of(journey.flow),
-            deps.now_ns(),
-            order_messages(deps.store, scope.ids),
-            traces,
-            failed[-_ERRORS_SHOWN:],
-        )
+        if any(trace.errors for trace in order.traces):
+            failed = order_spans(deps.store, order_id, 1_000, scope=order.scope, failed_only=True).spans
+        return journey_model(order, deps.flow_of(order.journey.flow), deps.now_ns(), failed[-_ERRORS_SHOWN:])
 
     return routes
 

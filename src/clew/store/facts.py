@@ -11,6 +11,7 @@ from clew.model.event import Outcome, Source, StageEvent
 from clew.model.journey import Loss, LostReason
 from clew.model.moments import LAST_NS
 from clew.store.contract import Store
+from clew.store.lookups import LOOKUP
 
 ALIAS_PREFIX = "order.alias."
 _NO_TRACE = "0" * 32
@@ -58,7 +59,7 @@ def read_alias_edges(store: Store, ids: Iterable[str]) -> list[tuple[str, str]]:
             break
         rows = store.rows(
             "SELECT ref, target FROM trace_orders WHERE relation = 'alias' "
-            "AND (ref IN {ids:Array(String)} OR target IN {ids:Array(String)}) GROUP BY ref, target",
+            f"AND (ref IN {{ids:Array(String)}} OR target IN {{ids:Array(String)}}) GROUP BY ref, target {LOOKUP}",
             {"ids": sorted(ask)},
         )
         edges |= {(row["ref"], row["target"]) for row in rows}

@@ -11,6 +11,7 @@ from typing import Any
 from clew.model.journey import Loss
 from clew.model.message import Delivery, Message, Settlement
 from clew.store.contract import Store
+from clew.store.lookups import LOOKUP
 from clew.store.rederive import TOUCH_AHEAD_NS
 
 MessageKey = tuple[str, str]
@@ -206,7 +207,7 @@ def order_messages(store: Store, order_ids: Sequence[str]) -> list[Message]:
     """The messages that name one of these order ids, or lie in a trace of theirs and name none, oldest first."""
     traces = store.rows(
         "SELECT DISTINCT lower(hex(target)) AS trace FROM trace_orders "
-        "WHERE relation = 'order' AND ref IN {ids:Array(String)}",
+        f"WHERE relation = 'order' AND ref IN {{ids:Array(String)}} {LOOKUP}",
         {"ids": list(order_ids)},
     )
     rows = _hops_of_traces(store, [row["trace"] for row in traces])
@@ -221,7 +222,8 @@ def _hops_of_traces(store: Store, traces: Sequence[str], since_ns: int = 0) -> l
         f"SELECT {_HOP} FROM hops WHERE origin_trace_id IN "
         "(SELECT toFixedString(unhex(arrayJoin({traces:Array(String)})), 16)) "
         "AND t >= fromUnixTimestamp(intDiv({since:Int64}, 1000000000)) "
-        "ORDER BY start_ns, received LIMIT 1 BY side, origin_trace_id, origin_span_id, trace_id, span_id",
+        "ORDER BY start_ns, received LIMIT 1 BY side, origin_trace_id, origin_span_id, trace_id, span_id "
+        f"{LOOKUP}",
         {"traces": list(traces), "since": max(0, since_ns - _SKEW_NS)},
     )
 

@@ -10,13 +10,15 @@ give each of them all spans of all the others.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from clew.store.contract import Store
 from clew.store.facts import read_alias_edges
-from clew.store.spans import NO_SPAN, ONCE, SPAN_COLUMNS, TRACE_SET, Span, span_of, sql
+from clew.store.lookups import LOOKUP, both
+from clew.store.spans import ONCE, SPAN_COLUMNS, TRACE_SET, Span, SpanKind, SpanStatus, member, span_of, sql
 
 DAY_NS = 86_400 * 10**9
 MOST_TRACES = 1_000
@@ -48,6 +50,38 @@ class OrderSpans:
 
 
 @dataclass(frozen=True, slots=True)
+class SpanLine:
+    """A span in a line: what a timeline draws. Ids are lower-case hex; ``parent_span_id`` is empty for a root.
+
+    Without attributes, events and links, which cost three times as much to read.
+    """
+
+    trace_id: str
+    span_id: str
+    parent_span_id: str
+    service: str
+    name: str
+    kind: SpanKind
+    status: SpanStatus
+    start_ns: int
+    duration_ns: int
+    error: str
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended in an error."""
+        return self.status is SpanStatus.ERROR or self.error != ""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLines:
+    """The spans of an order by start, each in a line; ``complete`` is false when there are more than were read."""
+
+    lines: tuple[SpanLine, ...]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
 class TraceSummary:
     """One trace of an order in a line; ``shared_by`` is how many orders it handles, 1 when only this one."""
 
@@ -65,34 +99,43 @@ class TraceSummary:
 
 def order_scope(store: Store, order_id: str) -> OrderScope:
     """The traces of an order, by any of its ids: those that name it, and over one link those that name no order."""
-    edges = read_alias_edges(store, [order_id])
+    edges, direct = both(lambda: read_alias_edges(store, [order_id]), lambda: _direct(store, [order_id]))
     ids = tuple(sorted({order_id, *(each for edge in edges for each in edge)}))
-    direct = store.rows(
-        "SELECT lower(hex(target)) AS trace, toUnixTimestamp64Nano(min(first_ts)) AS first_ns, "
-        "toUnixTimestamp64Nano(max(last_ts)) AS last_ns FROM trace_orders "
-        "WHERE relation = 'order' AND ref IN {ids:Array(String)} GROUP BY target "
-        "ORDER BY last_ns DESC LIMIT {limit:UInt32}",
-        {"ids": list(ids), "limit": MOST_TRACES},
-    )
-    linked = _linked(store, [row["trace"] for row in direct]) if direct else []
-    others = _others(store, ids, [row["trace"] for row in (*direct, *linked)])
-    reached = [row for row in linked if not others.get(row["trace"])]
+    if len(ids) > 1:
+        direct = _direct(store, ids)
+    traces = [row["trace"] for row in direct]
+    linked, others = both(lambda: _linked(store, traces), lambda: _others(store, ids, traces))
+    theirs = _others(store, ids, [row["trace"] for row in linked])
+    reached = [row for row in linked if not theirs.get(row["trace"])]
     rows = [*direct, *reached]
     return OrderScope(
         ids=ids,
         traces=tuple(dict.fromkeys(row["trace"] for row in rows)),
-        shared={row["trace"]: others[row["trace"]] + 1 for row in direct if others.get(row["trace"])},
+        shared={trace: others[trace] + 1 for trace in traces if others.get(trace)},
         linked=frozenset(row["trace"] for row in reached),
         since_ns=min((row["first_ns"] for row in rows), default=0) - DAY_NS,
         until_ns=max((row["last_ns"] for row in rows), default=0) + DAY_NS,
     )
 
 
+def _direct(store: Store, ids: Sequence[str]) -> list[dict[str, Any]]:
+    return store.rows(
+        "SELECT lower(hex(target)) AS trace, toUnixTimestamp64Nano(min(first_ts)) AS first_ns, "
+        "toUnixTimestamp64Nano(max(last_ts)) AS last_ns FROM trace_orders "
+        "WHERE relation = 'order' AND ref IN {ids:Array(String)} GROUP BY target "
+        f"ORDER BY last_ns DESC LIMIT {{limit:UInt32}} {LOOKUP}",
+        {"ids": list(ids), "limit": MOST_TRACES},
+    )
+
+
 def _linked(store: Store, traces: list[str]) -> list[dict[str, Any]]:
+    if not traces:
+        return []
     rows = store.rows(
         "SELECT lower(hex(target)) AS trace, toUnixTimestamp64Nano(min(first_ts)) AS first_ns, "
         "toUnixTimestamp64Nano(max(last_ts)) AS last_ns FROM trace_orders WHERE relation = 'link' "
-        "AND ref IN (SELECT unhex(arrayJoin({traces:Array(String)}))) GROUP BY target LIMIT {limit:UInt32}",
+        "AND ref IN (SELECT unhex(arrayJoin({traces:Array(String)}))) GROUP BY target "
+        f"LIMIT {{limit:UInt32}} {LOOKUP}",
         {"traces": traces, "limit": MOST_TRACES},
     )
     known = set(traces)
@@ -106,7 +149,7 @@ def _others(store: Store, ids: tuple[str, ...], traces: list[str]) -> dict[str, 
     rows = store.rows(
         "SELECT lower(hex(target)) AS trace, uniqExact(ref) AS orders FROM trace_orders WHERE relation = 'order' "
         "AND target IN (SELECT unhex(arrayJoin({traces:Array(String)}))) "
-        "AND ref NOT IN {ids:Array(String)} GROUP BY target",
+        f"AND ref NOT IN {{ids:Array(String)}} GROUP BY target {LOOKUP}",
         {"traces": traces, "ids": list(ids)},
     )
     return {row["trace"]: int(row["orders"]) for row in rows}
@@ -146,41 +189,74 @@ def order_spans(
     where, bind = _where(scope)
     failed = "AND (status = 2 OR error != '')" if failed_only else ""
     rows = store.rows(
-        sql("SELECT", SPAN_COLUMNS, "FROM spans WHERE", where, failed, "ORDER BY ts", ONCE, "LIMIT {limit:UInt32}"),
+        sql(
+            "SELECT",
+            SPAN_COLUMNS,
+            "FROM spans WHERE",
+            where,
+            failed,
+            "ORDER BY ts",
+            ONCE,
+            "LIMIT {limit:UInt32}",
+            LOOKUP,
+        ),
         bind | {"limit": limit + 1},
     )
     return OrderSpans(tuple(span_of(row) for row in rows[:limit]), scope.shared, len(rows) <= limit)
 
 
-def order_traces(store: Store, scope: OrderScope) -> tuple[TraceSummary, ...]:
-    """The traces of an order that still have spans, the earliest first."""
+_LINE = (
+    "trace_id, span_id, parent_span_id, service, name, kind, status, toUnixTimestamp64Nano(ts) AS start_ns, "
+    "duration_ns, error"
+)
+
+
+def order_lines(store: Store, scope: OrderScope, limit: int = 50_000) -> OrderLines:
+    """The spans that belong to an order, as `order_spans` finds them, each in a line."""
     if not scope.traces:
-        return ()
+        return OrderLines((), True)
     where, bind = _where(scope)
     rows = store.rows(
-        sql(
-            "SELECT lower(hex(trace_id)) AS trace, toUnixTimestamp64Nano(min(ts)) AS start_ns,",
-            "max(toUnixTimestamp64Nano(ts) + toInt64(duration_ns)) AS end_ns, uniqExact(span_id) AS spans,",
-            "uniqExactIf(span_id, status = 2 OR error != '') AS errors,",
-            "arraySort(groupUniqArray(toString(service))) AS services,",
-            "argMin((toString(service), toString(name)), (parent_span_id != unhex({none:String}), ts)) AS root",
-            "FROM spans WHERE", where, "GROUP BY trace_id ORDER BY start_ns",
-        ),
-        bind | {"none": NO_SPAN},
-    )  # fmt: skip
-    return tuple(_summary_of(row, scope) for row in rows)
+        sql("SELECT", _LINE, "FROM spans WHERE", where, "ORDER BY ts", ONCE, "LIMIT {limit:UInt32}", LOOKUP),
+        bind | {"limit": limit + 1},
+    )
+    return OrderLines(tuple(_line_of(row) for row in rows[:limit]), len(rows) <= limit)
 
 
-def _summary_of(row: Mapping[str, Any], scope: OrderScope) -> TraceSummary:
-    return TraceSummary(
-        trace_id=row["trace"],
+def _line_of(row: Mapping[str, Any]) -> SpanLine:
+    return SpanLine(
+        trace_id=row["trace_id"].hex(),
+        span_id=row["span_id"].hex(),
+        parent_span_id=row["parent_span_id"].hex() if any(row["parent_span_id"]) else "",
+        service=row["service"],
+        name=row["name"],
+        kind=member(SpanKind, row["kind"]),
+        status=member(SpanStatus, row["status"]),
         start_ns=row["start_ns"],
-        duration_ns=row["end_ns"] - row["start_ns"],
-        spans=row["spans"],
-        errors=row["errors"],
-        services=tuple(row["services"]),
-        root_service=row["root"][0],
-        root_name=row["root"][1],
-        shared_by=scope.shared.get(row["trace"], 1),
-        linked=row["trace"] in scope.linked,
+        duration_ns=row["duration_ns"],
+        error=row["error"],
+    )
+
+
+def summaries(lines: Iterable[SpanLine], scope: OrderScope) -> tuple[TraceSummary, ...]:
+    """The traces that these spans (by start) are of, the earliest first."""
+    of_trace: dict[str, list[SpanLine]] = defaultdict(list)
+    for line in lines:
+        of_trace[line.trace_id].append(line)
+    return tuple(_summary(trace_id, of_it, scope) for trace_id, of_it in of_trace.items())
+
+
+def _summary(trace_id: str, lines: Sequence[SpanLine], scope: OrderScope) -> TraceSummary:
+    root = next((line for line in lines if not line.parent_span_id), lines[0])
+    return TraceSummary(
+        trace_id=trace_id,
+        start_ns=lines[0].start_ns,
+        duration_ns=max(line.start_ns + line.duration_ns for line in lines) - lines[0].start_ns,
+        spans=len(lines),
+        errors=sum(line.failed for line in lines),
+        services=tuple(sorted({line.service for line in lines})),
+        root_service=root.service,
+        root_name=root.name,
+        shared_by=scope.shared.get(trace_id, 1),
+        linked=trace_id in scope.linked,
     )

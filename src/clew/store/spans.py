@@ -7,13 +7,13 @@ parts with every value bound. A span that was received twice is given once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from clew.store.anyvalue import Attributes, Value, decode_attributes, decode_value
 from clew.store.contract import Store
+from clew.store.lookups import LOOKUP, both
 
 NO_SPAN = "0" * 16
 NO_TRACE = "0" * 32
@@ -193,22 +193,16 @@ ONCE = "LIMIT 1 BY trace_id, span_id"
 
 def read_trace(store: Store, trace_id: str, limit: int = TRACE_LIMIT) -> Trace | None:
     """A trace by its id in hex, or None when neither a span nor a log of it is stored."""
-    bind = {"trace": trace_id, "limit": limit + 1}
-    with ThreadPoolExecutor(max_workers=2) as beside:  # three statements at once: what costs is planning each
-        logs_read = beside.submit(read_logs, store, [trace_id], limit)
-        linked_read = beside.submit(_linked_to, store, trace_id)
-        rows = store.rows(
+    rows, (logs, linked) = both(
+        lambda: store.rows(
             sql(
-                "SELECT",
-                SPAN_COLUMNS,
-                "FROM spans WHERE trace_id = toFixedString(unhex({trace:String}), 16)",
-                "ORDER BY ts",
-                ONCE,
-                "LIMIT {limit:UInt32} SETTINGS max_threads = 1",
+                "SELECT", SPAN_COLUMNS, "FROM spans WHERE trace_id = toFixedString(unhex({trace:String}), 16)",
+                "ORDER BY ts", ONCE, "LIMIT {limit:UInt32}", LOOKUP,
             ),
-            bind,
-        )
-    logs, linked = logs_read.result(), linked_read.result()
+            {"trace": trace_id, "limit": limit + 1},
+        ),
+        lambda: both(lambda: read_logs(store, [trace_id], limit), lambda: _linked_to(store, trace_id)),
+    )  # fmt: skip
     if not rows and not logs:
         return None
     spans = tuple(span_of(row) for row in rows[:limit])
@@ -229,6 +223,7 @@ def read_logs(store: Store, traces: Sequence[str], limit: int) -> tuple[LogRecor
         sql(
             "SELECT", LOG_COLUMNS, "FROM logs WHERE trace_id IN", TRACE_SET,
             "ORDER BY ts LIMIT 1 BY ts, span_id, service, event_name, body, uid, toString(attrs) LIMIT {limit:UInt32}",
+            LOOKUP,
         ),
         {"traces": list(traces), "limit": limit},
     )  # fmt: skip
@@ -251,7 +246,7 @@ def read_origins(store: Store, ids: Iterable[int]) -> tuple[Origin, ...]:
             "resource_kinds, resource_dropped, resource_schema_url, scope_name, scope_version, "
             "mapKeys(scope_attrs) AS scope_keys, mapValues(scope_attrs) AS scope_texts, scope_kinds, scope_dropped, "
             "scope_schema_url FROM origins WHERE origin_id IN {ids:Array(UInt64)} "
-            "ORDER BY origin_id LIMIT 1 BY origin_id",
+            f"ORDER BY origin_id LIMIT 1 BY origin_id {LOOKUP}",
             {"ids": unknown},
         )
         _ORIGINS.update((row["origin_id"], _origin_of(row)) for row in rows)
@@ -265,7 +260,7 @@ def _distinct(lists: Iterable[Iterable[str]]) -> tuple[str, ...]:
 def _linked_to(store: Store, trace_id: str) -> tuple[str, ...]:
     rows = store.rows(
         "SELECT DISTINCT lower(hex(target)) AS linked FROM trace_orders "
-        "WHERE relation = 'link' AND ref = unhex({trace:String}) ORDER BY linked",
+        f"WHERE relation = 'link' AND ref = unhex({{trace:String}}) ORDER BY linked {LOOKUP}",
         {"trace": trace_id},
     )
     return tuple(row["linked"] for row in rows)
@@ -279,8 +274,8 @@ def span_of(row: Mapping[str, Any]) -> Span:
         parent_span_id=row["parent_span_id"].hex() if any(row["parent_span_id"]) else "",
         service=row["service"],
         name=row["name"],
-        kind=_member(SpanKind, row["kind"]),
-        status=_member(SpanStatus, row["status"]),
+        kind=member(SpanKind, row["kind"]),
+        status=member(SpanStatus, row["status"]),
         status_message=row["status_message"],
         start_ns=row["start_ns"],
         duration_ns=row["duration_ns"],
@@ -302,7 +297,8 @@ def span_of(row: Mapping[str, Any]) -> Span:
     )
 
 
-def _member(enum: type[_Member], index: int) -> _Member:
+def member(enum: type[_Member], index: int) -> _Member:
+    """The member that a number on the wire stands for; the first one for a number that stands for none."""
     members = list(enum)
     return members[index] if 0 <= index < len(members) else members[0]
 
