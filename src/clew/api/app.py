@@ -14,6 +14,7 @@ from clew.api.flows import flow_routes
 from clew.api.imports import import_routes
 from clew.api.known import only_known_parameters
 from clew.api.orders import order_routes
+from clew.api.reports import report_routes
 from clew.api.spans import span_routes
 from clew.api.status import probe_routes, status_routes
 
@@ -47,7 +48,7 @@ def create_api(deps: ApiDeps) -> FastAPI:
     install_errors(app)
     app.include_router(probe_routes(deps))
     v1 = APIRouter(prefix="/api/v1", responses=RESPONSES, dependencies=[Depends(only_known_parameters)])
-    for routes in (order_routes, span_routes, flow_routes, import_routes, export_routes, status_routes):
+    for routes in (order_routes, span_routes, flow_routes, import_routes, export_routes, report_routes, status_routes):
         v1.include_router(routes(deps))
     app.include_router(v1)
     return app

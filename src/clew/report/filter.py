@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 
-from clew.model.errors import ClewError
 from clew.model.moments import LAST_NS
 from clew.store.contract import Store
 from clew.store.orders import OPEN_BUCKET
@@ -24,10 +23,6 @@ class By(StrEnum):
     STARTED = "started"
     ENDED = "ended"
     ACTIVE = "active"
-
-
-class NoSuchFlow(ClewError):
-    """No order follows the flow that was asked for."""
 
 
 @dataclass(frozen=True, slots=True)

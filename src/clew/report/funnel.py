@@ -66,15 +66,30 @@ def funnel(store: Store, filter_: ReportFilter, flow: Flow | None = None, steps:
     and without cancellation; where no flow is declared, those of the happy path, else of the most frequent variant.
     An order that never reached the first step counts as ``outside`` alone. Quantiles interpolate linearly.
     """
-    counted = [(str(row["path"]), int(row["orders"])) for row in read_rows(store, "paths", filter_)]
-    ways = {path: _steps(store, filter_, flow, path, steps) for path, _ in counted}
-    bind = {"paths": list(ways), "steps": [list(way) for way in ways.values()]}
-    rows = read_rows(store, "funnel", filter_, bind) if ways else []
+    orders = {str(row["path"]): int(row["orders"]) for row in read_rows(store, "paths", filter_)}
+    steps_of = {path: _steps(store, filter_, flow, path, steps) for path in orders}
+    rows = read_rows(store, "funnel", filter_, _ways(steps_of)) if orders else []
     found = {(row["path"], int(row["step"])): row for row in rows}
     return Funnel(
-        orders=sum(orders for _, orders in counted),
-        paths=tuple(_of_path(path, orders, ways[path], found) for path, orders in counted),
+        orders=sum(orders.values()),
+        paths=tuple(_of_path(path, number, steps_of[path], found) for path, number in orders.items()),
     )
+
+
+def _ways(steps_of: Mapping[str, tuple[str, ...]]) -> dict[str, object]:
+    """The steps of all paths as ``sql/funnel.sql`` wants them: equal ones once."""
+    ways: list[str] = []
+    begin_of: dict[tuple[str, ...], int] = {}
+    for steps in steps_of.values():
+        if steps not in begin_of:
+            begin_of[steps] = len(ways)
+            ways += [*steps, ""]
+    return {
+        "ways": ways,
+        "paths": list(steps_of),
+        "begins": [begin_of[steps] for steps in steps_of.values()],
+        "counts": [len(steps) for steps in steps_of.values()],
+    }
 
 
 def _steps(store: Store, filter_: ReportFilter, flow: Flow | None, path: str, steps: Sequence[str]) -> tuple[str, ...]:
