@@ -183,9 +183,9 @@ def _cut_zone(text: str) -> tuple[str, str]:
 
 def _cut_clock(text: str) -> tuple[str, str]:
     """What stands before the clock time, and its pattern; what has more behind it is no time that Clew knows."""
-    found = _CLOCK.search(text)
-    if found is None:
-        return text, ""
+    found = next(reversed(list(_CLOCK.finditer(text))), None)
+    if found is None or (found["by"] == "." and not text[: found.start()].strip()):
+        return text, ""  # 02.01.24 is a date
     if found.end() < len(text):
         return "", ""
     by, noon = found["by"], found["noon"]
@@ -195,6 +195,8 @@ def _cut_clock(text: str) -> tuple[str, str]:
 
 def _dates(text: str) -> Iterable[str]:
     """Patterns of the date in a text, the separators kept."""
+    if compact := re.fullmatch(r"\d{8}(\D*)", text, re.ASCII):
+        return [f"%Y%m%d{compact[1]}"]
     tokens = _TOKEN.findall(text)
     places = [place for place, token in enumerate(tokens) if token[0].isalnum()]
     if places and tokens[places[0]][:3].lower() in _WEEKDAYS:

@@ -29,7 +29,7 @@ _DIRECTIVES = {
     "b": rf"(?P<b>{_MONTH_NAME})\.?", "B": rf"(?P<b>{_MONTH_NAME})\.?", "a": rf"{_DAY_NAME}\.?", "A": _DAY_NAME,
     "j": r"(?P<j>\d{3})", "H": r"(?P<H>\d\d?)", "I": r"(?P<I>\d\d?)", "M": r"(?P<M>\d\d)",
     "S": r"(?P<S>\d\d)(?:[.,](?P<f>\d{1,9}))?", "p": r"(?P<p>[ap])\.?m\.?",
-    "z": rf"(?P<z>{OFFSET})", "Z": r"(?P<Z>[A-Za-z]{2,5})", "%": "%",
+    "z": rf"(?P<z>{OFFSET})", "Z": r"(?P<Z>(?![AP]M$)[A-Z]{2,5})", "%": "%",
 }  # fmt: skip
 _TWO_DIGITS = {"m": r"(?P<m>\d\d)", "d": r"(?P<d>\d\d)", "H": r"(?P<H>\d\d)", "I": r"(?P<I>\d\d)"}
 _LONG = {"%T": "%H:%M:%S", "%R": "%H:%M", "%F": "%Y-%m-%d", "%D": "%m/%d/%y", "%S.%f": "%S", "%S,%f": "%S"}

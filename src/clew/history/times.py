@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from clew.history.patterns import OFFSET, SECOND_NS, Local, Pattern, assembled
@@ -21,11 +21,12 @@ LAST_NS = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp()) * SECOND_NS
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH = datetime(1970, 1, 1)
+_SHORTEST, _LONGEST = timedelta(days=1), timedelta(seconds=LAST_NS // SECOND_NS)
 _NUMBER = re.compile(r"(\d{1,19})(?:\.(\d{1,9})\d*)?", re.ASCII)
 _ISO = re.compile(
     r"(?P<Y>\d{4})-(?P<m>\d\d)-(?P<d>\d\d)"
     r"(?:[Tt ](?P<H>\d\d):(?P<M>\d\d)(?::(?P<S>\d\d)(?:[.,](?P<f>\d{1,9}))?)?"
-    rf"\s?(?P<z>{OFFSET})?(?P<Z>(?<=\s)[A-Za-z]{{2,5}})?)?",
+    rf"\s?(?P<z>{OFFSET})?(?P<Z>(?<=\s)(?![AP]M$)[A-Z]{{2,5}})?)?",
     re.ASCII | re.IGNORECASE,
 )
 
@@ -91,6 +92,7 @@ class Clock:
     def read(self, text: str) -> int:
         """Unix nanoseconds. Raises BadTime."""
         local_ns, said = self.format.read(text)
+        _in_range(local_ns, 2 * FIRST_NS)
         if isinstance(said, int):
             at_ns = local_ns - said * SECOND_NS
         elif self.zone is None:
@@ -115,8 +117,9 @@ def clock_named(name: str, zone: str, repeated: Repeated) -> Clock:
     return Clock(format_named(name), Zone(zone, repeated) if zone else None)
 
 
-def _in_range(at_ns: int) -> int:
-    if not FIRST_NS <= at_ns < LAST_NS:
+def _in_range(at_ns: int, slack_ns: int = 0) -> int:
+    """The moment; a clock time may be off by its zone. Raises BadTime."""
+    if not FIRST_NS - slack_ns <= at_ns < LAST_NS + slack_ns:
         raise BadTime("it isn't between 1970-01-02 and 2100")
     return at_ns
 
@@ -138,6 +141,8 @@ def _read_iso(texts: Sequence[str], zone: Zone | None) -> list[int] | None:
         read = [((each.days * 86_400 + each.seconds) * 1_000_000 + each.microseconds) * 1_000 for each in lengths]
     elif zoned == {False} and zone is not None:
         lengths = [moment - _NAIVE_EPOCH for moment in moments]
+        if min(lengths) < _SHORTEST or max(lengths) > _LONGEST:
+            return None
         offset_s = zone.offset_s
         read = []
         for each in lengths:

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from clew.history.recognise import Recogniser
 from clew.history.rows import BadLine, Source
 
-EVENTS_A_BODY = 20_000
-BYTES_A_BODY = 8 * 1024 * 1024
+EVENTS_A_BODY = 50_000
+BYTES_A_BODY = 12 * 1024 * 1024
+"""As large as the API takes, with some room: each body becomes a part of its own for every month that it tells of."""
 _WAITING_BODIES = 2
 
 
@@ -58,7 +59,7 @@ def _portions(lines: list[bytes]) -> Iterator[list[bytes]]:
     if sum(map(len, lines)) <= BYTES_A_BODY:
         yield lines
         return
-    # No event is larger than an eighth of a body.
+    # no event is larger than a twelfth of a body.
     for first in range(0, len(lines), 8):
         yield lines[first : first + 8]
 
