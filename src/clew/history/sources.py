@@ -98,6 +98,8 @@ def _json_kind(text: bytes, path: Path) -> str:
         marks = (b'"objectTypes"', b'"eventTypes"', b'"relationships"', b'"ocel:')
         if any(mark in text for mark in marks):
             return "ocel"
+        if b"\n" not in text:
+            return "cloudevents" if b'"specversion"' in text else "jsonl"  # a line longer than what was looked at
         raise HistoryError(
             f"{path.name} is JSON, but neither a line an object, nor an array, nor OCEL 2.0",
             "write one object a line, or say --format",
