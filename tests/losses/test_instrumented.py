@@ -25,6 +25,7 @@ from clew.model.journey import VerdictKind
 from clew.store.embedded import open_store
 from clew.store.facts import read_losses
 from clew.store.hops import order_messages
+from clew.store.order_spans import order_scope
 from tests.losses import cases
 from tests.receive.serving import fake_server
 
@@ -216,7 +217,8 @@ def test_silence_alone_makes_an_order_lost_only_when_it_is_late(played, flavour)
 @pytest.mark.parametrize("flavour", FLAVOURS)
 @pytest.mark.parametrize(("case", "times"), [("well", 1), ("redelivered", 2), ("revived", 2), ("retried", 2)])
 def test_every_delivery_is_known(played, flavour, case, times):
-    messages = [each for each in order_messages(played.store, [order_of(flavour, case)]) if not each.wrapped]
+    scope = order_scope(played.store, order_of(flavour, case))
+    messages = [each for each in order_messages(played.store, scope.ids, scope.traces) if not each.wrapped]
     assert [len(each.deliveries) for each in messages] == [times]
 
 

@@ -203,14 +203,9 @@ def read_messages(store: Store, keys: Iterable[MessageKey], since_ns: int = 0) -
     return [message for message in _messages(rows) if (message.trace_id, message.span_id) in wanted | wrapped]
 
 
-def order_messages(store: Store, order_ids: Sequence[str]) -> list[Message]:
-    """The messages that name one of these order ids, or lie in a trace of theirs and name none, oldest first."""
-    traces = store.rows(
-        "SELECT DISTINCT lower(hex(target)) AS trace FROM trace_orders "
-        f"WHERE relation = 'order' AND ref IN {{ids:Array(String)}} {LOOKUP}",
-        {"ids": list(order_ids)},
-    )
-    rows = _hops_of_traces(store, [row["trace"] for row in traces])
+def order_messages(store: Store, order_ids: Sequence[str], traces: Sequence[str]) -> list[Message]:
+    """The messages that name one of these order ids, or lie in one of these traces and name none, oldest first."""
+    rows = _hops_of_traces(store, traces)
     named = set(order_ids)
     return [message for message in _messages(rows) if not message.order_ids or named & set(message.order_ids)]
 

@@ -26,16 +26,9 @@ class WholeOrder:
 
 def read_whole_order(store: Store, order_id: str) -> WholeOrder | None:
     """An order by any of its ids; None when it is unknown."""
-    (scope, spans), (journey, messages) = both(
-        lambda: _spans(store, order_id), lambda: (read_order(store, order_id), order_messages(store, [order_id]))
-    )
+    journey, scope = both(lambda: read_order(store, order_id), lambda: order_scope(store, order_id))
     if journey is None:
         return None
-    if len(scope.ids) > 1:
-        messages = order_messages(store, scope.ids)
+    own = [trace for trace in scope.traces if trace not in scope.linked]
+    spans, messages = both(lambda: order_lines(store, scope), lambda: order_messages(store, scope.ids, own))
     return WholeOrder(journey, scope, spans, summaries(spans.lines, scope), tuple(messages))
-
-
-def _spans(store: Store, order_id: str) -> tuple[OrderScope, OrderLines]:
-    scope = order_scope(store, order_id)
-    return scope, order_lines(store, scope)
