@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, Query
 
 from clew.api.deps import ApiDeps
-from clew.api.errors import RESPONSES, invalid, not_found
+from clew.api.errors import RESPONSES, ApiError, invalid, not_found
 from clew.api.report_models import (
     ArrivalsModel,
     ConformanceModel,
@@ -28,6 +28,7 @@ from clew.api.report_models import (
     order_variant_model,
 )
 from clew.api.times import parse_moment
+from clew.model.errors import StoreError
 from clew.model.flow import Flow
 from clew.model.moments import LAST_NS
 from clew.report.conformance import conformance
@@ -42,6 +43,9 @@ from clew.report.throughput import throughput
 from clew.report.variants import variant_of_order, variants, visits_of_order
 
 _MOMENT = "a moment such as 2026-11-22T08:15:00Z, or 30d for 30 days ago"
+# The engine's limits of memory and of time.
+_TOO_MUCH = ("Code: 241", "Code: 159")
+_LESS = "ask for a shorter range with --from and --to, or let the engine have more: setting engine.memory"
 _Model = TypeVar("_Model", bound=ReportModel)
 
 
@@ -182,8 +186,13 @@ def _answer(deps: ApiDeps, asked: Asked, model: type[_Model], report: Callable[[
     """The report of what was asked, with the one that it is compared with."""
     picked = _picked(deps, asked)
     other = _other(asked, picked)
-    answer = _model(model, report(picked), picked.filter)
-    return answer.model_copy(update={"against": _model(model, report(other), other.filter)}) if other else answer
+    try:
+        answer = _model(model, report(picked), picked.filter)
+        return answer.model_copy(update={"against": _model(model, report(other), other.filter)}) if other else answer
+    except StoreError as error:
+        if str(error).startswith(_TOO_MUCH):
+            raise ApiError(503, "too_much", "the report looks at too many orders for this engine", _LESS) from error
+        raise
 
 
 def _model(model: type[_Model], report: Any, filter_: ReportFilter) -> _Model:  # noqa: ANN401 - of any report

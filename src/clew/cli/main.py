@@ -7,11 +7,13 @@ import click
 from clew import __version__
 from clew.cli.demo import demo
 from clew.cli.doctor import doctor
+from clew.cli.export import export
 from clew.cli.find import find
 from clew.cli.flow import flow
 from clew.cli.import_ import import_
 from clew.cli.order import order
 from clew.cli.orders import orders
+from clew.cli.report import report
 from clew.cli.serve import serve
 from clew.cli.services import services
 from clew.cli.trace import trace
@@ -45,5 +47,5 @@ def main() -> None:
     """
 
 
-for command in (serve, demo, orders, order, trace, find, services, flow, import_, doctor):
+for command in (serve, demo, orders, order, trace, find, services, flow, report, import_, export, doctor):
     main.add_command(command)
