@@ -64,7 +64,7 @@ def export_routes(deps: ApiDeps) -> APIRouter:
         response_class=StreamingResponse,
     )
     async def events_as_file(asked: VisitFilter = events_asked, format_: AsFormat = Format.CSV) -> StreamingResponse:
-        return await _download("events", export_visits(deps.store, asked, format_), format_)
+        return await _download("events", export_visits(deps.store, asked, deps.now_ns(), format_), format_)
 
     @routes.get("/spans", summary="Spans as a file, by five minutes and trace", response_class=StreamingResponse)
     async def spans_as_file(asked: SpanFilter = spans_asked, format_: AsFormat = Format.CSV) -> StreamingResponse:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,12 +15,16 @@ from urllib.parse import quote
 import click
 import httpx
 
+from clew.cli.in_process import answering
 from clew.model.errors import ClewError
+
+log = logging.getLogger(__name__)
 
 DEFAULT_URL = "http://127.0.0.1:4380"
 WRONG_CALL = 2
 NOT_FOUND = 3
 _TIMEOUT = httpx.Timeout(60.0, connect=5.0)
+_FILE_TIMEOUT = httpx.Timeout(600.0, connect=5.0)
 
 Params = Mapping[str, str | int | bool | Sequence[str] | None]
 Pairs = list[tuple[str, str | int | float | bool | None]]
@@ -52,11 +57,24 @@ class Sender(Protocol):
         ...
 
 
+Answer = tuple[httpx.Response, Iterator[bytes]]
+"""An answer, and when it is a success its body in pieces."""
+
+
+class Fetcher(Protocol):
+    """Asks the API for a file."""
+
+    def __call__(self, path: str, params: Pairs) -> contextlib.AbstractContextManager[Answer]:
+        """The answer, whatever its status. Raises CommandError when there is none, and when its pieces break off."""
+        ...
+
+
 class Client:
     """Asks the API; an answer that isn't a success becomes a CommandError."""
 
-    def __init__(self, send: Sender) -> None:
+    def __init__(self, send: Sender, fetch: Fetcher) -> None:
         self._send = send
+        self._fetch = fetch
 
     def get(self, path: str, params: Params | None = None) -> Any:  # noqa: ANN401 - JSON is what it is
         """The JSON at a path below /api/v1; parameters that are empty or None are left out."""
@@ -69,6 +87,14 @@ class Client:
     def put(self, path: str, body: str, params: Params | None = None) -> Any:  # noqa: ANN401
         """The JSON that a PUT answers."""
         return self._json("PUT", path, params, body)
+
+    @contextlib.contextmanager
+    def download(self, path: str, params: Params) -> Iterator[Iterator[bytes]]:
+        """The file at a path below /api/v1 in pieces: they end when it is whole, else they raise CommandError."""
+        with self._fetch(f"/api/v1/{path}", _pairs(params)) as (answer, pieces):
+            if not answer.is_success:
+                raise _error_of(answer)
+            yield pieces
 
     def ready(self) -> str | None:
         """None when Clew is ready, else why not."""
@@ -132,12 +158,12 @@ def open_client(url: str, data: Path | None, *, make: bool = False) -> Iterator[
 
     ``make``: a directory that isn't there is made.
     """
-    with _over_directory(data, make) if data else _over_http(url) as send:
-        yield Client(send)
+    with _over_directory(data, make) if data else _over_http(url) as (send, fetch):
+        yield Client(send, fetch)
 
 
 @contextlib.contextmanager
-def _over_http(url: str) -> Iterator[Sender]:
+def _over_http(url: str) -> Iterator[tuple[Sender, Fetcher]]:
     url = _server_of(url)
     try:
         client = httpx.Client(base_url=url, timeout=_TIMEOUT)
@@ -145,22 +171,43 @@ def _over_http(url: str) -> Iterator[Sender]:
         raise CommandError(f"{url} is no URL: {error}", f"give --url or CLEW_URL such as {DEFAULT_URL}") from error
 
     def send(method: str, path: str, params: Pairs, body: str | bytes | None) -> httpx.Response:
-        try:
+        with _http_errors(url):
             return client.request(method, path, params=params, content=body)
-        except (httpx.ConnectError, httpx.UnsupportedProtocol) as error:
-            raise NoAnswer(
-                f"no Clew answers at {url}",
-                "start it with `clew serve`, name another server with --url or CLEW_URL, "
-                "or read an idle data directory with --data DIR",
-            ) from error
-        except httpx.TimeoutException as error:
-            told = f"Clew at {url} takes too long to answer"
-            raise NoAnswer(told, "ask for less, or see `clew doctor`") from error
-        except httpx.HTTPError as error:
-            raise NoAnswer(f"{url} doesn't answer as Clew does: {error}", "check --url or CLEW_URL") from error
+
+    @contextlib.contextmanager
+    def fetch(path: str, params: Pairs) -> Iterator[Answer]:
+        with _http_errors(url), client.stream("GET", path, params=params, timeout=_FILE_TIMEOUT) as answer:
+            if not answer.is_success:
+                answer.read()
+            yield answer, _whole(answer.iter_bytes())
 
     with client:
-        yield send
+        yield send, fetch
+
+
+@contextlib.contextmanager
+def _http_errors(url: str) -> Iterator[None]:
+    try:
+        yield
+    except (httpx.ConnectError, httpx.UnsupportedProtocol) as error:
+        raise NoAnswer(
+            f"no Clew answers at {url}",
+            "start it with `clew serve`, name another server with --url or CLEW_URL, "
+            "or read an idle data directory with --data DIR",
+        ) from error
+    except httpx.TimeoutException as error:
+        raise NoAnswer(f"Clew at {url} takes too long to answer", "ask for less, or see `clew doctor`") from error
+    except httpx.HTTPError as error:
+        raise NoAnswer(f"{url} doesn't answer as Clew does: {error}", "check --url or CLEW_URL") from error
+
+
+def _whole(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The pieces; where they break off, a CommandError."""
+    try:
+        yield from pieces
+    except Exception as error:  # of the network, or in this process of the store itself
+        log.debug("an answer broke off", exc_info=True)
+        raise CommandError("the answer broke off", "nothing of it was kept; see the log of `clew serve`") from error
 
 
 def _server_of(url: str) -> str:
@@ -174,7 +221,7 @@ def _server_of(url: str) -> str:
 
 
 @contextlib.contextmanager
-def _over_directory(data: Path, make: bool) -> Iterator[Sender]:
+def _over_directory(data: Path, make: bool) -> Iterator[tuple[Sender, Fetcher]]:
     """The API in this process: the engine is opened by the main thread and asked by others."""
     if not make and not (data / "engine").exists():
         raise CommandError(f"{data} holds no data of Clew", "give --data the directory that `clew serve` wrote to")
@@ -197,12 +244,21 @@ def _over_directory(data: Path, make: bool) -> Iterator[Sender]:
             def send(method: str, path: str, params: Pairs, body: str | bytes | None) -> httpx.Response:
                 return runner.run(client.request(method, path, params=params, content=body))
 
-            yield send
+            def fetch(path: str, params: Pairs) -> contextlib.AbstractContextManager[Answer]:
+                return _from_app(app, runner, client.build_request("GET", path, params=params).url)
+
+            yield send, fetch
             runner.run(client.aclose())
     finally:
         closing = threading.Thread(target=store.close, name="clew-close")
         closing.start()
         closing.join()
+
+
+@contextlib.contextmanager
+def _from_app(app: Any, runner: asyncio.Runner, url: httpx.URL) -> Iterator[Answer]:  # noqa: ANN401 - ASGI
+    with answering(app, runner, url) as (answer, pieces):
+        yield answer, _whole(pieces)
 
 
 def _idle_api(store: Any) -> Any:  # noqa: ANN401 - imported late, as the engine costs a second

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from clew.cli.client import open_client
 from clew.cli.entries import Entry, listed, unbroken
-from clew.cli.options import asks, pages, print_json
+from clew.cli.options import Command, asks, pages, print_json
 from clew.cli.screen import clock, console, joined, short, show, text
 from clew.store.spans import SpanKind, SpanStatus
 
@@ -25,34 +25,48 @@ Examples:
 """
 
 
+_FILTERS = (
+    click.option("--trace", default="", help="Spans of this trace."),
+    click.option("--span", default="", help="The span of this id."),
+    click.option("--order", default="", help="Spans that name this order."),
+    click.option("--user", default="", help="Spans of a user, in clear or as shown."),
+    click.option("--since", default="", help="Not before: 15m, or 2026-11-22T08:15:00Z.  [default: 24h]"),
+    click.option("--until", default="", help="Before this moment."),
+    click.option(
+        "--status",
+        type=click.Choice([each.value for each in SpanStatus]),
+        metavar="STATUS",
+        help=f"{', '.join(SpanStatus)}.",
+    ),
+    click.option(
+        "--kind", type=click.Choice([each.value for each in SpanKind]), metavar="KIND", help=f"{', '.join(SpanKind)}."
+    ),
+    click.option("--service", default="", help="Spans of this service."),
+    click.option("--name", default="", help="A span name, or its beginning followed by *."),
+    click.option("--error", default="", help="An error type, or * for any."),
+    click.option("--min-duration", default="", help="Spans that lasted at least: 250ms, 1s."),
+    click.option("--max-duration", default="", help="Spans that lasted at most."),
+    click.option("--min-trace-duration", default="", help="Spans of traces that lasted at least."),
+    click.option("--max-trace-duration", default="", help="Spans of traces that lasted at most."),
+    click.option("--caller", default="", help="Calls made by this service."),
+    click.option("--callee", default="", help="Calls answered by this service."),
+    click.option("--retries", default=0, type=click.IntRange(0), help="At least so many attempts before."),
+    click.option("--timeout", is_flag=True, help="Spans that ended by time-out."),
+    click.option(
+        "--attribute", "attributes", multiple=True, metavar="KEY=VALUE", help="An attribute. May be repeated."
+    ),
+)
+
+
+def span_filters(command: Command) -> Command:
+    """The options by which spans are found."""
+    for option in reversed(_FILTERS):
+        command = option(command)
+    return command
+
+
 @click.command(epilog=_EPILOG)
-@click.option("--trace", default="", help="Spans of this trace.")
-@click.option("--span", default="", help="The span of this id.")
-@click.option("--order", default="", help="Spans that name this order.")
-@click.option("--user", default="", help="Spans of a user, in clear or as shown.")
-@click.option("--since", default="", help="Not before: 15m, or 2026-11-22T08:15:00Z.  [default: 24h]")
-@click.option("--until", default="", help="Before this moment.")
-@click.option(
-    "--status",
-    type=click.Choice([each.value for each in SpanStatus]),
-    metavar="STATUS",
-    help=f"{', '.join(SpanStatus)}.",
-)
-@click.option(
-    "--kind", type=click.Choice([each.value for each in SpanKind]), metavar="KIND", help=f"{', '.join(SpanKind)}."
-)
-@click.option("--service", default="", help="Spans of this service.")
-@click.option("--name", default="", help="A span name, or its beginning followed by *.")
-@click.option("--error", default="", help="An error type, or * for any.")
-@click.option("--min-duration", default="", help="Spans that lasted at least: 250ms, 1s.")
-@click.option("--max-duration", default="", help="Spans that lasted at most.")
-@click.option("--min-trace-duration", default="", help="Spans of traces that lasted at least.")
-@click.option("--max-trace-duration", default="", help="Spans of traces that lasted at most.")
-@click.option("--caller", default="", help="Calls made by this service.")
-@click.option("--callee", default="", help="Calls answered by this service.")
-@click.option("--retries", default=0, type=click.IntRange(0), help="At least so many attempts before.")
-@click.option("--timeout", is_flag=True, help="Spans that ended by time-out.")
-@click.option("--attribute", "attributes", multiple=True, metavar="KEY=VALUE", help="An attribute. May be repeated.")
+@span_filters
 @pages
 @asks
 def find(attributes: tuple[str, ...], url: str, data: Path | None, as_json: bool, **fields: Any) -> None:  # noqa: ANN401

@@ -19,10 +19,9 @@ _CONTROLS = re.compile(r"[\x7f-\x9f]")
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def asks(command: Command) -> Command:
-    """``--url``, ``--data`` and ``--json``: whom to ask, and how to print the answer."""
+def whom(command: Command) -> Command:
+    """``--url`` and ``--data``: whom to ask."""
     for option in (
-        click.option("--json", "as_json", is_flag=True, help="Print the API's JSON."),
         click.option(
             "--data",
             type=click.Path(path_type=Path, file_okay=False),
@@ -33,6 +32,11 @@ def asks(command: Command) -> Command:
     ):
         command = option(command)
     return command
+
+
+def asks(command: Command) -> Command:
+    """``--url``, ``--data`` and ``--json``: whom to ask, and how to print the answer."""
+    return whom(click.option("--json", "as_json", is_flag=True, help="Print the API's JSON.")(command))
 
 
 def pages(command: Command) -> Command:

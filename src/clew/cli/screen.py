@@ -146,8 +146,8 @@ def waterfall(start: float, length: float, cells: int) -> str:
 
 
 def counted(number: int, what: str) -> str:
-    """``1 span``, ``2 spans``."""
-    return f"{number} {what}{'' if number == 1 else 's'}"
+    """``1 span``, ``2,000 spans``."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def joined(parts: Iterable[str], between: str = "   ") -> str:

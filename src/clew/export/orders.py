@@ -1,17 +1,16 @@
-"""Orders as a file: one row an order, sorted by order id."""
+"""Orders as a file: one row an order, open ones first, then by the week of their end; each of these by order id."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from clew.export.columns import TEXT_MAP, Column, moment, moment_or_null, select
-from clew.export.slices import IN_SLICE, ORDERS_A_SLICE, id_slices
+from clew.export.slices import IN_SLICE, every_order, order_slices
 from clew.model.moments import LAST_NS
 from clew.store.contract import Format, Store
 from clew.store.orders import VERDICT, OrderFilter, order_where
 from clew.store.spans import sql
 
-_SAMPLE = "SELECT order_id FROM orders WHERE cityHash64(order_id) % {one_in:UInt32} = 0 ORDER BY order_id"
 _STARTED = "toUnixTimestamp64Nano(if(empty(entered_at), first_seen, entered_at[1]))"
 _RANGE = f"{_STARTED} >= {{from:Int64}} AND {_STARTED} < {{to:Int64}}"
 
@@ -58,5 +57,5 @@ def export_orders(
         "FROM orders FINAL WHERE", where, "AND", IN_SLICE, "AND", _RANGE,
     )  # fmt: skip
     bind |= {"now": now_ns, "from": from_ns, "to": to_ns}
-    slices = [bind | each for each in id_slices(store, _SAMPLE, ORDERS_A_SLICE)]
-    yield from store.stream(select(COLUMNS, source, "r.order_id, r.bucket", format_), slices, format_)
+    slices = [bind | each for each in order_slices(store, now_ns)] or [bind | every_order()]
+    yield from store.stream(select(COLUMNS, source, "r.bucket, r.order_id", format_), slices, format_)

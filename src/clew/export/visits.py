@@ -1,7 +1,7 @@
 """Stage events as a file: one row a visit, that is every entry into a stage as reports count it.
 
-Rows are sorted by order id and then as the journey goes. An order's visits come from its journey; who reported them,
-from the facts: under the order's own id, or under another id that it also goes by.
+Rows are in the order of `export_orders`, and then as the journey goes. An order's visits come from its journey; who
+reported them, from the facts: under the order's own id, or under another id that it also goes by.
 """
 
 from __future__ import annotations
@@ -10,13 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from clew.export.columns import TEXT_MAP, Column, id_or_empty, iso, moment_or_null, select
-from clew.export.slices import IN_SLICE, VISITS_A_SLICE, id_slices
+from clew.export.slices import IN_SLICE, every_order, order_slices
 from clew.model.moments import LAST_NS
 from clew.store.contract import Format, Store
 from clew.store.facts import read_alias_edges
 from clew.store.spans import sql
-
-_SAMPLE = "SELECT order_id FROM order_events WHERE cityHash64(order_id, ts) % {one_in:UInt32} = 0 ORDER BY order_id"
 
 COLUMNS = (
     Column("order_id", "order_id"),
@@ -51,61 +49,51 @@ class VisitFilter:
     to_ns: int = LAST_NS
 
 
-def export_visits(store: Store, filter_: VisitFilter, format_: Format) -> Iterator[bytes]:
+def export_visits(store: Store, filter_: VisitFilter, now_ns: int, format_: Format) -> Iterator[bytes]:
     """The visits that match, as a file in pieces. Raises as `Store.stream` does."""
     bind: dict[str, object] = {
         "flow": filter_.flow, "path": filter_.path, "stage": filter_.stage,
         "from": filter_.from_ns, "to": filter_.to_ns, "ids": [],
     }  # fmt: skip
-    slices: list[dict[str, object]] = [{"first": "", "before": ""}]
-    which = IN_SLICE
     if filter_.order_id:
         edges = read_alias_edges(store, [filter_.order_id])
         bind["ids"] = sorted({filter_.order_id, *(each for edge in edges for each in edge)})
-        which = "order_id IN {ids:Array(String)}"
+        slices = [every_order()]
     else:
-        slices = id_slices(store, _SAMPLE, VISITS_A_SLICE)
-    yield from store.stream(_query(which, format_), [bind | each for each in slices], format_)
+        slices = order_slices(store, now_ns) or [every_order()]
+    yield from store.stream(_query(format_), [bind | each for each in slices], format_)
 
 
-def _query(which: str, format_: Format) -> str:
-    orders = sql(
-        "SELECT order_id, flow, path, user_id, due_at, alias_values, stages, entered_at FROM orders FINAL WHERE", which,
-        "AND {flow:String} IN ('', flow) AND {path:String} IN ('', path)",
-    )  # fmt: skip
-    visits = sql(
-        "SELECT order_id, flow, path, user_id, due_at, stage, at, place FROM (", orders, ")",
-        "ARRAY JOIN stages AS stage, entered_at AS at, arrayEnumerate(stages) AS place",
-        "WHERE {stage:String} IN ('', stage) AND", _in_range("at"),
-    )  # fmt: skip
+_ORDERS = sql(
+    "SELECT bucket, order_id, flow, path, user_id, due_at, alias_values, stages, entered_at FROM orders FINAL WHERE",
+    IN_SLICE, "AND {flow:String} IN ('', flow) AND {path:String} IN ('', path)",
+    "AND (empty({ids:Array(String)}) OR order_id IN {ids:Array(String)})",
+)  # fmt: skip
+_IN_RANGE = "%s >= fromUnixTimestamp64Nano({from:Int64}, 'UTC') AND %s < fromUnixTimestamp64Nano({to:Int64}, 'UTC')"
+_VISITS = sql(
+    "SELECT bucket, order_id, flow, path, user_id, due_at, stage, at, place FROM (", _ORDERS, ")",
+    "ARRAY JOIN stages AS stage, entered_at AS at, arrayEnumerate(stages) AS place",
+    "WHERE {stage:String} IN ('', stage) AND", _IN_RANGE.replace("%s", "at"),
+)  # fmt: skip
+_IDS = sql("SELECT order_id AS speaker, arrayJoin(arrayPushFront(alias_values, order_id)) AS id FROM (", _ORDERS, ")")
+# Who reported which stage, under the id that speaks for the order; of several at one moment the first by span.
+_TOLD = sql(
+    "SELECT i.speaker AS order_id, e.ts AS ts, e.stage AS stage, e.service AS service, e.actor AS actor,",
+    "e.trace_id AS trace_id, e.span_id AS span_id, e.source AS source, e.attrs AS attrs",
+    "FROM (SELECT * FROM order_events FINAL WHERE order_id IN (SELECT id FROM (", _IDS, "))",
+    "AND stage != '' AND outcome != 'failed' AND", _IN_RANGE.replace("%s", "ts"),
+    "AND ts >= fromUnixTimestamp64Nano({since:Int64}, 'UTC') AND ts <= fromUnixTimestamp64Nano({until:Int64}, 'UTC')",
+    ") AS e INNER JOIN (", _IDS, ") AS i ON e.order_id = i.id",
+    "ORDER BY order_id, ts, stage, span_id, source, service LIMIT 1 BY order_id, ts, stage",
+)  # fmt: skip
+
+
+def _query(format_: Format) -> str:
     joined = sql(
-        "SELECT v.order_id AS order_id, v.stage AS stage, v.at AS at, v.path AS path, v.user_id AS user_id,",
-        "v.due_at AS due_at, v.flow AS flow, v.place AS place, t.service AS service, t.actor AS actor,",
-        "t.trace_id AS trace_id, t.span_id AS span_id, t.source AS source, t.attrs AS attrs",
-        "FROM (", visits, ") AS v LEFT ANY JOIN (", _told(orders, which), ") AS t",
+        "SELECT v.bucket AS bucket, v.order_id AS order_id, v.stage AS stage, v.at AS at, v.path AS path,",
+        "v.user_id AS user_id, v.due_at AS due_at, v.flow AS flow, v.place AS place, t.service AS service,",
+        "t.actor AS actor, t.trace_id AS trace_id, t.span_id AS span_id, t.source AS source, t.attrs AS attrs",
+        "FROM (", _VISITS, ") AS v LEFT ANY JOIN (", _TOLD, ") AS t",
         "ON v.order_id = t.order_id AND v.at = t.ts AND v.stage = t.stage",
     )  # fmt: skip
-    return select(COLUMNS, joined, "r.order_id, r.place", format_)
-
-
-def _told(orders: str, which: str) -> str:
-    """Who reported which stage, under the id that speaks for the order; of several at one moment the first by span."""
-    entering = sql("stage != '' AND outcome != 'failed' AND", _in_range("e.ts"))
-    facts = "e.ts AS ts, e.stage AS stage, e.service AS service, e.actor AS actor, e.trace_id AS trace_id, "
-    facts += "e.span_id AS span_id, e.source AS source, e.attrs AS attrs"
-    aliases = sql("SELECT order_id AS speaker, arrayJoin(alias_values) AS alias FROM (", orders, ")")
-    return sql(
-        "SELECT * FROM (",
-        "SELECT e.order_id AS order_id,", facts, "FROM order_events AS e FINAL WHERE", which, "AND", entering,
-        "UNION ALL",
-        "SELECT a.speaker AS order_id,", facts, "FROM order_events AS e FINAL INNER JOIN (", aliases, ") AS a",
-        "ON e.order_id = a.alias WHERE e.order_id IN (SELECT alias FROM (", aliases, ")) AND", entering,
-        ") ORDER BY order_id, ts, stage, span_id, source, service LIMIT 1 BY order_id, ts, stage",
-    )  # fmt: skip
-
-
-def _in_range(at: str) -> str:
-    return sql(
-        at, ">= fromUnixTimestamp64Nano({from:Int64}, 'UTC') AND",
-        at, "< fromUnixTimestamp64Nano({to:Int64}, 'UTC')",
-    )  # fmt: skip
+    return select(COLUMNS, joined, "r.bucket, r.order_id, r.place", format_)
