@@ -56,7 +56,7 @@ def test_holds_and_now_count_for_watched_orders_and_aliases_for_reporters(store)
     from tests.learn.telemetry import watched
 
     now_ns = watched(store)
-    seen = read_seen(store, ReportFilter("jeweller"), now_ns, (), {"CLOSED": "closed", "CANCELLED": "cancelled"})
+    seen = read_seen(store, ReportFilter("jeweller"), now_ns, (), {"CLOSED": "closed"}, reporters=True)
     found = seen.dwells["b2c", "SUBMITTED"]
     assert (list(found.finished), sorted(found.waiting)) == ([3600.0 - 600.0], [300.0, 1800.0])
     assert seen.reporters["PRICE_CALCULATED"] == {"mes-api": 1}

@@ -57,14 +57,23 @@ def read_for_discovery(store: Store, filter_: ReportFilter, now_ns: int) -> tupl
     extent = read_extent(store, filter_)
     known = {name: kind for name, kind in extent.terminals.items() if name in kept}
     terminals = known or {name: kind.value for name, kind in guess_terminals(rough).items()}
-    seen = read_seen(store, filter_, now_ns, kept, terminals) if kept else rough
+    seen = read_seen(store, filter_, now_ns, kept, terminals, reporters=True) if kept else rough
     return seen, everything, not known
 
 
-def read_seen_by(store: Store, filter_: ReportFilter, now_ns: int, flow: Flow) -> Seen:
-    """What happened, each order cut where this flow ends it; stages that the flow doesn't declare stay in."""
-    terminals = {stage.name: stage.terminal.value for stage in flow.stages if stage.terminal}
-    return read_seen(store, filter_, now_ns, (), terminals)
+def read_for_comparison(
+    store: Store, filter_: ReportFilter, now_ns: int, flow: Flow
+) -> tuple[Seen, dict[str, Counted]]:
+    """What `clew.learn.diff.difference` needs: the ways through declared stages, and the counts of all stages."""
+    terminals = terminals_of(flow)
+    everything = read_stages(store, filter_, (), terminals)
+    kept = [stage.name for stage in flow.stages]
+    return read_seen(store, filter_, now_ns, kept, terminals, flow=flow), everything
+
+
+def terminals_of(flow: Flow) -> dict[str, str]:
+    """The stages in which a flow ends an order, and how."""
+    return {stage.name: stage.terminal.value for stage in flow.stages if stage.terminal}
 
 
 def read_seen(
@@ -75,9 +84,14 @@ def read_seen(
     terminals: Mapping[str, str],
     *,
     dwells: bool = True,
+    reporters: bool = False,
+    flow: Flow | None = None,
 ) -> Seen:
-    """What happened with these stages (none: all) and terminals; without dwells and reporters when not asked for."""
-    bind = ways(kept, terminals)
+    """What happened with these stages (none: all) and terminals; without dwells or reporters when not asked for.
+
+    ``flow`` tells the path of orders that name none.
+    """
+    bind = ways(kept, terminals, flow=flow)
     extent = read_extent(store, filter_)
     borders = read_learned(store, "borders", filter_, bind)
     orders = sum(row["orders"] for row in borders)
@@ -95,8 +109,8 @@ def read_seen(
         ends=_summed((row["last"], row["orders"]) for row in borders),
         steps={step: Counted(row["steps"], row["orders"]) for step, row in found.items()},
         terminals=dict(terminals),
-        reporters=_reporters(store, filter_, orders, kept, terminals) if dwells else {},
-        dwells=read_dwells(store, filter_, now_ns, ways(kept, terminals, every)) if dwells else {},
+        reporters=_reporters(store, filter_, orders, kept, terminals) if reporters else {},
+        dwells=read_dwells(store, filter_, now_ns, ways(kept, terminals, every, flow)) if dwells else {},
     )
 
 
@@ -114,10 +128,26 @@ def until_of(filter_: ReportFilter, now_ns: int) -> int:
     return now_ns if filter_.to_ns is None else min(now_ns, filter_.to_ns)
 
 
-def ways(kept: Collection[str] = (), terminals: Collection[str] = (), every: int = 1) -> dict[str, object]:
-    """The bindings of ``sql/ways.sql``: the stages that count (none: all), those that end an order, one order in how
-    many."""
-    return {"kept": sorted(kept), "terminals": sorted(terminals), "every": every}
+def ways(
+    kept: Collection[str] = (), terminals: Collection[str] = (), every: int = 1, flow: Flow | None = None
+) -> dict[str, object]:
+    """The bindings of ``sql/ways.sql``.
+
+    The stages that count (none: all), those that end an order, one order in how many, and a flow whose entries tell the
+    path of orders that name none.
+    """
+    entries: dict[str, str] = {}
+    for path, stages in flow.paths.items() if flow else ():
+        for stage in stages:
+            entries.setdefault(stage, path)
+    return {
+        "kept": sorted(kept),
+        "terminals": sorted(terminals),
+        "every": every,
+        # A table of values must have one at least; no stage has an empty name.
+        "entries": [*entries, ""],
+        "entry_paths": [*entries.values(), ""],
+    }
 
 
 def read_learned(
