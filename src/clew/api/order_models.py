@@ -167,6 +167,7 @@ class JourneyModel(OrderModel):
 
     singular: str
     terminal: str | None
+    attributes: dict[str, str]
     stages: list[StageVisitModel]
     after_end: list[StageVisitModel]
     stages_ahead: list[str]
@@ -227,6 +228,7 @@ def journey_model(order: WholeOrder, flow: Flow, now_ns: int, failed: Sequence[S
         **order_model(journey, flow, now_ns).model_dump(),
         singular=flow.singular,
         terminal=journey.terminal,
+        attributes=dict(journey.attributes),
         stages=_visits(journey, flow, now_ns),
         after_end=_visits_after_end(journey, flow),
         stages_ahead=list(stage.next) if stage and not journey.terminal else [],

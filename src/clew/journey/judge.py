@@ -42,6 +42,8 @@ def judge(journey: Journey, flow: Flow, now_ns: int) -> Verdict:
         case VerdictKind.FAILED:
             assert journey.failure is not None, "this kind follows from it"
             return _failed(journey, journey.failure, flow, now_ns)
+        case _ if journey.imported:
+            return _told_by_imports(journey, kind, now_ns)
         case _:
             return _waiting(journey, flow, kind, now_ns)
 
@@ -121,6 +123,11 @@ def _failed(journey: Journey, failure: Failure, flow: Flow, now_ns: int) -> Verd
     owner = failure.service or owner_of(flow.stage(journey.stage))
     reason = f"failed{where} {ago(failure.at_ns, now_ns)}{by}{error}{still}"
     return Verdict(VerdictKind.FAILED, failure.at_ns, reason, owner, failure.trace_id, failure.span_id)
+
+
+def _told_by_imports(journey: Journey, kind: VerdictKind, now_ns: int) -> Verdict:
+    last = f"in {journey.stage} {ago(journey.entered_ns, now_ns)}" if journey.stage else ago(journey.last_ns, now_ns)
+    return Verdict(kind, journey.entered_ns, f"last seen {last}, by imported history alone: nobody watches it")
 
 
 def _waiting(journey: Journey, flow: Flow, kind: VerdictKind, now_ns: int) -> Verdict:
