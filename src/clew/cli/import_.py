@@ -167,7 +167,8 @@ def _expect_server(url: str) -> None:
 
 def _one_of(file: Path | None, sql: str, query: str) -> tuple[Path | None, str]:
     """A file or a database. Raises UsageError when it is neither or both."""
-    if file is not None and query:
+    named = click.get_current_context().get_parameter_source("sql") == click.core.ParameterSource.COMMANDLINE
+    if file is not None and (query or named):
         raise click.UsageError("--query reads a database; give either a FILE, or --sql and --query")
     if file is None and not (sql and query):
         raise click.UsageError("give a FILE, or --sql URL and --query SELECT")
