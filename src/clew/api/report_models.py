@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -42,13 +41,12 @@ def asked_model(filter_: ReportFilter) -> AskedModel:
 
 
 class ReportModel(_Model):
-    """What all reports have: what was asked, and the same report of what it is compared with, if anything."""
+    """What all reports have: what was asked. In ``against`` is the same report of what it is compared with."""
 
     asked: AskedModel
-    against: Self | None = None
 
 
-class EdgeModel(_Model):
+class MapEdgeModel(_Model):
     """One stage directly followed by another: how often, in how many orders, and the seconds between.
 
     ``deviation`` is how the flow in force sees the step, empty when it declares it.
@@ -72,11 +70,12 @@ class MapModel(ReportModel):
     orders: int
     events: int
     open: int
-    edges: list[EdgeModel]
+    edges: list[MapEdgeModel]
     starts: dict[str, int]
     ends: dict[str, int]
     hidden_edges: int
     hidden_count: int
+    against: MapModel | None = None
 
 
 class VariantModel(_Model):
@@ -97,6 +96,7 @@ class VariantsModel(ReportModel):
     variants_total: int
     happy_path: list[str] | None
     variants: list[VariantModel]
+    against: VariantsModel | None = None
 
 
 class OrderVariantModel(ReportModel):
@@ -154,6 +154,7 @@ class FunnelModel(ReportModel):
 
     orders: int
     paths: list[PathFunnelModel]
+    against: FunnelModel | None = None
 
 
 class StageDwellModel(_Model):
@@ -175,6 +176,7 @@ class DwellModel(ReportModel):
     orders: int
     estimator: str
     stages: list[StageDwellModel]
+    against: DwellModel | None = None
 
 
 class ThroughputModel(_Model):
@@ -198,6 +200,7 @@ class ThroughputsModel(ReportModel):
     finished: int
     open: int
     groups: list[ThroughputModel]
+    against: ThroughputsModel | None = None
 
 
 class StageReworkModel(_Model):
@@ -220,6 +223,7 @@ class ReworkModel(ReportModel):
     share: float | None
     again: int
     stages: list[StageReworkModel]
+    against: ReworkModel | None = None
 
 
 class StageHoursModel(_Model):
@@ -236,6 +240,7 @@ class HeatMapModel(ReportModel):
     orders: int
     zone: str
     stages: list[StageHoursModel]
+    against: HeatMapModel | None = None
 
 
 class DayModel(_Model):
@@ -255,6 +260,7 @@ class ArrivalsModel(ReportModel):
     closed: int
     cancelled: int
     days: list[DayModel]
+    against: ArrivalsModel | None = None
 
 
 class DayEndModel(_Model):
@@ -270,6 +276,7 @@ class WorkInProgressModel(ReportModel):
 
     zone: str
     days: list[DayEndModel]
+    against: WorkInProgressModel | None = None
 
 
 class DeviationCountModel(_Model):
@@ -295,3 +302,4 @@ class ConformanceModel(ReportModel):
     with_accepted: int
     deviations: list[DeviationCountModel]
     accepted: list[DeviationCountModel]
+    against: ConformanceModel | None = None

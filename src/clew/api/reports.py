@@ -129,6 +129,8 @@ def _add_ways(routes: APIRouter, deps: ApiDeps) -> None:
     def show_variant(
         asked: InRange, order: Annotated[str, Query(description="the order's id, or another id of it")]
     ) -> OrderVariantModel:
+        if asked.against or asked.against_path:
+            raise invalid("against: one order is compared with all that count", "leave it out")
         found = visits_of_order(store, order)
         if found is None:
             raise not_found(f"no order {order}", "check the id, or list what is known with `clew orders --all`")

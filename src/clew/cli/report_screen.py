@@ -23,13 +23,13 @@ _NOTHING = "-"
 
 def render_report(name: str, report: Report, width: int) -> RenderableType:
     """A report as the terminal shows it; with one that it is compared with, side by side."""
-    shown = _compared(name, report, width) if report["against"] else VIEWS[name](report, width)
+    shown = _compared(name, report, width) if report.get("against") else VIEWS[name](report, width)
     return Group(shown, Text(""), *_footer(name, report))
 
 
 def _footer(name: str, report: Report) -> list[RenderableType]:
     lines = [_told(report["asked"])]
-    if report["against"]:
+    if report.get("against"):
         lines.append(f"against {_told(report['against']['asked'])}")
     if name == "dwell":
         lines.append("Kaplan-Meier: who still waits counts; thin: fewer than 20 left the stage, so don't rely on it")

@@ -203,7 +203,7 @@ def as_csv(name: str, report: Report) -> str:
     Lengths of time are seconds; what can't be told is empty. Texts that a spreadsheet would take for a formula begin
     with an apostrophe.
     """
-    table, rows = compared_rows(name, report) if report["against"] else (TABLES[name](report), None)
+    table, rows = compared_rows(name, report) if report.get("against") else (TABLES[name](report), None)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     values = table.columns[table.keys :] if rows is not None else ()

@@ -62,7 +62,8 @@ def variants(store: Store, filter_: ReportFilter, limit: int = 10_000) -> Varian
     """The distinct sequences of stages of the picked orders, the most frequent first (then by their stages).
 
     Every visit counts, those after the end too. ``median_throughput`` is from the first to the last visit: of an order
-    that hasn't ended, so far. The happy path is the most frequent sequence among orders that closed.
+    that hasn't ended, so far. The happy path is the most frequent sequence among orders that closed, of equally frequent
+    ones the shortest.
 
     Source: trace variants, W. van der Aalst, "Process Mining: Data Science in Action" (2016), 5.2.
     """
