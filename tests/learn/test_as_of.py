@@ -58,7 +58,7 @@ facts = st.tuples(st.sampled_from(STAGES), st.integers(0, 3000), st.sampled_from
 stories = st.lists(st.lists(facts, min_size=1, max_size=6), min_size=1, max_size=12)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     stories, st.integers(0, 3000), st.booleans(), st.sampled_from([(), (VerdictKind.STUCK,), (VerdictKind.CANCELLED,)])
 )

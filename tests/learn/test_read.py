@@ -32,7 +32,7 @@ def rounded(seen):
 _flows = iter(range(10**6))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(logs(names=plain_names))
 def test_ways_are_counted_as_one_by_one(store, orders):
     flow = f"flow-{next(_flows)}"

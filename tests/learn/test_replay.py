@@ -49,7 +49,7 @@ def store(tmp_path_factory):
     store.close()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(logs(names=plain_names, paths=st.sampled_from(["web", "", "other"])))
 def test_limits_say_of_history_what_the_verdicts_would_have_been(store, orders):
     flow, run = parse_flow(FLOW), f"rings-{next(_runs)}"

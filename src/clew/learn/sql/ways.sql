@@ -4,19 +4,19 @@
 -- the one that its first stage is an entry of.
 SELECT
     order_id, imported,
-    if(given = '', transform(runs[1].1, {entries:Array(String)}, {entry_paths:Array(String)}, ''), given) AS path,
+    if(given = '', transform(first, {entries:Array(String)}, {entry_paths:Array(String)}, ''), given) AS path,
     if(cut = 0, runs, arraySlice(runs, 1, cut)) AS way
 FROM
 (
     SELECT
-        order_id, given, imported,
+        order_id, given, first, imported,
         arrayFilter((here, before) -> here.1 != before.1, known,
             arraySlice(arrayPushFront(known, ('', toInt64(0))), 1, length(known))) AS runs,
         arrayFirstIndex(each -> has({terminals:Array(String)}, each.1), runs) AS cut
     FROM
     (
         SELECT
-            order_id, toString(path) AS given, imported,
+            order_id, toString(path) AS given, toString(stages[1]) AS first, imported,
             arrayFilter(each -> empty({kept:Array(String)}) OR has({kept:Array(String)}, each.1),
                 arrayZip(CAST(stages, 'Array(String)'), times)) AS known
         FROM (${picked})
