@@ -1,0 +1,142 @@
+"""``clew report``: what people see, what programs read, and how it ends."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+from click.testing import CliRunner
+from rich.cells import cell_len
+from rich.console import Console
+
+from clew.api import create_api
+from clew.api.times import moment
+from clew.cli.main import main
+from clew.cli.report_screen import render_report
+from clew.store.embedded import open_store
+from tests.report.histories import BEGIN, DAY
+from tests.report.shop import WAY, tell_shop
+from tests.serving import serving
+
+NAMES = ["map", "variants", "funnel", "dwell", "throughput", "rework", "heatmap", "arrivals", "wip", "conformance"]
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory):
+    store = open_store(tmp_path_factory.mktemp("reports-cli"))
+    with serving(create_api(tell_shop(store))) as url:
+        yield url
+    store.close()
+
+
+@pytest.fixture
+def clew(url):
+    def run(*arguments, code=0, columns=100):
+        environment = {"CLEW_URL": url, "COLUMNS": str(columns)}
+        done = CliRunner().invoke(main, ["report", *arguments], env=environment)
+        assert done.exit_code == code, done.output + repr(done.exception)
+        return done.output
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["map"], ["4 orders, 28 visits", "PACKAGING SHIPPED 2 1 h 1 h", "starts: INITIATED 3, FILE_UPLOADED 1"]),
+        (["map"], ["MANUFACTURING_COMPLETED MANUFACTURING_STARTED 1 1 h 1 h repeated"]),
+        (["map", "--min-share", "0.5"], ["3 rarer edges hidden, taken 3 times"]),
+        (["variants"], [f"happy path: {' > '.join(WAY)[:40]}", "4 orders in 4 variants"]),
+        (["variant", "1"], ["order 1: the way of 1 orders (25.0%), number 1 of 4", "this is the happy path"]),
+        (["funnel"], ["path b2c", "2 of 3 orders came through, median 10 h", "SUBMITTED 3 100.0% 0 1 0 1 h"]),
+        (["dwell"], ["SUBMITTED 2 1 1 h - - - thin", "Kaplan-Meier"]),
+        (["throughput"], ["3 orders have ended, 1 haven't", "all closed 2 10 h"]),
+        (["rework"], ["1 of 4 orders (25.0%) entered some stage again"]),
+        (["heatmap", "--zone", "Europe/Berlin"], ["SUBMITTED", "time zone Europe/Berlin"]),
+        (["arrivals"], ["4 arrived, 2 closed, 1 cancelled", "2026-09-24 1 1 0 ████"]),
+        (["wip"], ["2026-09-27 1 SUBMITTED 1"]),
+        (["conformance"], ["3 orders have ended: 2 as declared, 1 not (66.7%)", "1 haven't ended, 0 of them deviate"]),
+        (["conformance", "--flow", "loans"], ["0 orders have ended", "no rate, as no order has ended"]),
+        (["dwell", "--path", "nowhere"], ["no orders", "path nowhere"]),
+    ],
+)
+def test_reports_are_told_to_people(clew, arguments, told):
+    shown = " ".join(clew(*arguments).split())
+    assert [each for each in told if each not in shown] == []
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100, 140])
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "more", [[], ["--from", moment(BEGIN + DAY), "--to", moment(BEGIN + 2 * DAY), "--against", "previous"]]
+)
+def test_reports_fit_the_terminal(clew, name, columns, more):
+    lines = clew(name, *more, columns=columns).splitlines()
+    assert max(map(cell_len, lines)) <= columns
+
+
+@pytest.mark.parametrize("name", [*NAMES, "variant"])
+def test_nothing_in_a_report_is_obeyed_by_the_terminal_or_a_spreadsheet(clew, name):
+    arguments = [name, *(["loan-2"] if name == "variant" else []), "--flow", "loans"]
+    assert "\x1b" not in clew(*arguments)
+    cells = [cell for row in csv.reader(io.StringIO(clew(*arguments, "--csv"))) for cell in row]
+    assert [cell for cell in cells if cell.startswith("=")] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_json_is_what_the_api_answers_and_csv_has_a_row_for_each_part(clew, name):
+    told = json.loads(clew(name, "--json"))
+    assert told["asked"]["flow"] == "jeweller"
+    header, *rows = csv.reader(io.StringIO(clew(name, "--csv")))
+    assert rows
+    assert {len(row) for row in rows} == {len(header)}
+
+
+def test_csv_has_plain_numbers_in_seconds(clew):
+    rows = list(csv.DictReader(io.StringIO(clew("dwell", "--csv"))))
+    submitted = next(row for row in rows if row["stage"] == "SUBMITTED")
+    assert (submitted["n"], submitted["waiting"], submitted["median"], submitted["p90"]) == ("2", "1", "3600.0", "")
+
+
+def test_two_paths_stand_side_by_side(clew):
+    header, *rows = csv.reader(io.StringIO(clew("funnel", "--path", "b2c", "--against-path", "b2b", "--csv")))
+    assert header[2] == "reached"
+    assert header[header.index("p90") + 1] == "against_reached"
+    by_stage = {row[1]: row for row in rows}
+    assert (by_stage["FILE_UPLOADED"][0], by_stage["FILE_UPLOADED"][2]) == ("b2c | b2b", "3")
+    assert by_stage["FILE_UPLOADED"][header.index("against_reached")] == "1"
+    shown = " ".join(clew("funnel", "--path", "b2c", "--against-path", "b2b").split())
+    assert "FILE_UPLOADED 3 1 +200 %" in shown
+    assert "against flow jeweller path b2b" in shown
+
+
+def test_a_long_time_is_drawn_by_weeks(clew):
+    days = [
+        {"day": f"2026-{month:02d}-{day:02d}", "arrived": 1, "closed": 0, "cancelled": 0}
+        for month in (1, 2, 3) for day in range(1, 29)
+    ]  # fmt: skip
+    told = json.loads(clew("arrivals", "--json")) | {"days": days}
+    console = Console(width=80, force_terminal=False)
+    with console.capture() as captured:
+        console.print(render_report("arrivals", told, 80))
+    assert "by week" in captured.get()
+    assert "2026-01-05        7" in captured.get()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["map", "--flow", "nothing"], 3, "no order follows a flow nothing"),
+        (["variant", "nobody"], 3, "no order nobody"),
+        (["map", "--from", "yesterday"], 2, "--from: 'yesterday' is no moment"),
+        (["heatmap", "--zone", "Mars"], 2, "--zone: 'Mars' is no time zone"),
+        (["map", "--attribute", "x"], 2, "--attribute: 'x' is not key=value"),
+        (["map", "--json", "--csv"], 2, "choose one"),
+        (["variant", "1", "--against", "previous"], 2, "leave out --against"),
+        (["wip", "--by", "ended"], 2, "No such option"),
+    ],
+)
+def test_what_is_wrong_ends_with_its_code(clew, arguments, code, told):
+    assert told in clew(*arguments, code=code)
