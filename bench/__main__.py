@@ -19,7 +19,7 @@ from pathlib import Path
 
 import click
 
-from bench import archive, ingest, kills, small, stages
+from bench import archive, history, ingest, kills, reports, small, stages
 from bench.figures import Figure, Part, as_markdown, read_parts, shown, write_parts
 
 ROOT = Path(__file__).parent.parent
@@ -74,6 +74,9 @@ PARTS: Mapping[str, Callable[[Options], Iterator[Figure]]] = {
     "restart": lambda o: archive.measure_restart(o.filled(), min(10, o.repeats)),
     "disk": lambda o: archive.measure_disk(o.filled()),
     "sdk": _sdk,
+    "reports": lambda o: reports.measure(o.fresh("reports"), o.orders, min(10, o.repeats)),
+    "reports-large": lambda o: reports.measure(o.fresh("reports"), 5 * o.orders, min(5, o.repeats)),
+    "import": lambda o: history.measure(o.fresh("import"), o.spans * 3 // 10, o.spans // 2),
 }
 
 
@@ -123,6 +126,8 @@ def _asked(name: str, options: Options) -> str:
         return f"{name} --seconds {options.seconds:g} --senders {options.senders}"
     if name in ("traces", "orders", "restart", "disk"):
         return f"{name} --spans {options.spans} --orders {options.orders}"
+    if name.startswith("reports"):
+        return f"{name} --orders {options.orders}"
     return f"{name} --kills {options.kills}" if name == "kill" else name
 
 

@@ -10,7 +10,7 @@ import contextlib
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from multiprocessing.connection import Connection, Listener
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import uvloop
 
 from clew import app
 from clew.settings import Settings, parse_address
-from clew.store.contract import Batch, Rejected, Signal, Store
+from clew.store.contract import Batch, Format, Rejected, Signal, Store
 
 DOOR = "bench.sock"
 
@@ -51,6 +51,12 @@ class WatchedStore:
 
     def probe(self, signal: Signal, payload: bytes) -> None:
         self._inner.probe(signal, payload)
+
+    def import_events(self, lines: bytes, flow: str, received_ns: int, token: str) -> None:
+        self._inner.import_events(lines, flow, received_ns, token)
+
+    def stream(self, sql: str, binds: Sequence[Mapping[str, Any]], format_: Format) -> Iterator[bytes]:
+        return self._inner.stream(sql, binds, format_)
 
     def use_rules(self, rules: str) -> None:
         self._inner.use_rules(rules)
