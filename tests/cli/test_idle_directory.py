@@ -72,3 +72,15 @@ def test_a_program_reads_plain_text_and_exit_codes(data):
     missing = clew("order", "nobody", "--data", data)
     assert (missing.returncode, missing.stdout) == (3, "")
     assert missing.stderr.startswith("clew: no order nobody\nmend: ")
+
+
+def test_a_directory_is_exported_without_a_server(data, tmp_path):
+    file = tmp_path / "orders.jsonl"
+    done = clew("export", "orders", "--open", "--data", data, "-o", file)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert [json.loads(line)["order_id"] for line in file.read_text().splitlines()] == [
+        "4711", "4712", "4714", "4715", "4719", "b/16",
+    ]  # fmt: skip
+    wrong = clew("export", "spans", "--since", "soon", "--data", data)
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert wrong.stderr.startswith("clew: --since: 'soon' is no moment")
