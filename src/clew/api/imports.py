@@ -12,7 +12,7 @@ from clew.api.deps import ApiDeps
 from clew.api.errors import RESPONSES, ApiError, not_found
 from clew.api.times import moment
 from clew.journey.backfill import ORDERS_A_SLICE
-from clew.store.imports import Import, import_size, read_import, unfinished_imports, write_import
+from clew.store.imports import Import, read_import, unfinished_imports, write_import
 
 _LARGEST = 16 << 20
 _LINES = {
@@ -96,9 +96,8 @@ def import_routes(deps: ApiDeps) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=ORDERS_A_SLICE, description="orders at most")] = ORDERS_A_SLICE,
     ) -> RebuiltModel:
         further = deps.backfill.step(_known(deps, import_id), limit)
-        size = import_size(deps.store, import_id)
         return RebuiltModel(
-            **import_model(further).model_dump(), orders=max(size.orders, further.rebuilt), distinct=size.events
+            **import_model(further).model_dump(), orders=max(further.orders, further.rebuilt), distinct=further.events
         )
 
     return routes

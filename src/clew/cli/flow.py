@@ -11,10 +11,11 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from clew.cli import screen
-from clew.cli.client import CommandError, open_client, segment
+from clew.cli.client import Client, CommandError, open_client, segment
 from clew.cli.entries import Entry, listed
+from clew.cli.import_ import progress_bars, rebuild_journeys
 from clew.cli.options import asks, print_json
-from clew.cli.screen import clock, joined, long, show, text
+from clew.cli.screen import clock, counted, joined, long, show, text
 from clew.flow import default_flow_text, format_problems, load_flow
 from clew.flow.acceptances import render_expiry
 from clew.model.errors import FlowError
@@ -73,11 +74,23 @@ def apply(file: Path, since: str, url: str, data: Path | None, as_json: bool) ->
     checked = load_named(file)
     with open_client(url, data) as client:
         applied = client.put(f"flows/{segment(checked.name)}", file.read_text(encoding="utf-8"), {"since": since})
+        judged = _judge_history(client, checked.name)
     if as_json:
         print_json(applied)
     else:
         again = f"; stage events since {since} are derived anew" if since else ""
-        click.echo(f"flow {applied['name']} revision {applied['revision']} is in force{again}")
+        past = f"; {counted(judged, 'imported order')} judged anew" if judged else ""
+        click.echo(f"flow {applied['name']} revision {applied['revision']} is in force{again}{past}")
+
+
+def _judge_history(client: Client, name: str) -> int:
+    """Have imported history that follows the flow judged by it at once; how many orders that were."""
+    with progress_bars() as bars:
+        return sum(
+            rebuild_journeys(client, each["import_id"], bars)["rebuilt"]
+            for each in client.get("imports")
+            if each["flow"] in ("", name)
+        )
 
 
 def load_named(file: Path) -> Flow:

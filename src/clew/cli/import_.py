@@ -140,7 +140,7 @@ def import_(
     if not (dry_run or data):
         _expect_server(url)
     try:
-        with contextlib.closing(asked.open()) as source, _bars() as bars:
+        with contextlib.closing(asked.open()) as source, progress_bars() as bars:
             recogniser = understand(source, wishes)
             survey = _check(source, recogniser, bars, bad_lines)
             report = report_of(asked.name, source, recogniser, survey)
@@ -225,14 +225,15 @@ def _send(
         _patiently(lambda: client.post(f"{place}/events", lines))
 
     sent = send(source, recogniser, post, lambda events: bars.update(task, completed=events))
-    rebuilt = _rebuild(client, place, bars)
+    rebuilt = rebuild_journeys(client, begun["import_id"], bars)
     return _told(sent, rebuilt, survey, begun["import_id"])
 
 
-def _rebuild(client: Client, place: str, bars: Progress) -> dict[str, Any]:
+def rebuild_journeys(client: Client, import_id: str, bars: Progress) -> dict[str, Any]:
+    """Have the journeys of an import rebuilt, slice by slice; the last answer."""
     task = bars.add_task("journeys", total=None)
     while True:
-        answer: dict[str, Any] = _patiently(lambda: client.post(f"{place}/rebuild", ""))
+        answer: dict[str, Any] = _patiently(lambda: client.post(f"imports/{import_id}/rebuild", ""))
         bars.update(task, completed=answer["rebuilt"], total=answer["orders"])
         if answer["done"]:
             return answer
@@ -257,7 +258,7 @@ def _patiently(ask: Callable[[], Any]) -> Any:  # noqa: ANN401 - JSON is what it
     return ask()
 
 
-def _bars() -> Progress:
+def progress_bars() -> Progress:
     """Progress on standard error; nothing where nobody looks."""
     errors = Console(stderr=True)
     columns = (TextColumn("{task.description:<8}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())

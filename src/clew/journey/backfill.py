@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from clew.journey.rebuilder import Rebuilder
 from clew.store.contract import Store
-from clew.store.imports import Import, imported_orders, unfinished_imports, write_import
+from clew.store.imports import Import, counted, imported_orders, unfinished_imports, write_import
 
 ORDERS_A_SLICE = 5_000
 """As many as memory allows: an insert makes a part for every week in which one of them ended."""
@@ -29,6 +29,7 @@ class Backfill:
 
     def step(self, import_: Import, at_most: int = ORDERS_A_SLICE) -> Import:
         """Rebuild the next orders of an import; returns how far it is then."""
+        import_ = import_ if import_.position else counted(self.store, import_)
         ids = imported_orders(self.store, import_.import_id, import_.position, at_most)
         rebuilt, _ = self.rebuilder.rebuild_whole(ids) if ids else (0, 0)
         further = replace(

@@ -16,38 +16,35 @@ _OF_IMPORT = "source = 'import' AND received = fromUnixTimestamp64Nano({id:Int64
 class Import:
     """One import. ``import_id`` is the moment (Unix ns) at which all its events say they were received.
 
-    Journeys are rebuilt in the order of order ids: ``rebuilt`` of them so far, up to ``position``. ``written_ns`` is
-    when this was last noted.
+    It holds ``events`` distinct events of about ``orders`` orders (within 1 %, for a progress bar), counted when its
+    journeys are begun. These are rebuilt in the order of order ids: ``rebuilt`` so far, up to ``position``.
+    ``written_ns`` is when this was last noted.
     """
 
     import_id: int
     name: str
     flow: str
+    events: int = 0
+    orders: int = 0
     rebuilt: int = 0
     position: str = ""
     done: bool = False
     written_ns: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ImportSize:
-    """How much an import holds; ``orders`` is an estimate (within 1 %) for a progress bar."""
-
-    events: int
-    orders: int
-
-
 def write_import(store: Store, import_: Import) -> None:
     """Note an import or how far it is; on return it is durable."""
-    columns = ("import_id", "name", "flow", "rebuilt", "position", "done", "written")
+    columns = ("import_id", "name", "flow", "events", "orders", "rebuilt", "position", "done", "written")
     row = (
-        import_.import_id, import_.name, import_.flow, import_.rebuilt, import_.position, int(import_.done),
-        time.time_ns(),
+        import_.import_id, import_.name, import_.flow, import_.events, import_.orders, import_.rebuilt,
+        import_.position, int(import_.done), time.time_ns(),
     )  # fmt: skip
     store.insert("imports", columns, [row])
 
 
-_COLUMNS = "import_id, name, flow, rebuilt, position, done, toUnixTimestamp64Nano(written) AS written_ns"
+_COLUMNS = (
+    "import_id, name, flow, events, orders, rebuilt, position, done, toUnixTimestamp64Nano(written) AS written_ns"
+)
 
 
 def read_import(store: Store, import_id: int) -> Import | None:
@@ -67,13 +64,13 @@ def _import(row: Mapping[str, Any]) -> Import:
     return Import(**{**row, "done": bool(row["done"])})
 
 
-def import_size(store: Store, import_id: int) -> ImportSize:
-    """How many distinct events an import holds, and of about how many orders."""
+def counted(store: Store, import_: Import) -> Import:
+    """The import with its size as it is now."""
     rows = store.rows(
         f"SELECT count() AS events, uniq(order_id) AS orders FROM order_events FINAL WHERE {_OF_IMPORT}",
-        {"id": import_id},
+        {"id": import_.import_id},
     )
-    return ImportSize(**rows[0])
+    return replace(import_, events=rows[0]["events"], orders=rows[0]["orders"])
 
 
 def imported_orders(store: Store, import_id: int, after: str, limit: int) -> list[str]:

@@ -13,6 +13,8 @@ TABLE imports SHARD BY cityHash64(import_id)
     import_id Int64,
     name String,
     flow ${text},
+    events UInt64,
+    orders UInt64,
     rebuilt UInt64,
     position String,
     done UInt8,
