@@ -38,20 +38,22 @@ class Body:
 def bodies(source: Source, recogniser: Recogniser, large: list[BadLine]) -> Iterator[Body]:
     """All events of a source in bodies of a good size, but those that are too large to be sent."""
     gathered: list[bytes] = []
-    size = 0
+    count = size = 0
     for batch in source.batches():
         events, _ = recogniser.recognise(batch)
         encoded, unfit = events.encoded()
         large += unfit
         for lines in _portions(encoded):
-            length = sum(map(len, lines))
-            if gathered and (len(gathered) + len(lines) > EVENTS_A_BODY or size + length > BYTES_A_BODY):
-                yield Body(len(gathered), b"".join(gathered))
-                gathered, size = [], 0
-            gathered += lines
-            size += length
-    if gathered:
-        yield Body(len(gathered), b"".join(gathered))
+            # Joined at once: many small texts that live long would break the memory into pieces.
+            part = b"".join(lines)
+            if count and (count + len(lines) > EVENTS_A_BODY or size + len(part) > BYTES_A_BODY):
+                yield Body(count, b"".join(gathered))
+                gathered, count, size = [], 0, 0
+            gathered.append(part)
+            count += len(lines)
+            size += len(part)
+    if count:
+        yield Body(count, b"".join(gathered))
 
 
 def _portions(lines: list[bytes]) -> Iterator[list[bytes]]:
