@@ -134,7 +134,7 @@ def _add_ways(routes: APIRouter, deps: ApiDeps) -> None:
         found = visits_of_order(store, order)
         if found is None:
             raise not_found(f"no order {order}", "check the id, or list what is known with `clew orders --all`")
-        picked = _picked(deps, replace(asked, flow=asked.flow or found["flow"]))
+        picked = picked_orders(deps, replace(asked, flow=asked.flow or found["flow"]))
         return order_variant_model(variant_of_order(store, found, picked.filter), picked.filter)
 
     @routes.get("/funnel", summary="How many orders of each path reach each step")
@@ -186,7 +186,7 @@ def _add_days(routes: APIRouter, deps: ApiDeps) -> None:
 
 def _answer(deps: ApiDeps, asked: Asked, model: type[_Model], report: Callable[[Picked], Any]) -> _Model:
     """The report of what was asked, with the one that it is compared with."""
-    picked = _picked(deps, asked)
+    picked = picked_orders(deps, asked)
     other = _other(asked, picked)
     try:
         answer = _model(model, report(picked), picked.filter)
@@ -202,7 +202,7 @@ def _model(model: type[_Model], report: Any, filter_: ReportFilter) -> _Model:  
     return model.model_validate({**parts, "asked": asked_model(filter_)})
 
 
-def _picked(deps: ApiDeps, asked: Asked) -> Picked:
+def picked_orders(deps: ApiDeps, asked: Asked) -> Picked:
     """The filter that was asked for. Raises ApiError."""
     now_ns = deps.now_ns()
     in_force = {each.flow.name: each.flow for each in deps.book.current}
