@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import httpx
 import pytest
 
-from clew.api import create_api
+from clew.api import ApiDeps, create_api
 from clew.api.times import moment
+from clew.flow import default_flow
+from clew.journey.in_force import FlowInForce
+from clew.model.errors import StoreError
 from clew.store.embedded import open_store
 from tests.report.histories import BEGIN, DAY, HOUR
 from tests.report.shop import AGAIN, HOSTILE, WAY, tell_shop
@@ -251,3 +256,18 @@ def test_reports_are_described_with_the_names_that_the_json_has(api):
 def test_stages_keep_their_names_whatever_is_in_them(get):
     assert get("map", flow="loans")["starts"] == {HOSTILE: 3}
     assert get("funnel", flow="loans")["paths"][0]["steps"][0]["stage"] == HOSTILE
+
+
+class _Exhausted:
+    """A store whose engine comes to its limit of memory."""
+
+    def rows(self, sql, bind=None):
+        raise StoreError("Code: 241. DB::Exception: (total) memory limit exceeded")
+
+
+def test_a_report_that_is_too_large_says_what_to_do():
+    book = SimpleNamespace(current=(FlowInForce(default_flow(), 1, ""),))
+    with serving(create_api(ApiDeps(_Exhausted(), book, None))) as url:
+        answer = httpx.get(f"{url}/api/v1/reports/dwell", params={"flow": "jeweller"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "too_much")
+    assert "engine.memory" in answer.json()["error"]["mend"]
