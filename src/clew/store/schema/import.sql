@@ -5,7 +5,7 @@ SELECT
     order_id, {flow:String},
     concat(stage, if(throwIf(order_id = '' OR stage = '' OR NOT at_ns BETWEEN 1 AND ${last_ns}, 'clew:reject'), '', '')),
     fromUnixTimestamp64Nano(at_ns, 'UTC'), service, path, actor, 'ok', -1, due_ns,
-    $masked_text('user.id', user_id), $masked_map(attrs), 'import', fromUnixTimestamp64Nano({received_ns:Int64}, 'UTC')
+    if(user_id = '', '', $masked_text('user.id', user_id)), $masked_map(attrs), 'import', fromUnixTimestamp64Nano({received_ns:Int64}, 'UTC')
 FROM file({file:String}, 'JSONCompactEachRow', 'order_id String, stage String, at_ns Int64, path String, service String,
     actor String, user_id String, due_ns Int64, attrs Map(String, String)')
 SETTINGS max_partitions_per_insert_block = 0, input_format_parallel_parsing = 0,
