@@ -24,14 +24,15 @@ from clew.history.understand import Wishes, understand
 def _main(path: Path, url: str) -> dict[str, Any]:
     begun, at = time.monotonic(), time.process_time()
     source = open_source(path, How())
-    recogniser = understand(source, Wishes())
-    survey = check(source, recogniser, lambda: None, lambda _: None)
+    understood = understand(source, Wishes())
+    recogniser = understood.recogniser
+    survey = check(understood.batches, recogniser, lambda: None, lambda _: None)
     told: dict[str, Any] = {"events": survey.events, "check_s": time.process_time() - at}
     if url:
         told |= _import(source, recogniser, url)
     else:
         at = time.process_time()
-        sum(body.events for body in bodies(source, recogniser, []))
+        sum(body.events for body in bodies(source, recogniser))
         told["encode_s"] = time.process_time() - at
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
     return told | {"whole_s": time.monotonic() - begun, "peak_mb": peak_mb}

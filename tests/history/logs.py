@@ -154,13 +154,12 @@ def read(path, how=None, **wishes):
 
 
 def events_of(source, wishes):
-    recogniser = understand(source, wishes)
+    recogniser = understand(source, wishes).recogniser
     events, bad = [], []
     for batch in source.batches():
         found, wrong = recogniser.recognise(batch)
-        lines, large = found.encoded()
-        bad += [(line.line, line.reason) for line in (*wrong, *large)]
-        for line in lines:
+        bad += [(line.line, line.reason) for line in wrong]
+        for line in found.encoded():
             order, stage, at_ns, path, *_, attributes = json.loads(line)
             events.append((order, stage, at_ns, path, attributes))
     return events, bad, source.remarks.told()

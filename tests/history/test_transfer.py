@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clew.history import transfer
-from clew.history.recognise import Recogniser
 from clew.history.rows import BadLine, BaseSource, Batch, HistoryError
 from clew.history.survey import MOST_STAGES, check
 from clew.history.transfer import ahead, bodies, send
@@ -37,6 +36,10 @@ def many(count):
     return [(str(number), "A", TIMES[0], "x" * 50) for number in range(count)]
 
 
+def understood(source):
+    return understand(source, Wishes()).recogniser
+
+
 def sent_events(source, recogniser):
     posted = []
     send(source, recogniser, posted.append, lambda _: None)
@@ -56,11 +59,11 @@ ROWS = st.lists(
 @settings(deadline=None)
 @given(ROWS, st.randoms(), st.integers(1, 7))
 def test_every_row_in_any_order_is_an_event_or_a_bad_line_and_is_sent_as_it_was_checked(rows, random, size):
-    recogniser = understand(Rows([("1", "A", TIMES[0], "")]), Wishes())
+    recogniser = understood(Rows([("1", "A", TIMES[0], "")]))
     shuffled = random.sample(rows, len(rows))
     told, rejected = [], []
     for order in (rows, shuffled):
-        survey = check(Rows(order, size), recogniser, lambda: None, rejected.append)
+        survey = check(Rows(order, size).batches(), recogniser, lambda: None, rejected.append)
         events = sent_events(Rows(order, size), recogniser)
         assert survey.events + survey.bad == len(rows)
         assert survey.events == len(events)
@@ -72,11 +75,11 @@ def test_every_row_in_any_order_is_an_event_or_a_bad_line_and_is_sent_as_it_was_
 def test_bodies_hold_no_more_than_they_may(monkeypatch):
     monkeypatch.setattr(transfer, "EVENTS_A_BODY", 10)
     source = Rows(many(25), size=4)
-    made = list(bodies(source, understand(source, Wishes()), []))
+    made = list(bodies(source, understood(source)))
     assert [body.events for body in made] == [8, 8, 9]
     assert all(body.lines.count(b"\n") == body.events for body in made)
     monkeypatch.setattr(transfer, "BYTES_A_BODY", 300)
-    assert max(len(body.lines) for body in bodies(source, understand(source, Wishes()), [])) <= 1000
+    assert max(len(body.lines) for body in bodies(source, understood(source))) <= 1000
 
 
 def test_when_sending_fails_the_reader_stops_too(monkeypatch):
@@ -87,23 +90,18 @@ def test_when_sending_fails_the_reader_stops_too(monkeypatch):
         raise ConnectionError("gone")
 
     with pytest.raises(ConnectionError):
-        send(source, understand(source, Wishes()), fail, lambda _: None)
+        send(source, understood(source), fail, lambda _: None)
     assert "clew-history" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_when_reading_fails_what_was_read_is_sent_and_the_error_told(monkeypatch):
     monkeypatch.setattr(transfer, "EVENTS_A_BODY", 3)
     source = Rows(many(12), failing=True)
-    recogniser = Recogniser(*_understood())
+    recogniser = understood(Rows(many(1)))
     posted = []
     with pytest.raises(HistoryError, match="ends in the middle"):
         send(source, recogniser, posted.append, lambda _: None)
     assert sum(body.count(b"\n") for body in posted) == 9
-
-
-def _understood():
-    recogniser = understand(Rows(many(1)), Wishes())
-    return recogniser.roles, recogniser.clock, None
 
 
 def test_no_more_bodies_are_made_than_may_wait():
@@ -123,14 +121,14 @@ def test_no_more_bodies_are_made_than_may_wait():
 def test_a_column_of_too_many_stages_is_not_the_stage():
     source = Rows([("1", f"stage {number}", TIMES[0], "") for number in range(MOST_STAGES + 1)])
     with pytest.raises(HistoryError, match="more than 1000 stages") as raised:
-        check(source, understand(source, Wishes()), lambda: None, lambda _: None)
+        check(source.batches(), understood(source), lambda: None, lambda _: None)
     assert "--stage" in raised.value.mend
 
 
 def test_only_the_first_bad_lines_are_kept_and_all_are_counted():
     source = Rows([*many(1), *[("", "A", TIMES[0], "")] * 1_500])
     rejected = []
-    survey = check(source, understand(source, Wishes()), lambda: None, rejected.append)
+    survey = check(source.batches(), understood(source), lambda: None, rejected.append)
     assert (survey.bad, len(survey.bad_lines), len(rejected)) == (1_500, 1_000, 1_500)
     assert survey.bad_lines[0] == BadLine(2, "no order: column order is empty")
 
@@ -142,8 +140,8 @@ def test_a_due_date_is_read_when_it_is_one_and_else_kept_as_it_is():
                 yield Batch(batch.lines, {**batch.columns, "due_date": batch.columns["amount"]})
 
     good = Due([("1", "A", TIMES[0], "2024-02-01T00:00:00Z"), ("1", "B", TIMES[0], "")])
-    assert [event[7] for event in sent_events(good, understand(good, Wishes()))] == [1_706_745_600_000_000_000, 0]
+    assert [event[7] for event in sent_events(good, understood(good))] == [1_706_745_600_000_000_000, 0]
     odd = Due([("1", "A", TIMES[0], "next week")])
-    assert sent_events(odd, understand(odd, Wishes()))[0][7:] == [0, {"amount": "next week", "due_date": "next week"}]
+    assert sent_events(odd, understood(odd))[0][7:] == [0, {"amount": "next week", "due_date": "next week"}]
     with pytest.raises(HistoryError, match="column due_date is not understood"):
         understand(odd, Wishes({"due": "due_date"}))

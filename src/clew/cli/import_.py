@@ -25,8 +25,8 @@ from clew.history.recognise import Recogniser
 from clew.history.rows import BadLine, HistoryError, Source
 from clew.history.sources import FORMATS, How, open_source
 from clew.history.survey import Survey, check
-from clew.history.transfer import Sent, send
-from clew.history.understand import Wishes, understand
+from clew.history.transfer import send
+from clew.history.understand import Understood, Wishes, understand
 from clew.history.zones import Repeated
 
 _PATIENCE_S = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
@@ -141,8 +141,9 @@ def import_(
         _expect_server(url)
     try:
         with contextlib.closing(asked.open()) as source, progress_bars() as bars:
-            recogniser = understand(source, wishes)
-            survey = _check(source, recogniser, bars, bad_lines)
+            understood = understand(source, wishes)
+            recogniser = understood.recogniser
+            survey = _check(source, understood, bars, bad_lines)
             report = report_of(asked.name, source, recogniser, survey)
             if dry_run or survey.bad > max_errors:
                 done = report | {"dry_run": dry_run, "sent": False}
@@ -191,14 +192,14 @@ def _refused(survey: Survey, unit: str, max_errors: int) -> CommandError:
     )
 
 
-def _check(source: Source, recogniser: Recogniser, bars: Progress, bad_lines: Path | None) -> Survey:
+def _check(source: Source, understood: Understood, bars: Progress, bad_lines: Path | None) -> Survey:
     task = bars.add_task("checking", total=None)
 
     def step() -> None:
         bars.update(task, completed=source.progress.done, total=source.progress.total or None)
 
     with _written(bad_lines, source.unit) as rejected:
-        return check(source, recogniser, step, rejected)
+        return check(understood.batches, understood.recogniser, step, rejected)
 
 
 @contextlib.contextmanager
@@ -226,7 +227,10 @@ def _send(
 
     sent = send(source, recogniser, post, lambda events: bars.update(task, completed=events))
     rebuilt = rebuild_journeys(client, begun["import_id"], bars)
-    return _told(sent, rebuilt, survey, begun["import_id"])
+    return {
+        "dry_run": False, "sent": True, "import_id": begun["import_id"], "orders": rebuilt["rebuilt"],
+        "distinct": rebuilt["distinct"], "repeats": max(0, sent - rebuilt["distinct"]),
+    }  # fmt: skip
 
 
 def rebuild_journeys(client: Client, import_id: str, bars: Progress) -> dict[str, Any]:
@@ -237,15 +241,6 @@ def rebuild_journeys(client: Client, import_id: str, bars: Progress) -> dict[str
         bars.update(task, completed=answer["rebuilt"], total=answer["orders"])
         if answer["done"]:
             return answer
-
-
-def _told(sent: Sent, rebuilt: dict[str, Any], survey: Survey, import_id: str) -> dict[str, Any]:
-    return {
-        "dry_run": False, "sent": True, "import_id": import_id, "orders": rebuilt["rebuilt"],
-        "distinct": rebuilt["distinct"], "repeats": max(0, sent.events - rebuilt["distinct"]),
-        "bad": survey.bad + len(sent.large),
-        "bad_lines": [{"line": bad.line, "reason": bad.reason} for bad in (*sent.large, *survey.bad_lines)],
-    }  # fmt: skip
 
 
 def _patiently(ask: Callable[[], Any]) -> Any:  # noqa: ANN401 - JSON is what it is

@@ -59,7 +59,7 @@ class CsvSource(BaseSource):
             header = next((row for row in reader if row), [])
         except csv.Error as error:
             raise HistoryError(f"the header of {self.path.name} can't be read: {error}", "check the file") from error
-        names = [name.strip() for name in header]
+        names = [name.strip() or f"column {place}" for place, name in enumerate(header, 1)]
         twice = {name for name in names if names.count(name) > 1}
         if not names or twice or not all(_is_utf8(name) for name in names):
             raise HistoryError(

@@ -26,6 +26,9 @@ Fields = Mapping[str, list[str]]
 LARGEST_EVENT = 1024 * 1024
 """Bytes of one event as it is sent."""
 
+_MOST_BYTES = 6
+"""A character is six bytes of JSON at most: ``\\u001f``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Events:
@@ -45,21 +48,37 @@ class Events:
     def __len__(self) -> int:
         return len(self.orders)
 
-    def encoded(self) -> tuple[list[bytes], list[BadLine]]:
-        """Each event as a line of JSON as the API takes it, and those that are too large."""
+    def encoded(self) -> list[bytes]:
+        """Each event as a line of JSON as the API takes it."""
         dump, append = orjson.dumps, orjson.OPT_APPEND_NEWLINE
         path, service, actor, user = (_stripped(self.others.get(role)) or repeat("") for role in _OTHERS)
         wanted = zip(
             self.orders, self.stages, self.at_ns, path, service, actor, user, self.due_ns, self._attributes_of_each(),
             strict=False,
         )  # fmt: skip
-        lines = [dump(event, option=append) for event in wanted]
-        if max(map(len, lines), default=0) <= LARGEST_EVENT:
-            return lines, []
-        fits = [len(line) <= LARGEST_EVENT for line in lines]
+        return [dump(event, option=append) for event in wanted]
+
+    def without_large(self) -> tuple[Events, list[BadLine]]:
+        """The events that can be sent, and the lines of those that are too large for it."""
+        rest = [*self.others.values(), *self.attributes.values()]
+        longest = sum(max(map(len, texts_of(column)), default=0) for column in rest) + sum(map(len, self.attributes))
+        if (longest + 3 * LONGEST_NAME) * _MOST_BYTES <= LARGEST_EVENT:
+            return self, []
+        fits = [len(line) <= LARGEST_EVENT for line in self.encoded()]
         told = f"it would be an event of more than {LARGEST_EVENT // 1024} KiB"
         bad = [BadLine(number, told) for number, fit in zip(self.lines, fits, strict=True) if not fit]
-        return list(compress(lines, fits)), bad
+        return (self._cut(fits), bad) if bad else (self, [])
+
+    def _cut(self, good: Sequence[bool]) -> Events:
+        def cut(values: Sequence[Any]) -> list[Any]:
+            return list(compress(values, good))
+
+        others, attributes = (
+            {name: cut(values) for name, values in held.items()} for held in (self.others, self.attributes)
+        )
+        return Events(
+            cut(self.lines), cut(self.orders), cut(self.stages), cut(self.at_ns), cut(self.due_ns), others, attributes
+        )
 
     def _attributes_of_each(self) -> Iterator[dict[str, str]]:
         """Attributes of each row, without those that are empty."""
@@ -124,7 +143,8 @@ class Recogniser:
         fields = {role: fields.get(role, nothing) for role in _READ}
         read = self._read_all(fields)
         if read is not None:
-            return self._events(batch, fields, *read), list(batch.bad)
+            events, large = self._events(batch, fields, *read).without_large()
+            return events, [*batch.bad, *large]
         rows = [self._read(*row) for row in zip(*(fields[role] for role in _READ), strict=True)]
         good = [not isinstance(row, str) for row in rows]
         bad = [BadLine(line, row) for line, row in zip(batch.lines, rows, strict=True) if isinstance(row, str)]
@@ -132,8 +152,9 @@ class Recogniser:
         columns = {name: list(compress(values, good)) for name, values in batch.columns.items()}
         kept = Batch(list(compress(batch.lines, good)), columns)
         fields = {role: list(compress(values, good)) for role, values in fields.items()}
-        events = self._events(kept, fields, [at for at, _ in read_rows], [due for _, due in read_rows])
-        return events, [*batch.bad, *bad]
+        at_ns, due_ns = [at for at, _ in read_rows], [due for _, due in read_rows]
+        events, large = self._events(kept, fields, at_ns, due_ns).without_large()
+        return events, [*batch.bad, *bad, *large]
 
     def _events(self, batch: Batch, fields: Fields, at_ns: Sequence[int], due_ns: Sequence[int]) -> Events:
         of, columns = self.roles.of, batch.columns

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from clew.history.recognise import Events, Recogniser
-from clew.history.rows import BadLine, HistoryError, Source
+from clew.history.rows import BadLine, Batch, HistoryError
 
 MOST_STAGES = 1_000
 """A column of more different values holds no stages."""
@@ -65,14 +65,14 @@ class Survey:
 
 
 def check(
-    source: Source, recogniser: Recogniser, step: Callable[[], None], rejected: Callable[[BadLine], None]
+    batches: Iterable[Batch], recogniser: Recogniser, step: Callable[[], None], rejected: Callable[[BadLine], None]
 ) -> Survey:
     """Read and recognise everything, send nothing.
 
     ``step`` is called after each batch, ``rejected`` for each bad line.
     """
     survey = Survey()
-    for batch in source.batches():
+    for batch in batches:
         events, bad = recogniser.recognise(batch)
         survey.add(events)
         survey.add_bad(bad)

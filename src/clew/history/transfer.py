@@ -8,23 +8,15 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from clew.history.recognise import Recogniser
-from clew.history.rows import BadLine, Source
+from clew.history.rows import Source
 
 EVENTS_A_BODY = 50_000
 BYTES_A_BODY = 12 * 1024 * 1024
 """As large as the API takes, with some room: each body becomes a part of its own for every month that it tells of."""
 _WAITING_BODIES = 2
-
-
-@dataclass(slots=True)
-class Sent:
-    """How many events went out, and those that were too large for it."""
-
-    events: int = 0
-    large: list[BadLine] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +27,13 @@ class Body:
     lines: bytes
 
 
-def bodies(source: Source, recogniser: Recogniser, large: list[BadLine]) -> Iterator[Body]:
-    """All events of a source in bodies of a good size, but those that are too large to be sent."""
+def bodies(source: Source, recogniser: Recogniser) -> Iterator[Body]:
+    """All events of a source in bodies of a good size."""
     gathered: list[bytes] = []
     count = size = 0
     for batch in source.batches():
         events, _ = recogniser.recognise(batch)
-        encoded, unfit = events.encoded()
-        large += unfit
-        for lines in _portions(encoded):
+        for lines in _portions(events.encoded()):
             # Joined at once: many small texts that live long would break the memory into pieces.
             part = b"".join(lines)
             if count and (count + len(lines) > EVENTS_A_BODY or size + len(part) > BYTES_A_BODY):
@@ -101,11 +91,14 @@ def ahead(made: Iterator[Body]) -> Iterator[Body]:
         thread.join()
 
 
-def send(source: Source, recogniser: Recogniser, post: Callable[[bytes], object], step: Callable[[int], None]) -> Sent:
-    """Send all events of a source; ``post`` takes lines of JSON, ``step`` is told how many events are out."""
-    sent = Sent()
-    for body in ahead(bodies(source, recogniser, sent.large)):
+def send(source: Source, recogniser: Recogniser, post: Callable[[bytes], object], step: Callable[[int], None]) -> int:
+    """Send all events of a source and return their number.
+
+    ``post`` takes lines of JSON, ``step`` is told how many events are out.
+    """
+    sent = 0
+    for body in ahead(bodies(source, recogniser)):
         post(body.lines)
-        sent.events += body.events
-        step(sent.events)
+        sent += body.events
+        step(sent)
     return sent

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from clew.history.columns import Roles, assign
@@ -23,19 +24,31 @@ class Wishes:
     repeated_hour: Repeated = ""
 
 
-def understand(source: Source, wishes: Wishes) -> Recogniser:
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """How the rows of a source become events, and its first reading from the start, to be gone on with."""
+
+    recogniser: Recogniser
+    batches: Iterator[Batch]
+
+
+def understand(source: Source, wishes: Wishes) -> Understood:
     """How the rows of a source become events, from its first rows.
 
     Raises HistoryError when that isn't clear, with the option that makes it clear.
     """
-    batches, seen, bad = [], 0, 0
-    for batch in source.batches():
+    reading = source.batches()
+    batches, seen = [], 0
+    for batch in reading:
         batches.append(batch)
         seen += len(batch.lines)
-        bad += len(batch.bad)
         if seen >= SAMPLES:
             break
-    if not seen:
+    return Understood(_recogniser(batches, source, wishes), itertools.chain(batches, reading))
+
+
+def _recogniser(batches: Sequence[Batch], source: Source, wishes: Wishes) -> Recogniser:
+    if not any(len(batch.lines) for batch in batches):
         first = next((each for batch in batches for each in batch.bad), None)
         told = f": {source.unit} {first.line}: {first.reason}" if first else ""
         raise HistoryError(f"there is nothing in it to import{told}", "check the file, or say --format")
