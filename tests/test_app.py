@@ -35,12 +35,18 @@ class Failing:
     def sweep(self):
         pass
 
+    def step_forsaken(self):
+        return False
+
+    def refresh(self):
+        return False
+
 
 @pytest.mark.parametrize("error", [StoreError("the disk is full"), KeyError("a mistake of ours")])
 def test_the_watcher_tells_what_fails_and_goes_on(monkeypatch, error):
     monkeypatch.setattr("clew.app._PAUSE_AFTER_ERROR_S", 0.2)
     failing = Failing(error)
-    watcher = Watcher(failing, failing, lambda: 0)
+    watcher = Watcher(failing, failing, failing, lambda: 0, failing)
     told = []
     monkeypatch.setattr("clew.app.log.exception", lambda _: told.append(watcher.problem))
     watcher.start()

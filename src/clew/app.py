@@ -25,6 +25,7 @@ from clew.journey.in_force import FlowBook
 from clew.journey.losses import LossDetector
 from clew.journey.rebuilder import Rebuilder
 from clew.journey.ticker import Ticker
+from clew.learn.remaining import Forecast
 from clew.model.errors import ClewError, SettingsError
 from clew.receive.http_server import HttpServer
 from clew.receive.server import Receiver, ReceiveSettings
@@ -47,12 +48,20 @@ _PAUSE_AFTER_ERROR_S = 2.0
 class Watcher:
     """A thread that keeps journeys and losses up to date until it is stopped."""
 
-    def __init__(self, ticker: Ticker, losses: LossDetector, backfill: Backfill, commits: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        ticker: Ticker,
+        losses: LossDetector,
+        backfill: Backfill,
+        commits: Callable[[], int],
+        forecast: Forecast,
+    ) -> None:
         """Not running until `start`. ``commits`` counts what was committed: without any there is little to look at."""
         self._ticker = ticker
         self._losses = losses
         self._backfill = backfill
         self._commits = commits
+        self._forecast = forecast
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="clew-watcher", daemon=False)
         self.problem: str | None = None
@@ -86,6 +95,7 @@ class Watcher:
                     seen, ticked = commits, time.monotonic()
                 if time.monotonic() - filled >= _BACKFILL_EVERY_S or filling:
                     filling, filled = self._backfill.step_forsaken(), time.monotonic()
+                self._forecast.refresh()
                 self.problem = None
             except Exception as error:  # also a mistake of ours: verdicts must not grow old unseen
                 self.problem = f"journeys are not up to date: {error if isinstance(error, ClewError) else repr(error)}"
@@ -157,13 +167,14 @@ async def serve(settings: Settings, store: Store, announce: Callable[[str], None
     book = FlowBook(store)
     await asyncio.to_thread(book.start, flow_texts(settings))
     receiver = Receiver(store, _receive_settings(settings), lambda: watcher.problem)
-    rebuilder = Rebuilder(store, lambda: book.current)
+    forecast = Forecast(store)
+    rebuilder = Rebuilder(store, lambda: book.current, forecast.project)
     backfill = Backfill(store, rebuilder)
     ticker = Ticker(store, rebuilder, receiver.committer.settled_ns, whole_ns=receiver.committer.whole_ns)
     losses = await asyncio.to_thread(
         LossDetector, store, lambda: [each.flow for each in book.current], settled_ns=receiver.committer.settled_ns
     )
-    watcher = Watcher(ticker, losses, backfill, lambda: receiver.committer.counts.commits)
+    watcher = Watcher(ticker, losses, backfill, lambda: receiver.committer.counts.commits, forecast)
     masked = "user.id" in layout_of(settings).masking.shortened
     deps = ApiDeps(store, book, backfill, receiver, ticker, problem=lambda: watcher.problem, users_masked=masked)
     api: HttpServer | None = None

@@ -11,6 +11,7 @@ from clew.api.times import moment, moment_or_none, seconds
 from clew.journey.dwell import dwells
 from clew.journey.holds import held_ns
 from clew.journey.judge import judge, loss_sentence
+from clew.learn.projection import projected_end_ns
 from clew.model.flow import Flow
 from clew.model.journey import Deviation, Journey, Loss, Milestone, Verdict
 from clew.model.message import Delivery, Message
@@ -42,6 +43,7 @@ class OrderModel(BaseModel):
     limit_s: float | None
     deadline_at: str | None
     due_at: str | None
+    projected_end_at: str | None
     first_at: str
     last_at: str
     user_id: str
@@ -209,12 +211,19 @@ def order_model(journey: Journey, flow: Flow, now_ns: int) -> OrderModel:
         limit_s=seconds(limit.allowed_ns) if limit else None,
         deadline_at=moment_or_none(journey.deadline_at_ns),
         due_at=moment_or_none(journey.due_at_ns),
+        projected_end_at=_projected_end(journey, now_ns),
         first_at=moment(journey.first_ns),
         last_at=moment(journey.last_ns),
         user_id=journey.user_id,
         aliases=dict(journey.aliases),
         errors=journey.errors,
     )
+
+
+def _projected_end(journey: Journey, now_ns: int) -> str | None:
+    if journey.terminal or not journey.remaining_ns:
+        return None
+    return moment(projected_end_ns(journey.remaining_ns, journey.entered_ns, now_ns))
 
 
 def journey_model(order: WholeOrder, flow: Flow, now_ns: int, failed: Sequence[Span]) -> JourneyModel:

@@ -15,7 +15,8 @@ list query can repeat it. The first line that holds is the answer:
 Why ``on_hold`` stands so low: a hold stops the clock of the stage, and nothing else. A message that was
 lost during a hold is still lost, a failed stage still failed. While a hold lasts, ``deadline_at`` is the end of
 the flow's hold limit (null without one) and ``warn_at`` comes from the due date only, since the customer's
-calendar doesn't stop. ``warn_at`` is never after the due date, so the due date needs no comparison of its own.
+calendar doesn't stop. ``warn_at`` is never after the due date, so the due date needs no comparison of its own. Where
+finished orders tell that the order will probably end after it, ``warn_at`` is at the latest when that began to be so.
 """
 
 from __future__ import annotations
@@ -172,7 +173,8 @@ def _due_words(journey: Journey, now_ns: int) -> str:
         return ""
     if journey.due_at_ns <= now_ns:
         return f"; its due date passed {ago(journey.due_at_ns, now_ns)}"
-    return f"; due in {how_long(journey.due_at_ns - now_ns)}"
+    projected = journey.late_from_ns is not None and journey.late_from_ns <= now_ns
+    return f"; due in {how_long(journey.due_at_ns - now_ns)}{', projected to end later' if projected else ''}"
 
 
 def _hold_words(journey: Journey, flow: Flow, kind: VerdictKind, now_ns: int) -> str:

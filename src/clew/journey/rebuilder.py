@@ -29,10 +29,14 @@ _RECENT_NS = 7 * 86_400 * 10**9
 
 @dataclass(slots=True)
 class Rebuilder:
-    """Rebuilds orders by the flows in force. Any thread but the main one."""
+    """Rebuilds orders by the flows in force. Any thread but the main one.
+
+    ``project`` adds what finished orders tell of an open one (see clew.learn.projection).
+    """
 
     store: Store
     flows: Callable[[], Sequence[FlowInForce]]
+    project: Callable[[Journey], Journey] = lambda journey: journey
     _writing: threading.Lock = field(default_factory=threading.Lock)
 
     def rebuild(self, first_ns: Mapping[str, int]) -> tuple[int, int]:
@@ -100,7 +104,7 @@ class Rebuilder:
         said = read_losses(self.store, _everyone(groups))
         flows = self.flows()
         made = (
-            _row(speaker, group, [e for each in group for e in events.get(each, ())], said, flows)
+            _row(speaker, group, [e for each in group for e in events.get(each, ())], said, flows, self.project)
             for speaker, group in groups.items()
         )
         return [row for row in made if row is not None]
@@ -116,12 +120,13 @@ def _row(
     events: list[StageEvent],
     said: Mapping[str, list[LossSaid]],
     flows: Sequence[FlowInForce],
+    project: Callable[[Journey], Journey],
 ) -> OrderRow | None:
     if not events:
         return None
     of_group = [each for order_id in sorted(group) for each in said.get(order_id, ())]
     flow = choose_flow(flows, events)
-    journey = rebuild(speaker, events, flow, [each.loss for each in of_group if each.loss])
+    journey = project(rebuild(speaker, events, flow, [each.loss for each in of_group if each.loss]))
     version = _version(max(each.epoch for each in flows), journey, of_group)
     return OrderRow(journey, journey_to_json(journey), version, _other_ids(journey, group))
 

@@ -125,6 +125,8 @@ class Journey:
     stage events: more knowledge always has the larger number. ``visits`` are the entries that reports count:
     those of ``milestones + after_end``, and of imported history also each row that repeats its stage. ``imported`` is
     whether all facts are imported history: nobody watches such an order, so no clock runs for it.
+    ``remaining_ns`` are quantiles (at 0, 5, … 100 %) of how long finished orders still took from this stage, for an
+    open order with a due date; ``late_from_ns`` is when it begins to be projected to end after that date.
     """
 
     order_id: str
@@ -152,6 +154,8 @@ class Journey:
     visits: tuple[Visit, ...] = ()
     attributes: Mapping[str, str] = field(default_factory=dict)
     imported: bool = False
+    remaining_ns: tuple[int, ...] = ()
+    late_from_ns: int | None = None
 
     @property
     def stage(self) -> str:

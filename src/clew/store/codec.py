@@ -46,6 +46,7 @@ def journey_from_json(text: str | bytes) -> Journey:
             "losses": tuple(_loss(each) for each in fields["losses"]),
             "terminal": Terminal(fields["terminal"]) if fields["terminal"] else None,
             "traces": tuple(fields["traces"]),
+            "remaining_ns": tuple(fields.get("remaining_ns", ())),
             "visits": tuple(Visit(**each) for each in fields.get("visits", ())),
         }
     )

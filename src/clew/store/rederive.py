@@ -22,6 +22,15 @@ def touch_open_orders(store: Store, flow: str) -> None:
     )
 
 
+def touch_due_orders(store: Store, now_ns: int, most: int) -> None:
+    """Have the ticker rebuild open orders that are due after a moment, those first that are due first."""
+    store.command(
+        f"{_TOUCH} order_id, first_seen FROM orders FINAL WHERE bucket = toDate(0) "
+        "AND due_at > fromUnixTimestamp64Nano({now:Int64}, 'UTC') ORDER BY due_at LIMIT {most:UInt32}",
+        {"ahead": time.time_ns() + TOUCH_AHEAD_NS, "now": now_ns, "most": most},
+    )
+
+
 def rederive_stage_events(store: Store, rules: str, since_ns: int) -> None:
     """Replace the stage events that rules derived since a moment by those that these rules derive.
 
