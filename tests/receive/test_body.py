@@ -83,7 +83,11 @@ def test_json_has_a_limit_of_its_own_and_large_bodies_are_converted_beside_the_l
         assert len(json.dumps(large)) > 100_000
         assert http.post_json("/v1/traces", large).status == 200
         refused = http.post("/v1/traces", b" " * 200_001, JSON)
-        assert (refused.status, refused.json()["message"]) == (413, "the body is over the limit of 200000 bytes")
+        mend = "send less at a time, or protobuf, which may be larger"
+        assert (refused.status, refused.json()["message"]) == (
+            413,
+            f"the body is over the limit of 200000 bytes; {mend}",
+        )
         assert http.post("/v1/traces", bytes(1000)).status == 400, "protobuf is judged by its own rules"
         assert server.receiver.admission.in_use == 0
         http.close()

@@ -196,6 +196,8 @@ def test_13_the_limit_holds_before_and_after_decompression_and_is_64_mib():
         )
         assert http.post_gzip("/v1/traces", too_large).status == 413
         assert http.post("/v1/traces", secrets.token_bytes(1100), content_encoding="gzip").status == 413
+        assert http.post("/v1/traces", b" " * 1100, "application/json").status == 413, "also where JSON's own is larger"
+        assert "otlp.max_request" in Status.FromString(http.post("/v1/traces", too_large).body).message
         http.close()
 
 

@@ -46,6 +46,16 @@ class HttpLimits:
     json_bytes: int = 16 << 20
     read_timeout_s: float = 10.0
 
+    def of(self, content_type: str) -> int:
+        """The largest body of a content type."""
+        return min(self.json_bytes, self.body_bytes) if content_type == JSON else self.body_bytes
+
+
+_MENDS = {
+    JSON: "send less at a time, or protobuf, which may be larger",
+    PROTOBUF: "send less at a time, or raise the setting otlp.max_request",
+}
+
 
 class OtlpHttp:
     """The ASGI application. It answers 503, never 500, for whatever it did not foresee."""
@@ -81,10 +91,13 @@ class OtlpHttp:
         if content_type not in (PROTOBUF, JSON):
             raise UnsupportedEncoding(f"Content-Type {content_type!r} is not served: send {PROTOBUF} or {JSON}")
         inflate = inflater(headers.get(b"content-encoding", []))
-        limit = self._limits.json_bytes if content_type == JSON else self._limits.body_bytes
+        limit = self._limits.of(content_type)
         with self._admission.lease() as lease:
             declared = _declared(headers)
-            body = await read_body(receive, lease, inflate, declared, limit, self._limits.read_timeout_s)
+            try:
+                body = await read_body(receive, lease, inflate, declared, limit, self._limits.read_timeout_s)
+            except TelemetryTooLarge as error:
+                raise TelemetryTooLarge(f"{error}; {_MENDS[content_type]}") from error
             if content_type == JSON:
                 body = await self._from_json(signal, body, lease)
             check_request(body)

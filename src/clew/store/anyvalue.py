@@ -38,11 +38,6 @@ def decode_value(text: str, kind: str) -> Value:
         return text
 
 
-def lookup(attributes: Attributes, key: str) -> Value:
-    """The first value under a key; None when there is none."""
-    return next((value for name, value in attributes if name == key), None)
-
-
 def _bool(text: str) -> bool:
     if text not in ("true", "false"):
         raise ValueError(text)
