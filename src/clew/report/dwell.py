@@ -9,7 +9,7 @@ from typing import Any
 from clew.model.flow import Flow
 from clew.report.declared import in_flow_order
 from clew.report.filter import ReportFilter
-from clew.report.query import FINAL, read_rows, seconds
+from clew.report.query import read_rows, seconds
 from clew.store.contract import Store
 
 ESTIMATOR = (
@@ -69,9 +69,10 @@ def dwells(store: Store, filter_: ReportFilter, now_ns: int, flow: Flow | None =
         "levels": [1 - level for level in LEVELS],
         "rounding": _ROUNDING,
     }
-    rows = {row["stage"]: row for row in read_rows(store, "dwell", filter_, bind)}
+    found = read_rows(store, "dwell", filter_, bind)
+    rows = {row["stage"]: row for row in found if row["stage"]}
     return Dwells(
-        orders=count_orders_of(store, filter_),
+        orders=sum(int(row["orders"]) for row in found),
         estimator=ESTIMATOR,
         stages=tuple(_stage(rows[stage]) for stage in in_flow_order(flow, rows)),
     )
@@ -79,17 +80,13 @@ def dwells(store: Store, filter_: ReportFilter, now_ns: int, flow: Flow | None =
 
 def last_import_ns(store: Store, flow: str) -> int:
     """When the last imported event of a flow happened; 0 without imports."""
+    # Facts don't go away, so rows that were written anew since tell nothing wrong.
     rows = store.rows(
-        "SELECT max(toUnixTimestamp64Nano(last_seen)) AS at FROM orders FINAL "
-        f"WHERE imported = 1 AND flow = {{flow:String}} {FINAL}",
+        "SELECT max(toUnixTimestamp64Nano(last_seen)) AS at FROM orders "
+        "WHERE imported = 1 AND gone = 0 AND flow = {flow:String}",
         {"flow": flow},
     )
     return max(0, int(rows[0]["at"]))
-
-
-def count_orders_of(store: Store, filter_: ReportFilter) -> int:
-    """How many orders the filter picks."""
-    return int(read_rows(store, "count", filter_)[0]["orders"])
 
 
 def _stage(row: Mapping[str, Any]) -> StageDwell:

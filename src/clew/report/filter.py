@@ -68,11 +68,14 @@ class ReportFilter:
 
 def flow_of_most_orders(store: Store) -> str:
     """The flow that most orders follow; empty when there are no orders."""
-    rows = store.rows(
-        "SELECT flow FROM orders FINAL GROUP BY flow ORDER BY count() DESC, flow LIMIT 1 "
-        "SETTINGS do_not_merge_across_partitions_select_final = 1"
-    )
-    return str(rows[0]["flow"]) if rows else ""
+    # Rows that were written anew are counted once only where there is something to choose.
+    flows = store.rows("SELECT flow FROM orders WHERE gone = 0 GROUP BY flow")
+    if len(flows) > 1:
+        flows = store.rows(
+            "SELECT flow FROM orders FINAL GROUP BY flow ORDER BY count() DESC, flow LIMIT 1 "
+            "SETTINGS do_not_merge_across_partitions_select_final = 1"
+        )
+    return str(flows[0]["flow"]) if flows else ""
 
 
 def has_orders(store: Store, flow: str) -> bool:

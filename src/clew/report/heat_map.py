@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from clew.model.flow import Flow
 from clew.report.declared import in_flow_order
-from clew.report.dwell import count_orders_of
 from clew.report.filter import ReportFilter
 from clew.report.query import read_rows
 from clew.store.contract import Store
@@ -39,10 +38,11 @@ def heat_map(store: Store, filter_: ReportFilter, zone: str = "UTC", flow: Flow 
     ``zone`` is a name of the time zone database; the caller makes sure that it is one.
     """
     counts: dict[str, list[int]] = defaultdict(lambda: [0] * HOURS)
-    for row in sorted(read_rows(store, "heat_map", filter_, {"zone": zone}), key=lambda each: str(each["stage"])):
+    rows = sorted(read_rows(store, "heat_map", filter_, {"zone": zone}), key=lambda each: str(each["stage"]))
+    for row in rows:
         counts[row["stage"]][int(row["hour"])] = int(row["entries"])
     return HeatMap(
-        orders=count_orders_of(store, filter_),
+        orders=sum(int(row["orders"]) for row in rows),
         zone=zone,
         stages=tuple(
             StageHours(stage, sum(counts[stage]), tuple(counts[stage])) for stage in in_flow_order(flow, counts)

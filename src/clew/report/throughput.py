@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from clew.report.dwell import THIN, count_orders_of
+from clew.report.dwell import THIN
 from clew.report.filter import ReportFilter
 from clew.report.query import read_rows, seconds
 from clew.store.contract import Store
@@ -45,8 +45,9 @@ def throughput(store: Store, filter_: ReportFilter) -> Throughputs:
     linearly.
 
     """
-    orders = count_orders_of(store, filter_)
-    groups = tuple(_group(row) for row in read_rows(store, "throughput", filter_) if row["n"])
+    rows = read_rows(store, "throughput", filter_)
+    orders = int(rows[0]["orders"]) if rows else 0
+    groups = tuple(_group(row) for row in rows if row["n"] and (row["terminal"] or row["any_end"]))
     finished = groups[0].n if groups else 0
     return Throughputs(orders, finished, orders - finished, groups)
 

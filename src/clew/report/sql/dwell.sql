@@ -2,13 +2,14 @@
 -- order still waits: sorted, what lasted some time comes before what has waited as long. Between two that wait, the
 -- product of (at risk - 1) / (at risk) over those that came to their end shortens to a quotient: after the i-th of n keys
 -- the share that lasts longer is (n - i) * factor, and one that waits, at place c, multiplies the factor by
--- (n - c + 1) / (n - c). A level is reached in the first such segment that ends at or below it.
-SELECT stage, finished, waiting,
+-- (n - c + 1) / (n - c). A level is reached in the first such segment that ends at or below it. Orders without any dwell
+-- make a row without a stage.
+SELECT stage, orders, finished, waiting,
     arrayMap((level, segment) -> if(segment = 0, NULL, intDiv(keys[toUInt64(greatest(
         toFloat64(if(segment = 1, 0, places[segment - 1]) + 1), ceil(length(keys) - level / factors[segment] - 1e-6)
     ))], 2)), {levels:Array(Float64)}, segments) AS quantiles
 FROM (
-    SELECT stage, finished, waiting, position, keys, places,
+    SELECT stage, orders, finished, waiting, position, keys, places,
         arrayMap(x -> exp(x) / length(keys), arrayPushFront(arrayCumSum(arrayMap(
             place -> log((length(keys) - place + 1) / (length(keys) - place)), places)), 0.)) AS factors,
         arrayMap((factor, last) -> (length(keys) - last) * factor, factors,
@@ -16,11 +17,11 @@ FROM (
         arrayMap(level -> arrayFirstIndex(x -> x <= level * (1 + {rounding:Float64}), shares), {levels:Array(Float64)})
             AS segments
     FROM (
-        SELECT stage, finished, waiting, position, keys,
+        SELECT stage, orders, finished, waiting, position, keys,
             arrayFilter((place, key) -> key % 2 = 1, arrayEnumerate(keys), keys) AS places
         FROM (
-            SELECT stage, countIf(key % 2 = 0) AS finished, countIf(key % 2 = 1) AS waiting, avg(place) AS position,
-                arraySort(groupArray(key)) AS keys
+            SELECT stage, countIf(place <= 1) AS orders, countIf(key % 2 = 0) AS finished, countIf(key % 2 = 1) AS waiting,
+                avg(place) AS position, arraySort(groupArray(key)) AS keys
             FROM (
                 SELECT arraySlice(stages, 1, length(dwells)) AS visited, arrayEnumerate(dwells) AS places,
                     arrayConcat(
@@ -32,7 +33,7 @@ FROM (
                     FROM (${picked})
                 )
             )
-            ARRAY JOIN visited AS stage, dwells AS key, places AS place
+            LEFT ARRAY JOIN visited AS stage, dwells AS key, places AS place
             GROUP BY stage
         )
     )
