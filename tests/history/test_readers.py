@@ -6,6 +6,7 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
+from clew.history import json_lines
 from clew.history.rows import HistoryError
 from clew.history.sources import How, open_source
 from tests.history.logs import (
@@ -271,3 +272,36 @@ def test_an_event_too_large_to_be_sent_is_a_bad_line(tmp_path):
     rows = [{**ROWS[0], "amount": "x" * 1_100_000}, ROWS[1]]
     events, bad, _ = read(write(tmp_path, "log.jsonl", as_json_lines(rows)))
     assert (len(events), bad) == (1, [(1, "it would be an event of more than 1024 KiB")])
+
+
+def test_a_line_without_end_is_not_held_in_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(json_lines, "LONGEST_LINE", 200)
+    content = as_json_lines([{**ROWS[0], "amount": "x" * 1_000}, ROWS[1]])
+    events, bad, _ = read(write(tmp_path, "log.jsonl", content))
+    assert [line for line, _ in bad] == [1]
+    assert bad[0][1].startswith("it is longer than")
+    assert [event[1] for event in events] == ["SHIPPED"]
+
+
+def test_rows_may_name_different_fields_in_any_order(tmp_path):
+    rows = [
+        ROWS[0],
+        dict(reversed(ROWS[1].items())),
+        {"stage": "A", "order_id": "5", "at": ROWS[0]["at"], "more": {"x": 1}},
+    ]
+    events, bad, _ = read(write(tmp_path, "log.jsonl", as_json_lines(rows)))
+    assert (events[:2], bad) == (EVENTS[:2], [])
+    assert events[2] == ("5", "A", 1_704_189_600_000_000_000, "", {"more.x": "1"})
+
+
+def test_a_xes_log_may_prefix_its_elements(tmp_path):
+    log = as_xes(ROWS).decode()
+    for name in ("log", "trace", "event", "string", "date", "float", "global"):
+        log = (
+            log.replace(f"<{name} ", f"<x:{name} ")
+            .replace(f"<{name}>", f"<x:{name}>")
+            .replace(f"</{name}>", f"</x:{name}>")
+        )
+    log = log.replace("xmlns=", "xmlns:x=")
+    events, bad, _ = read(write(tmp_path, "log.xes", log.encode()))
+    assert (named(events), bad) == (IN_CASES, [])

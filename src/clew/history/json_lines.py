@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -18,7 +19,6 @@ from clew.history.rows import (
     Batch,
     HistoryError,
     Names,
-    flattened,
     gathered,
 )
 
@@ -30,6 +30,8 @@ CLOUD_NAMES = Names(
 )
 """In CloudEvents ``subject`` is what the event is about, ``type`` what happened, ``source`` who tells of it."""
 
+_BLANK = b" \t\r\n\xef\xbb\xbf"
+_BATCH_BYTES = 2 * LONGEST_LINE
 Row = tuple[int, Any]
 
 
@@ -44,25 +46,46 @@ class JsonSource(BaseSource):
     def batches(self) -> Iterator[Batch]:
         """The rows in their order. Raises HistoryError when an array is damaged."""
         with opened(self.path, self.progress) as file:
-            yield from batches_of(self._elements(file) if self.array else self._lines(file))
+            if self.array:
+                yield from batches_of(self._elements(file))
+            else:
+                yield from self._batches_of_lines(file)
 
-    def _lines(self, file: IO[bytes]) -> Iterator[Row | BadLine]:
-        number, check, loads = 0, self._wrong, orjson.loads
-        while line := file.readline(LONGEST_LINE):
-            number += 1
-            if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
-                yield BadLine(number, f"it is longer than {LONGEST_LINE // 1024 // 1024} MiB")
-                while line and not line.endswith(b"\n"):
-                    line = file.readline(LONGEST_LINE)
-                continue
-            try:
-                row = loads(line)
-            except orjson.JSONDecodeError as error:
-                if line.strip(b" \t\r\n\xef\xbb\xbf"):
-                    yield BadLine(number, f"it is no JSON: {error}")
-                continue
-            wrong = check(row)
-            yield BadLine(number, wrong) if wrong else (number, row)
+    def _batches_of_lines(self, file: IO[bytes]) -> Iterator[Batch]:
+        first = 1
+        while lines := _next_lines(file):
+            yield self._batch(lines, first)
+            first += len(lines)
+
+    def _batch(self, lines: Sequence[bytes], first: int) -> Batch:
+        """Lines as a batch: at one go where all are sound, else one by one."""
+        if not self.cloud_events:
+            with contextlib.suppress(orjson.JSONDecodeError):
+                rows = list(map(orjson.loads, lines))
+                if set(map(type, rows)) == {dict}:
+                    return gathered(rows, range(first, first + len(rows)), ())
+        good: list[dict[str, Any]] = []
+        numbers: list[int] = []
+        bad: list[BadLine] = []
+        for number, line in enumerate(lines, first):
+            if line.strip(_BLANK):
+                row, wrong = self._row(line)
+                if wrong:
+                    bad.append(BadLine(number, wrong))
+                else:
+                    good.append(row)
+                    numbers.append(number)
+        return gathered(good, numbers, bad)
+
+    def _row(self, line: bytes) -> tuple[Any, str]:
+        """What a line holds, and what is wrong with it."""
+        if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
+            return None, f"it is longer than {LONGEST_LINE // 1024 // 1024} MiB"
+        try:
+            row = orjson.loads(line)
+        except orjson.JSONDecodeError as error:
+            return None, f"it is no JSON: {error}"
+        return row, self._wrong(row)
 
     def _elements(self, file: IO[bytes]) -> Iterator[Row | BadLine]:
         for number, row in enumerate(elements(file, "item", self.path.name), 1):
@@ -75,6 +98,19 @@ class JsonSource(BaseSource):
         if self.cloud_events and not str(row.get("specversion", "")).startswith(("1.", "0.3")):
             return "it is no CloudEvent: specversion is neither 1.x nor 0.3"
         return ""
+
+
+def _next_lines(file: IO[bytes]) -> list[bytes]:
+    """The next lines, as many as a batch takes; of one that is too long the beginning."""
+    lines: list[bytes] = []
+    size = 0
+    while len(lines) < BATCH_ROWS and size < _BATCH_BYTES and (line := file.readline(LONGEST_LINE)):
+        lines.append(line)
+        size += len(line)
+        rest = line
+        while len(rest) == LONGEST_LINE and not rest.endswith(b"\n"):
+            rest = file.readline(LONGEST_LINE)
+    return lines
 
 
 def elements(file: IO[bytes], prefix: str, name: str) -> Iterator[Any]:
@@ -99,7 +135,7 @@ def batches_of(rows: Iterable[Row | BadLine]) -> Iterator[Batch]:
     for each in rows:
         if type(each) is tuple:
             number, row = each
-            found.append(flattened(row) if dict in map(type, row.values()) else row)
+            found.append(row)
             lines.append(number)
         else:
             assert isinstance(each, BadLine)

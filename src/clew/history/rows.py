@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, Protocol
 
 from clew.model.errors import ClewError
@@ -11,7 +13,7 @@ from clew.model.errors import ClewError
 BATCH_ROWS = 5_000
 """Rows that are read, recognised and encoded at once: few enough for the caches, many enough to amortise the calls."""
 
-LONGEST_LINE = 16 * 1024 * 1024
+LONGEST_LINE = 4 * 1024 * 1024
 """Bytes of a line of text; a longer one is no line of a log, and would be held in memory whole."""
 
 
@@ -123,9 +125,22 @@ class BaseSource:
 
 
 def gathered(rows: Sequence[Mapping[str, Any]], lines: Sequence[int], bad: Sequence[BadLine]) -> Batch:
-    """Rows that each name their fields as a batch; a field that some rows lack is None there."""
-    names = dict.fromkeys(name for row in rows for name in row)
-    return Batch(lines, {name: [row.get(name) for row in rows] for name in names}, bad)
+    """Rows that each name their fields as a batch; a field that some rows lack is None there, a nested one has dots."""
+    columns = _columns(rows)
+    if any(dict in set(map(type, values)) for values in columns.values()):
+        columns = _columns([flattened(row) for row in rows])
+    return Batch(lines, columns, bad)
+
+
+def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, Sequence[Any]]:
+    names = tuple(rows[0]) if rows else ()
+    if len(names) > 1 and set(map(len, rows)) == {len(names)}:
+        # As many fields as the first row has, and all of its: the same fields.
+        with contextlib.suppress(KeyError):
+            values = zip(*map(itemgetter(*names), rows), strict=True)
+            return dict(zip(names, values, strict=True))
+    every = dict.fromkeys(name for row in rows for name in row)
+    return {name: [row.get(name) for row in rows] for name in every}
 
 
 def flattened(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -67,7 +67,7 @@ class _Walk:
 
     def parser(self) -> Any:  # noqa: ANN401 - expat's parser has no type of its own
         """A parser that tells this walk what it meets."""
-        parser = expat.ParserCreate(namespace_separator=" ")
+        parser = expat.ParserCreate()
         parser.ordered_attributes = True
         parser.StartElementHandler, parser.EndElementHandler = self._start, self._end
         parser.EntityDeclHandler = _refuse
@@ -80,7 +80,8 @@ class _Walk:
         return found
 
     def _start(self, name: str, attributes: list[str]) -> None:
-        name = name.rpartition(" ")[2]
+        if ":" in name:
+            name = name.rpartition(":")[2]
         if name in _ELEMENTS:
             self._attribute(attributes)
         elif name == "event":
@@ -91,15 +92,19 @@ class _Walk:
             self.is_log = True
 
     def _attribute(self, attributes: list[str]) -> None:
-        said = dict(zip(attributes[::2], attributes[1::2], strict=True))
-        self.keys.append(said.get("key", ""))
-        held = self.event if self.event is not None else self.trace
-        if held is not None and "value" in said:
-            key = self.keys[-1] if len(self.keys) == 1 else "/".join(filter(None, self.keys))
-            held[key] = said["value"]
+        if len(attributes) == 4 and attributes[0] == "key" and attributes[2] == "value":
+            key, value = attributes[1], attributes[3]
+        else:
+            said = dict(zip(attributes[::2], attributes[1::2], strict=True))
+            key, value = said.get("key", ""), said.get("value", "")
+        self.keys.append(key)
+        held = self.trace if self.event is None else self.event
+        if held is not None and value:
+            held[key if len(self.keys) == 1 else "/".join(filter(None, self.keys))] = value
 
     def _end(self, name: str) -> None:
-        name = name.rpartition(" ")[2]
+        if ":" in name:
+            name = name.rpartition(":")[2]
         if name in _ELEMENTS:
             self.keys.pop()
         elif name == "event":
