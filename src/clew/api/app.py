@@ -13,6 +13,7 @@ from clew.api.export import export_routes
 from clew.api.flows import flow_routes
 from clew.api.imports import import_routes
 from clew.api.known import only_known_parameters
+from clew.api.learn import learn_routes
 from clew.api.orders import order_routes
 from clew.api.reports import report_routes
 from clew.api.spans import span_routes
@@ -48,7 +49,16 @@ def create_api(deps: ApiDeps) -> FastAPI:
     install_errors(app)
     app.include_router(probe_routes(deps))
     v1 = APIRouter(prefix="/api/v1", responses=RESPONSES, dependencies=[Depends(only_known_parameters)])
-    for routes in (order_routes, span_routes, flow_routes, import_routes, export_routes, report_routes, status_routes):
+    for routes in (
+        order_routes,
+        span_routes,
+        flow_routes,
+        import_routes,
+        export_routes,
+        report_routes,
+        learn_routes,
+        status_routes,
+    ):
         v1.include_router(routes(deps))
     app.include_router(v1)
     return app

@@ -19,7 +19,8 @@ from clew.store.flows import applied_flows
 
 _LONGEST_FLOW = 1 << 20
 _YAML = {"type": "string", "description": "a flow; see docs/write-a-flow.md"}
-_YAML_BODY = {"requestBody": {"required": True, "content": {"application/yaml": {"schema": _YAML}}}}
+YAML_BODY = {"requestBody": {"required": True, "content": {"application/yaml": {"schema": _YAML}}}}
+"""How a route that reads `FlowText` describes it."""
 
 
 class ProblemModel(BaseModel):
@@ -123,7 +124,7 @@ def flow_routes(deps: ApiDeps) -> APIRouter:
     def list_flows() -> list[FlowSummaryModel]:
         return [flow_summary(each) for each in deps.book.current]
 
-    @routes.post("/flows/check", summary="Every mistake of a flow, without applying it", openapi_extra=_YAML_BODY)
+    @routes.post("/flows/check", summary="Every mistake of a flow, without applying it", openapi_extra=YAML_BODY)
     def check_flow(text: FlowText) -> FlowCheckModel:
         try:
             flow = parse_flow(text)
@@ -142,7 +143,7 @@ def flow_routes(deps: ApiDeps) -> APIRouter:
     @routes.put(
         "/flows/{name}",
         summary="Judge by this flow from now on",
-        openapi_extra=_YAML_BODY,
+        openapi_extra=YAML_BODY,
         responses={409: {"model": ErrorAnswer, "description": "The flow has another name"}},
     )
     def apply_flow(

@@ -11,6 +11,7 @@ from clew.cli.export import export
 from clew.cli.find import find
 from clew.cli.flow import flow
 from clew.cli.import_ import import_
+from clew.cli.learn import replay
 from clew.cli.order import order
 from clew.cli.orders import orders
 from clew.cli.report import report
@@ -47,5 +48,5 @@ def main() -> None:
     """
 
 
-for command in (serve, demo, orders, order, trace, find, services, flow, report, import_, export, doctor):
+for command in (serve, demo, orders, order, trace, find, services, flow, report, replay, import_, export, doctor):
     main.add_command(command)

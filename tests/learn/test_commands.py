@@ -1,0 +1,133 @@
+"""From history to a flow by commands: discovered, checked, compared, tried, applied."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from clew.api import ApiDeps, create_api
+from clew.cli.main import main
+from clew.flow import parse_flow
+from clew.journey.backfill import Backfill
+from clew.journey.in_force import FlowBook
+from clew.journey.rebuilder import Rebuilder
+from clew.store.embedded import open_store
+from tests.learn.logs import at, remember
+from tests.learn.test_discover import shop
+from tests.serving import serving
+
+DAY = 86_400
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory):
+    store = open_store(tmp_path_factory.mktemp("learn-cli"))
+    remember(store, shop(200), "rings")
+    book = FlowBook(store)
+    book.start([])
+    deps = ApiDeps(store, book, Backfill(store, Rebuilder(store, lambda: book.current)), now_ns=lambda: at(30 * DAY))
+    with serving(create_api(deps)) as url:
+        yield url
+    store.close()
+
+
+@pytest.fixture
+def clew(url):
+    def run(*arguments, code=0):
+        done = CliRunner().invoke(main, arguments, env={"CLEW_URL": url, "COLUMNS": "200"})
+        assert done.exit_code == code, done.output + repr(done.exception)
+        return done.output
+
+    return run
+
+
+def lines_of(output, *words):
+    return [line for line in output.splitlines() if all(word in line for word in words)]
+
+
+@pytest.fixture
+def learned(clew, tmp_path):
+    file = tmp_path / "rings.yaml"
+    file.write_text(clew("flow", "discover"))
+    return file
+
+
+def test_a_discovered_flow_is_checked_and_right(clew, learned):
+    assert "is right: flow rings version 1, 6 stages, paths web, partner" in clew("flow", "check", str(learned))
+    found = json.loads(clew("flow", "discover", "--json", "--name", "loops", "--share", "20%", "--floor", "30d"))
+    flow = parse_flow(found["text"])
+    assert (flow.name, found["orders"], found["stages"]) == ("loops", 200, [stage.name for stage in flow.stages])
+    assert flow.stage("PAID").next == ("MADE", "CANCELLED")
+    assert "PAID > CANCELLED is rare (20 times), but nothing else leads there" in found["unsure"]
+    assert {limit.allowed_ns for stage in flow.stages for limit in stage.limits.values()} == {30 * DAY * 10**9}
+    assert any("CANCELLED is taken for an end" in note for note in found["unsure"])
+    only = json.loads(clew("flow", "discover", "--json", "--path", "partner", "--from", "1970-01-01"))
+    assert (only["orders"], list(parse_flow(only["text"]).paths)) == (40, ["partner"])
+
+
+def test_a_flow_is_held_beside_what_happens(clew, learned):
+    told = learned.read_text().replace("limit: 1h", "limit: 30m")
+    learned.write_text(
+        told.replace("[MADE, CANCELLED]", "[SENT, MADE]").replace("[PAID]  # 100 % of 160", "[PAID, CANCELLED]")
+    )
+    output = clew("flow", "diff", str(learned))
+    assert lines_of(output, "PAID > CANCELLED", "20 times in 20 orders", "out of sequence")
+    assert lines_of(output, "PAID > SENT")
+    assert lines_of(output, "NEW", "30 min", "1 h", "100 %", "160 and 0 that wait")
+    found = json.loads(clew("flow", "diff", str(learned), "--json"))
+    assert [(each["from"], each["to"], each["count"]) for each in found["undeclared_steps"]] == [
+        ("PAID", "CANCELLED", 20)
+    ]
+    assert [(each["from"], each["to"]) for each in found["unseen_steps"]] == [("NEW", "CANCELLED"), ("PAID", "SENT")]
+
+
+def test_limits_are_tried_against_those_in_force(clew, learned):
+    learned.write_text(learned.read_text().replace("limit: 1h ", "limit: 55m "))
+    found = json.loads(clew("replay", "--flow", str(learned), "--json"))
+    new = next(each for each in found["tried"]["stages"] if each["stage"] == "NEW")
+    assert (new["visits"], new["stuck"], new["waiting"], new["false_alarms"]) == (160, 160, 0, 160)
+    assert (new["moved_after_median_s"], found["in_force"], found["grace_share"]) == (300.0, None, 0.1)
+    strict = json.loads(clew("replay", "--flow", str(learned), "--json", "--within", "4m"))
+    assert next(each for each in strict["tried"]["stages"] if each["stage"] == "NEW")["false_alarms"] == 0
+    clew("flow", "apply", str(learned))
+    longer = learned.read_text().replace("limit: 55m ", "limit: 2h ")
+    learned.write_text(longer)
+    output = clew("replay", "--flow", str(learned))
+    assert lines_of(output, "NEW", "2 h", "0 of 160")
+    assert lines_of(output, "in force", "55 min", "160 of 160 (100 %)", "5 min, 5 min")
+    assert lines_of(output, "those in force:", "166 of these false alarms")
+    assert "flow rings version" in clew("flow", "diff")
+
+
+def test_remaining_times_are_told(clew):
+    assert "has closed in the last 90 days" in clew("flow", "remaining", "--flow", "jeweller")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "cause"),
+    [
+        (("flow", "discover", "--flow", "nobody"), 3, "no order follows a flow nobody"),
+        (("flow", "discover", "--flow", "rings", "--from", "2200-01-01"), 3, "no orders to learn from"),
+        (("flow", "discover", "--share", "many"), 2, "no share"),
+        (("flow", "discover", "--floor", "much"), 2, "--floor: 'much' is no length of time"),
+        (("flow", "discover", "--share", "200%"), 2, "at most 1"),
+        (("replay", "--flow", "/nowhere.yaml"), 2, "does not exist"),
+    ],
+)
+def test_what_can_t_be_learned_is_told(clew, arguments, code, cause):
+    assert cause in clew(*arguments, code=code)
+
+
+def test_a_wrong_file_is_refused_with_its_mistakes(clew, tmp_path):
+    file = tmp_path / "wrong.yaml"
+    file.write_text("flow: x\nstages: {A: {limt: 3h}}")
+    for command in (("replay", "--flow"), ("flow", "diff")):
+        assert "unknown key 'limt'" in clew(*command, str(file), code=1)
+
+
+def test_within_is_a_share_or_a_length(clew, learned):
+    assert "no share of a limit" in clew("replay", "--flow", str(learned), "--within", "x%", code=2)
+    output = clew("replay", "--flow", str(learned), "--within", "15m", "--orders-of", "rings", "--to", "1h")
+    assert "a false alarm moved on by itself within 15 min" in output
