@@ -163,7 +163,10 @@ STAGE_COLUMNS = """order_id,
     toLowCardinality(fact.2['order.path']) AS path,
     toLowCardinality(fact.2['order.actor']) AS actor,
     toLowCardinality(if(fact.2['order.outcome'] = 'failed', 'failed', 'ok')) AS outcome,
-    if(fact.2['error.message'] != '', fact.2['error.message'], fact.2['error.type']) AS error,
+    multiIf(fact.2['error.message'] != '', fact.2['error.message'],
+        fact.2['exception.message'] != '', fact.2['exception.message'],
+        fact.3 != 'span_event' AND outer_error != '', outer_error,
+        fact.2['error.type']) AS error,
     toInt8(multiIf(fact.2['order.hold'] = 'true', 1, fact.2['order.hold'] = 'false', 0, -1)) AS hold,
     toInt64OrZero(fact.2['order.due_at']) AS due_ns,
     toLowCardinality(if(fact.2['user.id'] != '', fact.2['user.id'], outer_user)) AS user_id,
@@ -172,6 +175,16 @@ STAGE_COLUMNS = """order_id,
         AND NOT match(k, '^(order|error|clew|exception)[.]|^(user[.]id|log[.]record[.]uid)$'), fact.2) AS attrs,
     toLowCardinality(fact.3) AS source,
     received"""
+
+# Why a span failed, from its exception, else from its status; empty when it didn't, or where masking removed the text.
+ERROR_TOLD = """if(status != 2 AND error = '', '', arrayMap((of_type, told) -> leftUTF8(multiIf(
+        told IN ('', '[removed]'), of_type, of_type = '' OR startsWith(told, of_type), told,
+        concat(of_type, ': ', told)), 500),
+        [if(error NOT IN ('', 'error'), toString(error),
+            arrayFirst(e -> e.name = 'exception', events).attrs['exception.type'])],
+        [if(has(events.name, 'exception'),
+            arrayFirst(e -> e.name = 'exception', events).attrs['exception.message'], status_message)]
+    )[1])"""
 
 RELATION_COLUMNS = """rel.1 AS relation, rel.2 AS ref, rel.3 AS target, min(ts) AS first_ts, max(ts) AS last_ts"""
 
@@ -252,6 +265,7 @@ def _source(name: str, layout: Layout) -> list[str]:
     macros = _macros(layout)
     constants = _constants(layout) | {
         "stage_columns": STAGE_COLUMNS,
+        "error_told": ERROR_TOLD,
         "relation_columns": RELATION_COLUMNS,
         "local": "_local" if layout.cluster else "",
         "spans_source": layout.spans_source,

@@ -156,11 +156,12 @@ FROM
 );
 
 -- A span states a stage by an event named order.stage, by its attribute order.stage (at its start), or by a rule of the flow.
+-- Why an attempt failed is told by its exception, else by its status; cut, and left out where masking removed it.
 VIEW derive_stages_of_spans TO order_events AS
 SELECT ${stage_columns}
 FROM
 (
-    SELECT trace_id, span_id, service, received, order_ids AS outer_ids, user_id AS outer_user, arrayJoin(arrayConcat(
+    SELECT trace_id, span_id, service, received, order_ids AS outer_ids, user_id AS outer_user, ${error_told} AS outer_error, arrayJoin(arrayConcat(
         if(mapContains(attrs, 'order.stage'), [(toInt64(toUnixTimestamp64Nano(ts)), attrs, 'span')], []),
         arrayMap(e -> (toInt64($moment(e.ts, toUInt64(toUnixTimestamp64Nano(ts)), 0)), e.attrs, 'span_event'), arrayFilter(e -> e.name = 'order.stage', events)),
         arrayMap(r -> (toInt64(toUnixTimestamp64Nano(ts)), CAST(map('order.flow', r.1, 'order.stage', r.2, 'order.id', r.3, 'order.outcome', r.4, 'order.path', r.5, 'error.type', error), 'Map(LowCardinality(String), String)'), 'rule'), ${rules})
@@ -175,7 +176,7 @@ VIEW derive_stages_of_logs TO order_events AS
 SELECT ${stage_columns}
 FROM
 (
-    SELECT trace_id, span_id, service, received, order_ids AS outer_ids, attrs['user.id'] AS outer_user, (toInt64(toUnixTimestamp64Nano(ts)), attrs, 'log') AS fact
+    SELECT trace_id, span_id, service, received, order_ids AS outer_ids, attrs['user.id'] AS outer_user, '' AS outer_error, (toInt64(toUnixTimestamp64Nano(ts)), attrs, 'log') AS fact
     FROM logs_in WHERE event_name = 'order.stage'
 )
 ARRAY JOIN $fact_orders(fact.2, outer_ids) AS order_id
