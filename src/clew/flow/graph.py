@@ -12,11 +12,15 @@ class Ways:
 
     def __init__(self, flow: Flow) -> None:
         """Cheap: each reach is searched when first asked for, and remembered."""
-        self._next = {stage.name: stage.next for stage in flow.stages}
+        self._next: dict[str | None, tuple[str, ...]] = {stage.name: stage.next for stage in flow.stages}
         self._reach: dict[str, frozenset[str]] = {}
 
-    def declared(self, before: str, after: str) -> bool:
-        """Whether the flow lets an order go straight from one stage to the other."""
+    def knows(self, stage: str) -> bool:
+        """Whether the flow declares this stage."""
+        return stage in self._next
+
+    def declared(self, before: str | None, after: str) -> bool:
+        """Whether the flow lets an order go straight from one stage to the other; from None it goes nowhere."""
         return after in self._next.get(before, ())
 
     def reach(self, start: str) -> frozenset[str]:

@@ -24,16 +24,15 @@ from clew.model.journey import Deviation, DeviationKind, Milestone
 
 def deviations_of(milestones: Sequence[Milestone], flow: Flow, ways: Ways, path: str) -> tuple[Deviation, ...]:
     """Every deviation in journey order, accepted ones marked; an index points to the milestone it shows at."""
-    declared = {stage.name for stage in flow.stages}
     found: list[Deviation] = []
     before: str | None = None
     seen: set[str] = set()
     for index, milestone in enumerate(milestones):
         stage = milestone.stage
-        if stage not in declared:
+        if not ways.knows(stage):
             found.append(_deviation(flow, DeviationKind.UNKNOWN_STAGE, stage, index, milestone.at_ns))
             continue
-        if before != stage:
+        if before != stage and not ways.declared(before, stage):
             starts = _entries(flow, path) if before is None else (before,)
             for kind, about, token in _step(ways, before, starts, stage, stage in seen):
                 found.append(_deviation(flow, kind, about, index, milestone.at_ns, token))
@@ -50,12 +49,10 @@ def _entries(flow: Flow, path: str) -> tuple[str, ...]:
 def _step(
     ways: Ways, before: str | None, starts: tuple[str, ...], after: str, again: bool
 ) -> Iterator[tuple[DeviationKind, str, str]]:
-    """The deviations of one step: kind, stage, and how an acceptance names it where that isn't the stage.
+    """The deviations of an undeclared step: kind, stage, and how an acceptance names it where that isn't the stage.
 
     ``before`` is None for the first milestone, which comes from the entries.
     """
-    if before is not None and ways.declared(before, after):
-        return
     if again:
         yield DeviationKind.REPEATED, after, ""
         return
