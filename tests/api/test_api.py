@@ -307,6 +307,8 @@ WRONG = [
     ("GET", "/spans?attribute=nothing", {}, 422, "invalid_request"),
     ("GET", "/traces/xyz", {}, 422, "invalid_request"),
     ("PUT", "/flows/jeweller", {"content": "flow: x"}, 422, "invalid_flow"),
+    ("DELETE", "/flows/nobody", {}, 404, "not_found"),
+    ("DELETE", "/flows/jeweller", {}, 409, "last_flow"),
     ("PUT", "/flows/other", {"content": default_flow_text()}, 409, "other_name"),
     ("PUT", "/flows/jeweller?since=x", {"content": default_flow_text()}, 422, "invalid_request"),
     ("PUT", "/flows/jeweller", {"content": b"\xff"}, 422, "invalid_request"),

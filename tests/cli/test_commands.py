@@ -301,6 +301,10 @@ def test_a_flow_is_applied(clew, tmp_path, monkeypatch):
     assert "derived anew" in clew("flow", "apply", str(file), "--since", "1h")
     file.write_text(default_flow_text())
     assert "flow jeweller revision 1 is in force" in clew("flow", "apply", str(file))
+    assert clew("flow", "drop", "smith") == "flow smith is no longer in force; in force: jeweller\n"
+    assert "in force: jeweller" in clew("flow", "drop", "smith", code=3)
+    assert "jeweller is the only flow in force" in clew("flow", "drop", "jeweller", code=1)
+    assert "smith" not in clew("flow", "show", "jeweller")
 
 
 def test_a_flow_is_checked_without_a_server(tmp_path):

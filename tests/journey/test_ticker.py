@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from clew.flow import parse_flow
-from clew.journey.in_force import FlowBook
+from clew.journey.in_force import FlowBook, LastFlow
 from clew.journey.judge import judge
 from clew.journey.rebuilder import Rebuilder, choose_flow
 from clew.journey.ticker import Ticker
@@ -288,6 +288,35 @@ def test_an_order_moves_to_the_flow_that_a_later_event_names_however_often_each_
     bench.ticker.tick()
     assert read_order(bench.store, "moved").flow == "watches"
     assert bench.stages("moved") == ["ORDERED", "MADE"]
+
+
+def test_a_flow_that_is_dropped_judges_nobody_until_it_is_applied_again(bench):
+    bench.book.apply(FLOW.replace("flow: rings", "flow: brooches").replace("limit: 30m", "limit: 10m"))
+    bench.arrive(event("dropped", "ORDERED", 20, order__flow="brooches"))
+    bench.ticker.tick()
+    assert (read_order(bench.store, "dropped").flow, bench.verdict("dropped").kind) == ("brooches", VerdictKind.STUCK)
+    kept = [each.flow.name for each in bench.book.current if each.flow.name != "brooches"]
+    bench.book.drop("brooches")
+    bench.ticker.tick()
+    assert read_order(bench.store, "dropped").flow in kept
+    assert bench.verdict("dropped").kind is VerdictKind.ON_TIME
+    started = FlowBook(bench.store)
+    started.start([])
+    assert sorted(each.flow.name for each in started.current) == sorted(kept)
+    applied = bench.book.apply(FLOW.replace("flow: rings", "flow: brooches").replace("limit: 30m", "limit: 10m"))
+    bench.ticker.tick()
+    assert (applied.revision, read_order(bench.store, "dropped").flow) == (3, "brooches")
+    bench.book.drop("brooches")
+    bench.book.drop("nobody's")
+    assert [each.flow.name for each in bench.book.current] == kept
+
+
+def test_the_last_flow_is_not_dropped(bench):
+    for name in [each.flow.name for each in bench.book.current if each.flow.name != "rings"]:
+        bench.book.drop(name)
+    with pytest.raises(LastFlow, match="rings"):
+        bench.book.drop("rings")
+    assert [each.flow.name for each in bench.book.current] == ["rings"]
 
 
 def _stage_events(flow):

@@ -11,7 +11,7 @@ from clew.api.deps import ApiDeps
 from clew.api.errors import RESPONSES, ApiError, ErrorAnswer, invalid, not_found
 from clew.api.times import moment, moment_or_none, parse_moment, seconds
 from clew.flow import parse_flow
-from clew.journey.in_force import FlowInForce
+from clew.journey.in_force import FlowInForce, LastFlow
 from clew.model.errors import FlowError
 from clew.model.flow import Acceptance, Flow, Stage
 from clew.model.moments import LAST_NS
@@ -157,6 +157,19 @@ def flow_routes(deps: ApiDeps) -> APIRouter:
             raise ApiError(409, "other_name", f"the flow names itself {flow.name}, not {name}", mend)
         return _flow_model(deps, deps.book.apply(text, _since(since, deps.now_ns())))
 
+    @routes.delete(
+        "/flows/{name}",
+        summary="Judge by this flow no longer; the answer is what is left in force",
+        responses={409: {"model": ErrorAnswer, "description": "It is the only flow in force"}},
+    )
+    def drop_flow(name: Annotated[str, Path()]) -> list[FlowSummaryModel]:
+        _in_force(deps, name)
+        try:
+            deps.book.drop(name)
+        except LastFlow as error:
+            raise ApiError(409, "last_flow", str(error), "apply another flow first") from error
+        return [flow_summary(each) for each in deps.book.current]
+
     return routes
 
 
@@ -193,6 +206,7 @@ def _flow_model(deps: ApiDeps, in_force: FlowInForce) -> FlowModel:
     history = [
         AppliedModel(revision=each.revision, version=each.version, applied_at=moment(each.applied_ns))
         for each in applied_flows(deps.store, flow.name)
+        if each.text
     ]
     return FlowModel(
         **flow_summary(in_force).model_dump(),

@@ -88,6 +88,10 @@ class Client:
         """The JSON that a PUT answers."""
         return self._json("PUT", path, params, body)
 
+    def delete(self, path: str) -> Any:  # noqa: ANN401
+        """The JSON that a DELETE answers."""
+        return self._json("DELETE", path, None, None)
+
     @contextlib.contextmanager
     def download(self, path: str, params: Params) -> Iterator[Iterator[bytes]]:
         """The file at a path below /api/v1 in pieces: they end when it is whole, else they raise CommandError."""

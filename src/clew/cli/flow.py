@@ -1,4 +1,4 @@
-"""``clew flow``: check a flow, show the flows in force, apply one."""
+"""``clew flow``: check a flow, show the flows in force, apply or drop one."""
 
 from __future__ import annotations
 
@@ -81,6 +81,24 @@ def apply(file: Path, since: str, url: str, data: Path | None, as_json: bool) ->
         again = f"; stage events since {since} are derived anew" if since else ""
         past = f"; {counted(judged, 'imported order')} judged anew" if judged else ""
         click.echo(f"flow {applied['name']} revision {applied['revision']} is in force{again}{past}")
+
+
+@flow.command(epilog="\b\nExample:\n  clew flow drop repairs")
+@click.argument("name")
+@asks
+def drop(name: str, url: str, data: Path | None, as_json: bool) -> None:
+    """Judge by the flow of that NAME no longer: its open orders and imported history are judged by the flows left.
+
+    A flow that the settings name comes back with the next start.
+    """
+    with open_client(url, data) as client:
+        left = client.delete(f"flows/{segment(name)}")
+        judged = _judge_history(client, name)
+    if as_json:
+        print_json(left)
+    else:
+        past = f"; {counted(judged, 'imported order')} judged anew" if judged else ""
+        click.echo(f"flow {name} is no longer in force; in force: {', '.join(each['name'] for each in left)}{past}")
 
 
 def _judge_history(client: Client, name: str) -> int:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from clew.flow import default_flow_text, parse_flow, rules_sql
+from clew.model.errors import ClewError
 from clew.model.flow import Flow
 from clew.store.contract import Store
-from clew.store.flows import AppliedFlow, applied_flows, count_applications, record_flow
+from clew.store.flows import AppliedFlow, applied_flows, count_applications, record_drop, record_flow
 from clew.store.imports import reopen_imports
 from clew.store.rederive import rederive_stage_events, touch_open_orders
 
@@ -28,6 +29,10 @@ class FlowInForce:
     revision: int
     text: str
     epoch: int = 0
+
+
+class LastFlow(ClewError):
+    """The only flow in force can't be taken out of force."""
 
 
 class FlowBook:
@@ -66,17 +71,38 @@ class FlowBook:
         are re-derived. Raises FlowError and changes nothing when the text is wrong.
         """
         with self._changing:
-            applied = self._record(text)
-            others = [each for each in self._current if each.flow.name != applied.flow.name]
+            applied, before = self._record(text), self._current
+            others = [each for each in before if each.flow.name != applied.flow.name]
             self._current = (applied, *others)
             rules = rules_sql([each.flow for each in self._current])
             self._store.use_rules(rules)
             if since_ns is not None:
                 rederive_stage_events(self._store, rules, since_ns)
-            touch_open_orders(self._store, applied.flow.name)
+            # A flow of a new name may be the one that orders of others name, or that declares more of their stages.
+            known = len(others) < len(before)
+            touch_open_orders(self._store, applied.flow.name if known else "")
             reopen_imports(self._store, applied.flow.name)
             log.info("flow %s revision %d is in force", applied.flow.name, applied.revision)
             return applied
+
+    def drop(self, name: str) -> None:
+        """Judge by this flow no longer: its open orders and imported history are judged by those that are left.
+
+        Raises LastFlow and changes nothing when no other is in force; a flow that isn't in force changes nothing.
+        """
+        with self._changing:
+            left = [each for each in self._current if each.flow.name != name]
+            if len(left) == len(self._current):
+                return
+            if not left:
+                raise LastFlow(f"{name} is the only flow in force, and something must judge")
+            record_drop(self._store, name)
+            epoch = count_applications(self._store)
+            self._current = tuple(replace(each, epoch=epoch) for each in left)
+            self._store.use_rules(rules_sql([each.flow for each in left]))
+            touch_open_orders(self._store, name)
+            reopen_imports(self._store, name)
+            log.info("flow %s is no longer in force", name)
 
     def _record(self, text: str) -> FlowInForce:
         flow = parse_flow(text)
@@ -85,6 +111,6 @@ class FlowBook:
 
 
 def _latest(applied: Iterable[AppliedFlow]) -> list[AppliedFlow]:
-    """The last application of each name, the most recent first."""
+    """The last application of each name, the most recent first; not of flows that were taken out of force since."""
     last = {each.name: each for each in applied}
-    return sorted(last.values(), key=lambda each: each.applied_ns, reverse=True)
+    return sorted((each for each in last.values() if each.text), key=lambda each: each.applied_ns, reverse=True)

@@ -10,7 +10,10 @@ from clew.store.contract import Store
 
 @dataclass(frozen=True, slots=True)
 class AppliedFlow:
-    """One applied flow text. ``revision`` counts the applications of a name from 1; times are Unix nanoseconds."""
+    """One applied flow text. ``revision`` counts the applications of a name from 1; times are Unix nanoseconds.
+
+    An empty text takes the flow out of force.
+    """
 
     name: str
     revision: int
@@ -32,6 +35,11 @@ def applied_flows(store: Store, name: str = "") -> list[AppliedFlow]:
 def count_applications(store: Store) -> int:
     """How often flows of any name were applied."""
     return int(store.rows("SELECT count() AS n FROM flows FINAL")[0]["n"])
+
+
+def record_drop(store: Store, name: str) -> None:
+    """Remember that a flow was taken out of force now."""
+    record_flow(store, name, 0, "")
 
 
 def record_flow(store: Store, name: str, version: int, text: str) -> int:

@@ -15,9 +15,9 @@ _TOUCH = "INSERT INTO order_touch (received, order_id, ts) SELECT fromUnixTimest
 
 
 def touch_open_orders(store: Store, flow: str) -> None:
-    """Have the ticker rebuild every open order of a flow."""
+    """Have the ticker rebuild every open order of a flow; an empty name stands for any."""
     store.command(
-        f"{_TOUCH} order_id, first_seen FROM orders FINAL WHERE bucket = toDate(0) AND flow = {{flow:String}}",
+        f"{_TOUCH} order_id, first_seen FROM orders FINAL WHERE bucket = toDate(0) AND {{flow:String}} IN ('', flow)",
         {"ahead": time.time_ns() + TOUCH_AHEAD_NS, "flow": flow},
     )
 
