@@ -13,7 +13,11 @@ from click.testing import CliRunner
 
 from clew.api import create_api
 from clew.api.deps import ApiDeps
+from clew.cli import import_ as import_module
+from clew.cli.client import Client, CommandError
 from clew.cli.main import main
+from clew.history import csv_lines, transfer
+from clew.history.survey import check
 from clew.journey.backfill import Backfill
 from clew.journey.in_force import FlowBook
 from clew.journey.rebuilder import Rebuilder
@@ -124,6 +128,7 @@ def test_a_bad_line_stops_the_import_before_anything_is_sent_unless_it_is_allowe
         (["--delimiter", "::"], "no single character", "--delimiter", 2),
         (["--encoding", "klingon"], "--encoding klingon", "cp1252", 2),
         (["--format", "xes"], "no whole XES log", "copy the file", 1),
+        (["--bad-lines", "/nowhere/bad.csv"], "--bad-lines /nowhere/bad.csv can't be written", "name another file", 1),
         (["--query", "SELECT 1"], "give either a FILE, or --sql and --query", "", 2),
     ],
 )
@@ -138,6 +143,40 @@ def test_neither_a_file_nor_a_query_is_no_import(clew):
     assert "--bind takes NAME=VALUE" in clew(
         "import", "--sql", "sqlite:///x", "--query", "SELECT 1", "--bind", "x", code=2
     )
+
+
+def test_a_file_that_changes_while_it_is_read_is_told(clew, tmp_path, monkeypatch):
+    path = write(tmp_path, "orders.csv", as_csv(renamed("change ")))
+
+    def checked(*arguments):
+        survey = check(*arguments)
+        path.write_bytes(as_csv(renamed("change ")[:1]))
+        return survey
+
+    monkeypatch.setattr(import_module, "check", checked)
+    assert "orders.csv changed while it was read: 3 events were checked, 1 sent" in clew("import", path, code=1)
+
+
+def test_an_import_that_was_broken_off_is_mended_by_the_same_again(clew, visits, store, tmp_path, monkeypatch):
+    path = write(tmp_path, "orders.csv", as_csv(renamed("broken ")))
+    post, posts = Client.post, []
+
+    def failing(self, place, body, params=None):
+        posts.append(place)
+        if len(posts) == 3:
+            raise CommandError("the line is cut")
+        return post(self, place, body, params)
+
+    monkeypatch.setattr(transfer, "EVENTS_A_BODY", 1)
+    monkeypatch.setattr(csv_lines, "BATCH_ROWS", 1)
+    monkeypatch.setattr(Client, "post", failing)
+    assert "the line is cut" in clew("import", path, code=1)
+    assert posts[1].endswith("/events")
+    monkeypatch.setattr(Client, "post", post)
+    clew("import", path)
+    assert visits("broken ") == {"4711": (["SUBMITTED", "SHIPPED"], ""), "Ä 12": (["SUBMITTED"], "")}
+    stored = store.rows("SELECT count() AS n FROM order_events FINAL WHERE startsWith(order_id, 'broken ')")
+    assert stored == [{"n": 3}]
 
 
 def test_without_a_server_nothing_is_checked_for_nothing(tmp_path):

@@ -208,7 +208,11 @@ def _written(path: Path | None, unit: str) -> Iterator[Callable[[BadLine], None]
     if path is None:
         yield lambda _: None
         return
-    with path.open("w", newline="", encoding="utf-8") as file:
+    try:
+        file = path.open("w", newline="", encoding="utf-8")
+    except OSError as error:
+        raise CommandError(f"--bad-lines {path} can't be written: {error.strerror}", "name another file") from error
+    with file:
         writer = csv.writer(file)
         writer.writerow([unit, "reason"])
         yield lambda bad: writer.writerow([bad.line, bad.reason])
@@ -226,6 +230,9 @@ def _send(
         _patiently(lambda: client.post(f"{place}/events", lines))
 
     sent = send(source, recogniser, post, lambda events: bars.update(task, completed=events))
+    if sent != survey.events:
+        told = f"{name} changed while it was read: {survey.events} events were checked, {sent} sent"
+        raise CommandError(told, "import it again when nobody writes to it; what is there already isn't doubled")
     rebuilt = rebuild_journeys(client, begun["import_id"], bars)
     return {
         "dry_run": False, "sent": True, "import_id": begun["import_id"], "orders": rebuilt["rebuilt"],

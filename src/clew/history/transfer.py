@@ -51,7 +51,7 @@ def _portions(lines: list[bytes]) -> Iterator[list[bytes]]:
     if sum(map(len, lines)) <= BYTES_A_BODY:
         yield lines
         return
-    # no event is larger than a twelfth of a body.
+    # No event is larger than a twelfth of a body.
     for first in range(0, len(lines), 8):
         yield lines[first : first + 8]
 
