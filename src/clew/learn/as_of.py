@@ -25,6 +25,7 @@ from clew.model.errors import ClewError
 from clew.model.event import Source, StageEvent
 from clew.model.journey import Journey, Loss, LostReason, VerdictKind
 from clew.store.contract import Store
+from clew.store.cursors import decode_cursor, encode_cursor
 from clew.store.facts import read_events, read_losses
 from clew.store.hops import TransitLimits
 from clew.store.orders import (
@@ -32,14 +33,13 @@ from clew.store.orders import (
     OrderFilter,
     OrderPage,
     count_orders,
-    decode_cursor,
-    encode_cursor,
     find_orders,
+    order_place,
     order_where,
 )
 
-MOST = 50_000
-"""How many orders are rebuilt for one answer at most: it takes some 10 s."""
+MOST = 20_000
+"""How many orders are rebuilt for one answer at most: it takes some 10 to 20 s."""
 
 _AT_ONCE = 2_000
 _RANKS = {kind: rank for rank, kind in enumerate(VerdictKind, start=1)}
@@ -75,7 +75,7 @@ def orders_at(
     """
     last: Key | None = None
     if after:
-        at_ns, rank, since, order_id = decode_cursor(after)
+        at_ns, rank, since, order_id = decode_cursor(after, order_place)
         last = (rank, since, order_id)
     settled = replace(filter_, settled_ns=at_ns)
     page = find_orders(store, settled, at_ns, limit, after)

@@ -53,12 +53,19 @@ def read_for_discovery(store: Store, filter_: ReportFilter, now_ns: int) -> tupl
     """What `clew.learn.discover.discover` needs: what happened, all stages, and whether the terminals are guessed."""
     everything = read_stages(store, filter_)
     kept = usable_stages(everything)
-    rough = read_seen(store, filter_, now_ns, kept, {}, dwells=False) if kept else Seen(filter_.flow)
+    if not kept:
+        return Seen(filter_.flow), everything, True
     extent = read_extent(store, filter_)
     known = {name: kind for name, kind in extent.terminals.items() if name in kept}
-    terminals = known or {name: kind.value for name, kind in guess_terminals(rough).items()}
-    seen = read_seen(store, filter_, now_ns, kept, terminals, reporters=True) if kept else rough
-    return seen, everything, not known
+    terminals = known or _guessed(store, filter_, kept)
+    return read_seen(store, filter_, now_ns, kept, terminals, reporters=True), everything, not known
+
+
+def _guessed(store: Store, filter_: ReportFilter, kept: Collection[str]) -> dict[str, str]:
+    """Terminals told from where orders stop."""
+    last = _summed((row["last"], row["orders"]) for row in read_learned(store, "borders", filter_, ways(kept)))
+    rough = Seen(filter_.flow, stages=read_stages(store, filter_, kept), ends=last)
+    return {name: kind.value for name, kind in guess_terminals(rough).items()}
 
 
 def read_for_comparison(
@@ -83,11 +90,10 @@ def read_seen(
     kept: Collection[str],
     terminals: Mapping[str, str],
     *,
-    dwells: bool = True,
     reporters: bool = False,
     flow: Flow | None = None,
 ) -> Seen:
-    """What happened with these stages (none: all) and terminals; without dwells or reporters when not asked for.
+    """What happened with these stages (none: all) and terminals; without reporters when not asked for.
 
     ``flow`` tells the path of orders that name none.
     """
@@ -110,7 +116,7 @@ def read_seen(
         steps={step: Counted(row["steps"], row["orders"]) for step, row in found.items()},
         terminals=dict(terminals),
         reporters=_reporters(store, filter_, orders, kept, terminals) if reporters else {},
-        dwells=read_dwells(store, filter_, now_ns, ways(kept, terminals, every, flow)) if dwells else {},
+        dwells=read_dwells(store, filter_, now_ns, ways(kept, terminals, every, flow)),
     )
 
 
@@ -160,7 +166,7 @@ def read_learned(
 @cache
 def _query(name: str) -> str:
     texts = {"picked": _file("clew.report", "picked")}
-    for part in ("ways", "held", "dwells"):
+    for part in ("ways", "variants", "held", "dwells"):
         texts[part] = Template(_file("clew.learn", part)).substitute(texts)
     return f"{Template(_file('clew.learn', name)).substitute(texts)}\n{FINAL}"
 

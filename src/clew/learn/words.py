@@ -35,7 +35,9 @@ def in_few(items: Iterable[str]) -> str:
 
 def percent(share: float) -> str:
     """A share for people: ``97 %``, ``0.4 %``; never rounded to all or nothing."""
-    if 0 < share < 0.0005:
+    if share == 0:
+        return "0 %"
+    if share < 0.0005:
         return "under 0.1 %"
     if share < 0.1 or 0.99 < share < 1:
         return f"{min(share * 100, 99.9) if share < 1 else 100:.1f} %"

@@ -1,4 +1,4 @@
 -- Orders by path, first and last stage.
-SELECT path, way[1].1 AS first, way[-1].1 AS last, count() AS orders
-FROM (${ways})
+SELECT path, names[1] AS first, names[-1] AS last, sum(n) AS orders
+FROM (${variants})
 GROUP BY path, first, last
