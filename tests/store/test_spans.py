@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clew.store.anyvalue import decode_value
+from clew.store.cursors import BadCursor
 from clew.store.embedded import open_store
 from clew.store.order_spans import order_lines, order_scope, order_spans, summaries
-from clew.store.orders import BadCursor
 from clew.store.search import SpanFilter, masked, search_spans, span_where
 from clew.store.services import services
 from clew.store.spans import SpanKind, SpanStatus, read_trace

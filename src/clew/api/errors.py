@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from clew.model.errors import ClewError, FlowError, MalformedHistory, StoreError, StoreUnavailable
-from clew.store.orders import BadCursor
+from clew.store.cursors import BadCursor
 
 log = logging.getLogger(__name__)
 

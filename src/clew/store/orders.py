@@ -6,18 +6,16 @@ The verdict now is a comparison of the row's moments with the clock (see clew.jo
 
 from __future__ import annotations
 
-import json
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from clew.model.errors import ClewError
 from clew.model.journey import Journey, VerdictKind
 from clew.model.moments import LAST_NS
 from clew.store.codec import journey_from_json
 from clew.store.contract import Store
+from clew.store.cursors import decode_cursor, encode_cursor
 
 OPEN_BUCKET = date(1970, 1, 1)
 _TERMINAL = (VerdictKind.CLOSED, VerdictKind.CANCELLED)
@@ -43,10 +41,6 @@ SETTLED = (
 )
 """Whether a row tells of a past moment: what it was judged by had happened by then. What losses were known then isn't
 kept, and imported history has no clock in its row; without a declared flow it needs none."""
-
-
-class BadCursor(ClewError):
-    """The page cursor is not one that Clew gave."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +138,7 @@ def find_orders(
     """
     where, bind = order_where(filter_)
     if after:
-        now_ns, rank, since, order_id = decode_cursor(after)
+        now_ns, rank, since, order_id = decode_cursor(after, order_place)
         where += " AND (rank, since, order_id) > ({rank:UInt64}, {since:Int64}, {last:String})"
         bind |= {"rank": rank, "since": since, "last": order_id}
     rows = store.rows(
@@ -178,20 +172,15 @@ def count_orders(store: Store, filter_: OrderFilter, now_ns: int) -> dict[Verdic
     return {VerdictKind(row["verdict"]): int(row["n"]) for row in rows}
 
 
-def encode_cursor(*parts: object) -> str:
-    """The cursor of the page after the order with this moment, rank, since and id."""
-    return urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
+OrderPlace = tuple[int, int, int, str]
+"""The moment of a listing, and rank, since and id of an order in it."""
 
 
-def decode_cursor(text: str) -> tuple[int, int, int, str]:
-    """Moment, rank, since and order id of the last order of a page. Raises BadCursor."""
-    try:
-        now_ns, rank, since, order_id = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        if not (0 <= now_ns < LAST_NS and 0 <= rank <= len(VerdictKind) and -LAST_NS < since < LAST_NS):
-            raise ValueError(text)
-        return int(now_ns), int(rank), int(since), order_id.encode().decode()
-    except (ValueError, TypeError, AttributeError) as error:
-        raise BadCursor("the cursor is not one that Clew gave; start again without it") from error
+def order_place(now_ns: int, rank: int, since: int, order_id: str) -> OrderPlace:
+    """A place in a list of orders. Raises ValueError when there can be none."""
+    if not (0 <= now_ns < LAST_NS and 0 <= rank <= len(VerdictKind) and -LAST_NS < since < LAST_NS):
+        raise ValueError((now_ns, rank, since))
+    return int(now_ns), int(rank), int(since), order_id.encode().decode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from clew.model.moments import LAST_NS
 from clew.store.contract import Store
-from clew.store.orders import BadCursor
+from clew.store.cursors import decode_cursor, encode_cursor
 from clew.store.spans import ONCE, SPAN_COLUMNS, TRACE_SET, Span, SpanKind, SpanStatus, span_of, sql
 
 ANY = "*"
@@ -189,11 +187,11 @@ def search_spans(store: Store, filter_: SpanFilter, limit: int = 50, after: str 
             "toFixedString(unhex({last_trace:String}), 16), toFixedString(unhex({last_span:String}), 8))"
             " AND ts <= fromUnixTimestamp64Nano({last_ns:Int64}, 'UTC')"
         )
-        bind |= dict(zip(("last_ns", "last_trace", "last_span"), _decode_cursor(after), strict=True))
+        bind |= dict(zip(("last_ns", "last_trace", "last_span"), decode_cursor(after, _key), strict=True))
     keys = _keys(store, where, bind | {"limit": limit + 1})
     spans = _spans(store, keys[:limit])
     lasted = trace_durations(store, {span.trace_id for span in spans})
-    cursor = _encode_cursor(keys[limit - 1]) if len(keys) > limit else None
+    cursor = encode_cursor(*keys[limit - 1]) if len(keys) > limit else None
     return SpanPage(tuple(FoundSpan(span, lasted.get(span.trace_id, span.duration_ns)) for span in spans), cursor)
 
 
@@ -252,16 +250,8 @@ def trace_durations(store: Store, traces: set[str]) -> dict[str, int]:
     return {row["trace"]: int(row["lasted"]) for row in rows}
 
 
-def _encode_cursor(key: Key) -> str:
-    return urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
-
-
-def _decode_cursor(text: str) -> Key:
-    try:
-        start_ns, trace_id, span_id = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        sizes = (len(bytes.fromhex(trace_id)), len(bytes.fromhex(span_id)))
-        if sizes != (16, 8) or not 0 <= start_ns < LAST_NS:
-            raise ValueError(text)
-        return int(start_ns), trace_id, span_id
-    except (ValueError, TypeError) as error:
-        raise BadCursor("the cursor is not one that Clew gave; start again without it") from error
+def _key(start_ns: int, trace_id: str, span_id: str) -> Key:
+    sizes = (len(bytes.fromhex(trace_id)), len(bytes.fromhex(span_id)))
+    if sizes != (16, 8) or not 0 <= start_ns < LAST_NS:
+        raise ValueError((start_ns, sizes))
+    return int(start_ns), trace_id, span_id
