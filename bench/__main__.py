@@ -75,7 +75,7 @@ PARTS: Mapping[str, Callable[[Options], Iterator[Figure]]] = {
     "disk": lambda o: archive.measure_disk(o.filled()),
     "sdk": _sdk,
     "reports": lambda o: reports.measure(o.fresh("reports"), o.orders, min(10, o.repeats)),
-    "reports-large": lambda o: reports.measure(o.fresh("reports"), 5 * o.orders, min(5, o.repeats)),
+    "reports-large": lambda o: reports.measure(o.fresh("reports"), 5 * o.orders, min(4, o.repeats)),
     "learn": lambda o: learn.measure(o.fresh("learn"), o.orders // 50),
     "import": lambda o: history.measure(o.fresh("import"), o.spans * 3 // 10, o.spans // 2),
 }

@@ -84,10 +84,12 @@ def fill(clew: Clew, orders: int) -> None:
 
 def _over(clew: Clew, span: str, query: str, repeats: int, target_s: float | None) -> Iterator[Figure]:
     for name in REPORTS:
+        before_s = clew.cpu_s()
         times_s = _asked(f"http://127.0.0.1:{clew.api}/api/v1/reports/{name}{query}", repeats)
         if times_s:
             yield Figure(f"{name} over {span}, p50", percentile(times_s, 50), "s")
             yield Figure(f"{name} over {span}, p95", percentile(times_s, 95), "s", at_most=target_s)
+            yield Figure(f"{name} over {span}, CPU", (clew.cpu_s() - before_s) / len(times_s), "s")
         else:
             yield Figure(f"{name} over {span}: needs more memory than the engine has", 0, "answers")
 

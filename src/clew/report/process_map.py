@@ -61,8 +61,12 @@ def process_map(store: Store, filter_: ReportFilter, flow: Flow | None = None, m
     orders_of = {(row["before"], row["after"]): int(row["orders"]) for row in counted if row["what"] == "edge"}
     starts = {row["before"]: int(row["orders"]) for row in counted if row["what"] == "start"}
     orders = sum(starts.values())
+    names = sorted(starts.keys() | {stage for edge in orders_of for stage in edge})
+    numbered = {"names": names, "numbers": list(range(1, len(names) + 1))}
     edges = [
-        _edge(row, orders_of.get((row["before"], row["after"]), 0), flow) for row in read_rows(store, "edges", filter_)
+        _edge(row, orders_of.get((row["before_stage"], row["after_stage"]), 0), flow)
+        for row in (read_rows(store, "edges", filter_, numbered) if orders_of else ())
+        if row["before_stage"] and row["after_stage"]
     ]
     shown = tuple(edge for edge in edges if edge.orders >= min_share * orders)
     return ProcessMap(
@@ -78,7 +82,7 @@ def process_map(store: Store, filter_: ReportFilter, flow: Flow | None = None, m
 
 
 def _edge(row: Mapping[str, Any], orders: int, flow: Flow | None) -> Edge:
-    before, after = str(row["before"]), str(row["after"])
+    before, after = row["before_stage"], row["after_stage"]
     median, p90, p95 = (seconds(each) for each in row["quantiles"])
     deviation, accepted = deviation_of_edge(flow, before, after) if flow else ("", False)
     return Edge(
