@@ -96,10 +96,12 @@ def write_ocel_sqlite(path, rows):
     for table, columns in {
         "event": "ocel_id, ocel_type", "object": "ocel_id, ocel_type", "event_map_type": "ocel_type, ocel_type_map",
         "object_map_type": "ocel_type, ocel_type_map", "event_object": "ocel_event_id, ocel_object_id, ocel_qualifier",
-        "object_Order": "ocel_id, ocel_time, ocel_changed_field, amount", "object_Box": "ocel_id, ocel_time, ocel_changed_field",
-        "event_SUBMITTED": "ocel_id, ocel_time, channel", "event_SHIPPED": "ocel_id, ocel_time, channel",
+        "object_Order": "ocel_id, ocel_time, ocel_changed_field, amount", "object_Box": "ocel_id",
+        "event_SUBMITTED": "ocel_id, ocel_time, channel", "event_SHIPPED": "ocel_id, ocel_time TIMESTAMP, ocel:activity, channel",
     }.items():  # fmt: skip
-        base.execute(f"CREATE TABLE {table} ({', '.join(f'{column} TEXT' for column in columns.split(', '))})")
+        named = (column.partition(" ")[::2] for column in columns.split(", "))
+        typed = ", ".join(f'"{name}" {kind or "TEXT"}' for name, kind in named)
+        base.execute(f"CREATE TABLE {table} ({typed})")
     log = as_ocel(rows)
     put = base.executemany
     put("INSERT INTO event_map_type VALUES (?, ?)", [("SUBMITTED", "SUBMITTED"), ("SHIPPED", "SHIPPED")])
@@ -111,7 +113,11 @@ def write_ocel_sqlite(path, rows):
     for each in log["events"]:
         put("INSERT INTO event VALUES (?, ?)", [(each["id"], each["type"])])
         channel = each["attributes"][0]["value"]
-        put(f"INSERT INTO event_{each['type']} VALUES (?, ?, ?)", [(each["id"], utc(each["time"]), channel)])
+        if each["type"] == "SHIPPED":  # as other programs write it: typed, with an offset, the type told twice
+            told = (each["id"], each["time"].replace("T", " "), "SHIPPED", channel)
+            put("INSERT INTO event_SHIPPED VALUES (?, ?, ?, ?)", [told])
+        else:
+            put("INSERT INTO event_SUBMITTED VALUES (?, ?, ?)", [(each["id"], utc(each["time"]), channel)])
         put(
             "INSERT INTO event_object VALUES (?, ?, ?)",
             [(each["id"], one["objectId"], one["qualifier"]) for one in each["relationships"]],

@@ -1,6 +1,7 @@
 """Every format tells the same history, and every line that doesn't is named with its reason."""
 
 import json
+import sqlite3
 
 import pyarrow
 import pytest
@@ -84,6 +85,15 @@ def test_cloud_events_tell_the_same_history(tmp_path, content):
     assert bad == []
     assert [event[:4] for event in events] == [event[:4] for event in EVENTS]
     assert [event[4].get("data.amount", "") for event in events] == ["12.5", "12.5", ""]
+
+
+def test_an_ocel_database_without_a_column_that_it_must_have_is_refused(tmp_path):
+    write_ocel_sqlite(tmp_path / "log.sqlite", ROWS)
+    base = sqlite3.connect(tmp_path / "log.sqlite")
+    base.execute("ALTER TABLE event_SUBMITTED RENAME COLUMN ocel_time TO happened")
+    base.close()
+    with pytest.raises(HistoryError, match="table event_SUBMITTED has no column ocel_time"):
+        read(tmp_path / "log.sqlite", How(object_type="order"))
 
 
 def test_a_parquet_file_tells_the_same_history(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.text import Text
 
 from clew.api.times import moment
@@ -67,7 +68,7 @@ def _columns(report: dict[str, Any], width: int) -> list[RenderableType]:
             remark = f"{remark}; {read}" if remark else read
         table.add_row(f"  {role}", text(column, "bold"), text(remark, "dim"))
     kept = [text(name) for name in report["attributes"]]
-    told = [Text("  and as attributes"), packed(kept, width)] if kept else []
+    told = [Text("  and as attributes"), _indented(kept, width)] if kept else []
     return [Text("\nCOLUMNS", style="bold"), table, *told]
 
 
@@ -91,8 +92,12 @@ def _journeys(report: dict[str, Any], width: int) -> list[RenderableType]:
             near = each["at"]
         left = len(journey["stages"]) - _SHOWN_MILESTONES
         pieces += [Text("…", style="dim")] if left > 0 else []
-        parts += [text(f"  {journey['order_id']}", "bold"), Text("    ") + packed(pieces, width - 4)]
+        parts += [text(f"  {journey['order_id']}", "bold"), _indented(pieces, width)]
     return parts
+
+
+def _indented(pieces: list[Text], width: int) -> RenderableType:
+    return Padding(packed(pieces, width - 4), (0, 0, 0, 4))
 
 
 def _bad(report: dict[str, Any]) -> list[RenderableType]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Connection, MetaData, Select, Table, create_engine, distinct, func, select
+from sqlalchemy import Connection, Select, TableClause, column, create_engine, distinct, func, inspect, select, table
 from sqlalchemy.exc import SQLAlchemyError
 
 from clew.history.json_lines import batches_of
@@ -75,22 +75,29 @@ class _Tables:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._event, self._object = self._table("event"), self._table("object")
-        self._touched = self._table("event_object")
+        self._event = self._table("event", "ocel_id", "ocel_type")
+        self._object = self._table("object", "ocel_id", "ocel_type")
+        self._touched = self._table("event_object", "ocel_event_id", "ocel_object_id", "ocel_qualifier")
 
-    def _table(self, name: str) -> Table:
-        return Table(name, MetaData(), autoload_with=self._connection)
+    def _table(self, name: str, *needed: str) -> TableClause:
+        """A table with columns of no type, so that every value comes as it is stored. Raises HistoryError."""
+        names = [str(each["name"]) for each in inspect(self._connection).get_columns(name)]
+        missing = [each for each in needed if each not in names]
+        if missing:
+            raise HistoryError(f"table {name} has no column {missing[0]}", "export the log once more, as OCEL 2.0")
+        return table(name, *map(column, names))
 
-    def _of_types(self, what: str) -> Iterator[tuple[str, Table]]:
-        for kind, short in self._connection.execute(select(self._table(f"{what}_map_type"))).all():
-            yield kind, self._table(f"{what}_{short}")
+    def _of_types(self, what: str, *needed: str) -> Iterator[tuple[str, TableClause]]:
+        names = self._table(f"{what}_map_type", "ocel_type", "ocel_type_map")
+        for kind, short in self._connection.execute(select(names.c.ocel_type, names.c.ocel_type_map)).all():
+            yield kind, self._table(f"{what}_{short}", *needed)
 
     def events(self, object_type: str) -> Iterator[Select[Any]]:
         """For each type of event a statement that gives each event with each object of the type it touched."""
         event, touched, what = self._event, self._touched, self._object
-        for kind, own in self._of_types("event"):
+        for kind, own in self._of_types("event", "ocel_id", "ocel_time"):
             qualifiers = func.group_concat(touched.c.ocel_qualifier).label("qualifiers")
-            given = [column for column in own.c if column.name != "ocel_id"]
+            given = [each for each in own.c if each.name != "ocel_id" and each.name not in _OWN.values()]
             yield (
                 select(event.c.ocel_id, event.c.ocel_type, touched.c.ocel_object_id, qualifiers, *given)
                 .join(touched, touched.c.ocel_event_id == event.c.ocel_id)
@@ -124,8 +131,9 @@ class _Tables:
         """Every object, then every statement about it, the earlier before the later."""
         for row in self._connection.execute(select(self._object.c.ocel_id, self._object.c.ocel_type)):
             yield row[0], row[1], {}
-        for kind, own in self._of_types("object"):
-            for said in self._connection.execute(select(own).order_by(own.c.ocel_time)).mappings():
+        for kind, own in self._of_types("object", "ocel_id"):
+            every = select(own).order_by(own.c.ocel_time) if "ocel_time" in own.c else select(own)
+            for said in self._connection.execute(every).mappings():
                 told = {name: value for name, value in said.items() if value is not None}
                 yield said["ocel_id"], kind, {name: told[name] for name in told if name not in _NOT_OF_OBJECTS}
 
