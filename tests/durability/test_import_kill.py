@@ -1,0 +1,61 @@
+"""SIGKILL in the middle of an import: done again, it is whole and nothing is there twice."""
+
+import csv
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+CLEW = str(Path(sys.executable).with_name("clew"))
+STAGES = ["INITIATED", "FILE_UPLOADED", "SUBMITTED", "PRICE_CALCULATED", "CANCELLED"]
+ORDERS = 8_000
+
+
+def write_history(file: Path) -> Counter:
+    chance, begun, ways = random.Random(2), datetime(2024, 3, 1, tzinfo=UTC), Counter()
+    with file.open("w", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(["order_id", "stage", "time"])
+        for number in range(ORDERS):
+            way = STAGES[: chance.randint(1, len(STAGES))]
+            ways[tuple(way)] += 1
+            for step, stage in enumerate(way):
+                writer.writerow([f"k-{number:05d}", stage, (begun + timedelta(hours=number, minutes=step)).isoformat()])
+    return ways
+
+
+def run_import(file: Path, data: Path) -> subprocess.Popen:
+    command = [CLEW, "import", str(file), "--data", str(data), "--json"]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def told(data: Path, *asked: str) -> dict:
+    done = subprocess.run([CLEW, *asked, "--json", "--data", str(data)], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def test_an_import_that_was_killed_and_done_again_is_whole_and_single(tmp_path):
+    file, data = tmp_path / "history.csv", tmp_path / "data"
+    ways = write_history(file)
+    killed = 0
+    for wait_s in (2.0, 3.0, 4.5):  # while it opens, sends, or rebuilds; on a slow machine earlier
+        started = run_import(file, data)
+        time.sleep(wait_s)
+        if started.poll() is None:
+            started.send_signal(signal.SIGKILL)
+            killed += 1
+        started.communicate()
+    last = run_import(file, data)
+    out, errors = last.communicate(timeout=200)
+    assert last.returncode == 0, errors
+    assert killed, "no kill met the import under way"
+    assert json.loads(out)["orders"] == ORDERS
+    found = told(data, "report", "variants", "--limit", "100")
+    assert found["orders"] == ORDERS
+    assert {tuple(each["stages"]): each["orders"] for each in found["variants"]} == dict(ways)
+    assert told(data, "report", "map")["events"] == sum(len(way) * orders for way, orders in ways.items())
