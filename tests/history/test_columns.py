@@ -45,6 +45,12 @@ def test_what_a_format_says_goes_before_common_names():
     assert of("subject", "order_id", "stage", "time", own=Names(order=("subject",)))["order"] == "subject"
 
 
+def test_what_a_format_prescribes_is_not_guessed():
+    own = Names(("case:concept:name",), ("concept:name",), ("time:timestamp",), prescribed=True)
+    roles = assign(["case:concept:name", "concept:name", "time:timestamp", "org:resource"], {}, own)
+    assert roles.guessed == {"actor"}
+
+
 def test_a_column_that_is_not_there_is_refused_and_those_that_are_there_told():
     with pytest.raises(HistoryError, match="--stage Phase: there is no such column") as raised:
         of("order_id", "stage", "time", stage="Phase")

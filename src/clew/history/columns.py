@@ -62,7 +62,8 @@ def assign(columns: Iterable[str], asked: Mapping[str, str | None], own: Names) 
     for role in COMMON:
         if asked.get(role) is None and (found := _guess(role, there, set(of.values()), getattr(own, role, ()))):
             of[role] = found
-            guessed.append(role)
+            if not (own.prescribed and found in getattr(own, role, ())):
+                guessed.append(role)
     missing = [role for role in REQUIRED if role not in of]
     if missing:
         options = " ".join(f"--{role} COLUMN" for role in missing)

@@ -12,7 +12,7 @@ from clew.history.recognise import text_of
 from clew.history.rows import HistoryError, Names
 
 ORDER, STAGE, TIME, EVENT, QUALIFIER = "ocel:oid", "ocel:activity", "ocel:timestamp", "ocel:eid", "ocel:qualifier"
-NAMES = Names(order=(ORDER,), stage=(STAGE,), time=(TIME,))
+NAMES = Names(order=(ORDER,), stage=(STAGE,), time=(TIME,), prescribed=True)
 LEFT_OUT = "{n} events have no object of the type %s and are left out"
 
 

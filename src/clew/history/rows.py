@@ -48,13 +48,16 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Columns that a format itself says what they are for, first choice first; they go before common names."""
+    """Columns that a format itself says what they are for, first choice first; they go before common names.
+
+    ``prescribed``: the format leaves no doubt, so nothing is guessed.
+    """
 
     order: tuple[str, ...] = ()
     stage: tuple[str, ...] = ()
     time: tuple[str, ...] = ()
     service: tuple[str, ...] = ()
-    actor: tuple[str, ...] = ()
+    prescribed: bool = False
 
 
 @dataclass(slots=True)

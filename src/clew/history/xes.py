@@ -130,5 +130,5 @@ def _refuse(*_: object) -> None:
 
 def open_xes(path: Path) -> XesSource:
     """A XES log."""
-    names = Names(("case:concept:name",), ("concept:name",), ("time:timestamp",))
+    names = Names(("case:concept:name",), ("concept:name",), ("time:timestamp",), prescribed=True)
     return XesSource("xes", names=names, path=path)
