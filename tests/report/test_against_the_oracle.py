@@ -74,7 +74,7 @@ def matching(log, filter_, *, any_time=False):
 
 
 # A log is written and asked for some twenty times: looking for a smaller one that fails would take minutes.
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), phases=(Phase.reuse, Phase.generate))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), phases=(Phase.reuse, Phase.generate))
 @given(asked=asked())
 def test_every_report_counts_what_the_oracle_counts(store, asked):
     log, filter_ = asked

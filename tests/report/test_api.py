@@ -271,3 +271,10 @@ def test_a_report_that_is_too_large_says_what_to_do():
         answer = httpx.get(f"{url}/api/v1/reports/dwell", params={"flow": "jeweller"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "too_much")
     assert "engine.memory" in answer.json()["error"]["mend"]
+
+
+def test_quiet_days_up_to_now_are_told_where_the_range_has_no_end(get):
+    assert [each["arrived"] for each in get("arrivals", from_=at(3))["days"]] == [1] + [0] * 7
+    assert [each["open"] for each in get("wip", from_=at(8))["days"]] == [1, 1, 1]
+    assert [each["open"] for each in get("wip", from_=at(30), to=at(31), flow="loans")["days"]] == []
+    assert [each["open"] for each in get("wip", from_=at(8), to=at(9), flow="loans")["days"]] == [3]

@@ -64,8 +64,8 @@ class WorkInProgress:
 def arrivals(store: Store, filter_: ReportFilter, now_ns: int, zone: str = "UTC") -> Days:
     """Arrivals and completions per day, of every order that has such a moment in the range.
 
-    An order arrives with its first visit and completes when it ends. Without a range: from the first day with anything
-    to the last.
+    An order arrives with its first visit and completes when it ends. A range without an end goes up to now; without any
+    range it is from the first day with anything to the last.
     """
     rows = {row["day"]: row for row in read_rows(store, "days", filter_, {"zone": zone, **_EVERY_MOMENT})}
     days = [
@@ -86,7 +86,7 @@ def work_in_progress(store: Store, filter_: ReportFilter, now_ns: int, zone: str
     """How many orders were open at the end of each day of the range, and in which stage each was.
 
     An order is in progress from its first visit to its end, also before the range; one whose end isn't known stays in
-    progress. Without a range: from the first day on which anything changed to the last.
+    progress. The days are those of `arrivals`.
     """
     first = OPEN_BUCKET if filter_.from_ns is None else day_of(filter_.from_ns, zone) - _DAY
     bind = {"zone": zone, "first": max(OPEN_BUCKET, first), "never": _NEVER, **_EVERY_MOMENT}
@@ -95,8 +95,9 @@ def work_in_progress(store: Store, filter_: ReportFilter, now_ns: int, zone: str
         changes[row["day"]].append((row["stage"], int(row["change"])))
     days = _days(filter_, changes, now_ns, zone)
     stages = _left_open(store, filter_)
-    for day in (day for day in changes if days and day < days[0]):
-        _apply(stages, changes[day])
+    for day in sorted(changes):
+        if days and day < days[0]:
+            _apply(stages, changes[day])
     ends = []
     for day in days:
         _apply(stages, changes.get(day, ()))
@@ -118,12 +119,16 @@ def _apply(stages: dict[str, int], changes: Iterable[tuple[str, int]]) -> None:
 
 
 def _days(filter_: ReportFilter, found: Iterable[date], now_ns: int, zone: str) -> list[date]:
-    """Every day of the range; a side that was left open ends where something was found."""
+    """Every day of the range, up to now where its end is open; without a range all days from the first to the last."""
     known = sorted(found)
-    if not known:
+    if filter_.from_ns is None and not known:
         return []
     first = known[0] if filter_.from_ns is None else day_of(filter_.from_ns, zone)
-    last = known[-1] if filter_.to_ns is None else max(known[-1], day_of(min(filter_.to_ns - 1, now_ns), zone))
+    if filter_.from_ns is None and filter_.to_ns is None:
+        last = known[-1]
+    else:
+        last = day_of(now_ns if filter_.to_ns is None else min(filter_.to_ns - 1, now_ns), zone)
+        last = max([last, *known[-1:]])
     return [first + _DAY * number for number in range((last - first).days + 1)]
 
 
