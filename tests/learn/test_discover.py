@@ -29,7 +29,7 @@ def learned(orders, wish=None, terminals=None):
     kept = usable_stages(everything)
     known = terminals or {name: kind.value for name, kind in guess_terminals(seen_of(orders, kept)).items()}
     seen = seen_of(orders, kept, known)
-    return discover(seen, everything, not terminals, wish or Wishes())
+    return discover(seen, everything, terminals or (), wish or Wishes())
 
 
 def shop(number=100):
@@ -124,7 +124,7 @@ def test_the_service_is_the_one_that_reports_what_follows():
     base = seen_of(orders, terminals=known)
     reporters = {"PAID": {"till": 80, "": 5}, "MADE": {"bench": 90}, "CANCELLED": {"till": 10}}
     seen = type(base)(**{name: getattr(base, name) for name in base.__dataclass_fields__} | {"reporters": reporters})
-    stages = {stage.name: stage for stage in discover(seen, everything, False, Wishes()).stages}
+    stages = {stage.name: stage for stage in discover(seen, everything, known, Wishes()).stages}
     assert (stages["NEW"].service, round(stages["NEW"].service_share, 2)) == ("till", 0.94)
     assert (stages["PAID"].service, round(stages["PAID"].service_share, 2)) == ("bench", 0.9)
     assert stages["MADE"].service == ""
@@ -160,3 +160,13 @@ def test_a_rounded_limit_is_never_shorter_and_hardly_longer(length_ns):
 def test_stages_come_in_the_order_of_their_steps_though_some_lead_back():
     steps = {("A", "B"): 10, ("B", "C"): 9, ("C", "B"): 2, ("A", "D"): 1, ("C", "E"): 8}
     assert in_order(steps, ["D", "E", "C", "B", "A"], last={"D", "E"}) == ["A", "B", "C", "D", "E"]
+
+
+def test_a_flow_that_knows_some_ends_leaves_the_stages_it_does_not_know_to_guessing():
+    orders = [Order(f"o{n}", (("NEW", n), ("PAID_OUT", n + 5) if n % 2 else ("CANCELLED", n + 5))) for n in range(100)]
+    seen = seen_of(orders)
+    rough = type(seen)("f", stages=seen.stages, ends=seen.ends, terminals={"CANCELLED": "cancelled"})
+    assert guess_terminals(rough, declared={"NEW", "CANCELLED"}) == {
+        "CANCELLED": Terminal.CANCELLED, "PAID_OUT": Terminal.CLOSED,
+    }  # fmt: skip
+    assert guess_terminals(rough, declared={"NEW", "CANCELLED", "PAID_OUT"}) == {"CANCELLED": Terminal.CANCELLED}

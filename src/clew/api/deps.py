@@ -76,10 +76,10 @@ class ApiDeps:
     started_ns: int = field(default_factory=time.time_ns)
 
     def flow_of(self, name: str) -> Flow:
-        """The flow of that name that is in force; else the first in force."""
+        """The flow of that name that is in force, without a name the first; one without stages if nobody declares it."""
         return _named(self.book.current, name)
 
 
 def _named(current: Sequence[FlowInForce], name: str) -> Flow:
     flows = [each.flow for each in current] or [default_flow()]
-    return next((flow for flow in flows if flow.name == name), flows[0])
+    return next((flow for flow in flows if name in ("", flow.name)), Flow(name, 0, ()))

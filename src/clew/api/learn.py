@@ -71,11 +71,11 @@ def learn_routes(deps: ApiDeps) -> APIRouter:
         picked = picked_orders(deps, asked)
         version = picked.flow.version + 1 if picked.flow and name in ("", picked.flow.name) else 1
         wishes = Wishes(share, _length("floor", floor), quantile, name, version)
-        seen, everything, guessed = read_for_discovery(deps.store, picked.filter, picked.now_ns)
+        seen, everything, declared = read_for_discovery(deps.store, picked.filter, picked.now_ns, picked.flow)
         if not seen.stages:
             cause = "no stage has a name that a flow can have" if everything else "there are no orders to learn from"
             raise not_found(cause, "see --stage of `clew import`" if everything else _NO_ORDERS)
-        return discovered_model(discover(seen, everything, guessed, wishes), picked.filter)
+        return discovered_model(discover(seen, everything, declared, wishes), picked.filter)
 
     @routes.post("/diff", summary="A flow (or the one in force) beside what happens", openapi_extra=YAML_BODY)
     def compare_flow(asked: History, text: FlowText) -> DifferenceModel:

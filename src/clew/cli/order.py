@@ -113,6 +113,7 @@ def _facts(journey: dict[str, Any], width: int) -> Text:
             f"who must act: {verdict['owner']}" if verdict["owner"] else "",
             f"since {clock(verdict['since_at'])}",
             f"due {clock(journey['due_at'])}" if journey["due_at"] else "",
+            f"projected to end {clock(journey['projected_end_at'])}" if journey["projected_end_at"] else "",
         ],
         [
             f"path {journey['path']}" if journey["path"] else "",

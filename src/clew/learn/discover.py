@@ -8,7 +8,7 @@ A draft always passes the checks of a flow file; what had to be decided on thin 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from clew.flow.check import fits_name, fits_stage
@@ -75,32 +75,32 @@ def usable_stages(stages: Mapping[str, Counted]) -> list[str]:
     return sorted(fitting, key=lambda name: (-stages[name].orders, name))[:MOST_STAGES]
 
 
-def guess_terminals(seen: Seen) -> dict[str, Terminal]:
+def guess_terminals(seen: Seen, declared: Collection[str] = ()) -> dict[str, Terminal]:
     """How each stage ends an order: known from the flow that judged, else guessed from what followed it.
 
-    A stage is taken for an end when at most one visit in twenty was followed by another stage; when there is none, the
-    one in which most orders ended.
+    A stage that no flow declares is taken for an end when at most one visit in twenty was followed by another stage;
+    when there is no end at all, the one in which most orders stopped.
     """
     known = {name: Terminal(kind) for name, kind in seen.terminals.items() if name in seen.stages}
-    if known:
-        return known
-    guessed = [name for name in seen.stages if _last_share(seen, name) >= ENDS_FOR_SURE]
-    if not guessed and seen.ends:
+    open_to_guess = [name for name in seen.stages if name not in known and name not in declared]
+    guessed = [name for name in open_to_guess if _last_share(seen, name) >= ENDS_FOR_SURE]
+    if not known and not guessed and seen.ends:
         guessed = [max(sorted(seen.ends), key=lambda name: seen.ends[name])]
-    return {name: _kind(name) for name in guessed}
+    return known | {name: _kind(name) for name in guessed}
 
 
-def discover(seen: Seen, everything: Mapping[str, Counted], guessed: bool, wishes: Wishes) -> Draft:
+def discover(seen: Seen, everything: Mapping[str, Counted], declared: Collection[str], wishes: Wishes) -> Draft:
     """A flow in which the orders' usual ways are allowed.
 
     ``seen`` has only stages that a flow can declare, each order cut at its first terminal stage; ``everything`` are all
-    stages of the history, so that what is left out can be told. ``guessed``: nothing declares the terminals.
+    stages of the history, so that what is left out can be told. ``declared`` are terminals that a flow declares; the
+    others are guesses.
     """
     unsure = [*_of_names(seen, everything)]
     ends = {name: Terminal(kind) for name, kind in seen.terminals.items() if name in seen.stages}
     outs = _outs(seen)
     ends |= {name: _kind(name) for name in seen.stages if name not in ends and not outs[name]}
-    unsure += _of_ends(seen, ends, guessed)
+    unsure += _of_ends(seen, ends, declared)
     paths, path_notes = _paths(seen, wishes.share)
     following = {name: _common(outs[name], wishes.share) for name in seen.stages if name not in ends}
     unsure += _of_rare_steps(outs, following)
@@ -263,9 +263,9 @@ def _of_names(seen: Seen, everything: Mapping[str, Counted]) -> Iterable[str]:
         yield f"only ever entered after the end of an order, so left out: {in_few(map(named, late))}"
 
 
-def _of_ends(seen: Seen, ends: Mapping[str, Terminal], guessed: bool) -> Iterable[str]:
+def _of_ends(seen: Seen, ends: Mapping[str, Terminal], declared: Collection[str]) -> Iterable[str]:
     for name in sorted(ends):
-        if guessed or name not in seen.terminals:
+        if name not in declared:
             last = percent(_last_share(seen, name))
             yield f"{named(name)} is taken for an end ({ends[name]}), since {last} of its visits were the last"
     waiting = {name: number for name, number in seen.ends.items() if name not in ends}

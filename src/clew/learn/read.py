@@ -49,23 +49,31 @@ def read_stages(
     return {row["stage"]: Counted(row["visits"], row["orders"]) for row in rows}
 
 
-def read_for_discovery(store: Store, filter_: ReportFilter, now_ns: int) -> tuple[Seen, dict[str, Counted], bool]:
-    """What `clew.learn.discover.discover` needs: what happened, all stages, and whether the terminals are guessed."""
+def read_for_discovery(
+    store: Store, filter_: ReportFilter, now_ns: int, flow: Flow | None = None
+) -> tuple[Seen, dict[str, Counted], set[str]]:
+    """What `clew.learn.discover.discover` needs: what happened, all stages, and the terminals that are no guesses.
+
+    Terminals are those of ``flow`` (the one in force, if any) and of the versions that judged the orders.
+    """
     everything = read_stages(store, filter_)
     kept = usable_stages(everything)
     if not kept:
-        return Seen(filter_.flow), everything, True
-    extent = read_extent(store, filter_)
-    known = {name: kind for name, kind in extent.terminals.items() if name in kept}
-    terminals = known or _guessed(store, filter_, kept)
-    return read_seen(store, filter_, now_ns, kept, terminals, reporters=True), everything, not known
+        return Seen(filter_.flow), everything, set()
+    told = {**read_extent(store, filter_).terminals, **(terminals_of(flow) if flow else {})}
+    known = {name: kind for name, kind in told.items() if name in kept}
+    declared = {stage.name for stage in flow.stages} if flow else set()
+    terminals = _with_guessed(store, filter_, kept, known, declared)
+    return read_seen(store, filter_, now_ns, kept, terminals, reporters=True), everything, set(known)
 
 
-def _guessed(store: Store, filter_: ReportFilter, kept: Collection[str]) -> dict[str, str]:
-    """Terminals told from where orders stop."""
+def _with_guessed(
+    store: Store, filter_: ReportFilter, kept: Collection[str], known: Mapping[str, str], declared: Collection[str]
+) -> dict[str, str]:
+    """The known terminals, and those that where orders stop tells of stages that nobody declares."""
     last = _summed((row["last"], row["orders"]) for row in read_learned(store, "borders", filter_, ways(kept)))
-    rough = Seen(filter_.flow, stages=read_stages(store, filter_, kept), ends=last)
-    return {name: kind.value for name, kind in guess_terminals(rough).items()}
+    rough = Seen(filter_.flow, stages=read_stages(store, filter_, kept), ends=last, terminals=known)
+    return {name: kind.value for name, kind in guess_terminals(rough, declared).items()}
 
 
 def read_for_comparison(
