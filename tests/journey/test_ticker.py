@@ -2,11 +2,14 @@
 
 import random
 import time
+import types
 from dataclasses import dataclass, field
 
 import pytest
 
 from clew.flow import parse_flow
+from clew.journey import rebuilder
+from clew.journey import ticker as ticker_module
 from clew.journey.in_force import FlowBook, LastFlow
 from clew.journey.judge import judge
 from clew.journey.rebuilder import Rebuilder, choose_flow
@@ -308,6 +311,7 @@ def test_a_flow_that_is_dropped_judges_nobody_until_it_is_applied_again(bench):
     assert (applied.revision, read_order(bench.store, "dropped").flow) == (3, "brooches")
     bench.book.drop("brooches")
     bench.book.drop("nobody's")
+    bench.ticker.tick()
     assert [each.flow.name for each in bench.book.current] == kept
 
 
@@ -380,6 +384,42 @@ def test_after_a_long_absence_arrivals_are_read_in_slices(bench, monkeypatch):
     seen = [bench.ticker.tick() for _ in range(12)]
     assert len([rebuilt for rebuilt in seen if rebuilt]) > 2  # in one look it would be one
     assert all(bench.stages(f"slice-{number}") == ["ORDERED"] for number in range(10))
+
+
+def test_a_large_order_rests_between_two_rebuildings_and_loses_nothing(bench, monkeypatch):
+    monkeypatch.setattr(rebuilder, "LARGE_FACTS", 3)
+    bench.restart()
+    for ago_min in range(30, 26, -1):
+        bench.arrive(event("large", "ORDERED", ago_min))
+    bench.arrive(event("small", "ORDERED", 30))
+    bench.ticker.tick()
+    bench.arrive(event("large", "MADE", 20, "mes"), event("small", "MADE", 20, "mes"))
+    for _ in range(2):
+        bench.ticker.tick()
+        assert (bench.stages("large"), bench.stages("small")) == (["ORDERED"], ["ORDERED", "MADE"])
+    bench.restart()
+    bench.ticker.tick()
+    assert bench.stages("large") == ["ORDERED", "MADE"]
+    monkeypatch.setattr(ticker_module, "REST_NS", 0)
+    bench.restart()
+    bench.ticker.tick()
+    bench.arrive(event("large", "SHIPPED", 10, "mes"))
+    bench.ticker.tick()
+    assert bench.stages("large") == ["ORDERED", "MADE", "SHIPPED"]
+
+
+def test_what_was_put_off_is_done_without_further_news(bench, monkeypatch):
+    clock = types.SimpleNamespace(monotonic_ns=lambda: 0, time_ns=time.time_ns)
+    monkeypatch.setattr(ticker_module, "time", clock)
+    monkeypatch.setattr(rebuilder, "LARGE_FACTS", 1)
+    bench.restart()
+    bench.arrive(event("patient", "ORDERED", 30), event("patient", "ORDERED", 29))
+    bench.ticker.tick()
+    bench.arrive(event("patient", "MADE", 20, "mes"))
+    for at_ns, stages in ((ticker_module.REST_NS - 1, ["ORDERED"]), (ticker_module.REST_NS, ["ORDERED", "MADE"])):
+        clock.monotonic_ns = lambda at_ns=at_ns: at_ns
+        bench.ticker.tick()
+        assert bench.stages("patient") == stages
 
 
 @pytest.mark.parametrize("at_ns", [0, NOW - 500 * 24 * 60 * MINUTE, NOW + 3 * 24 * 60 * MINUTE, 2**63 + 5])

@@ -24,6 +24,9 @@ from clew.store.contract import Store
 from clew.store.facts import LossSaid, read_alias_edges, read_events, read_losses
 from clew.store.orders import OrderRow, StoredOrder, bucket_of, read_stored_orders, write_orders
 
+LARGE_FACTS = 5_000
+"""An order with more facts costs so much that it isn't rebuilt at every tick."""
+
 _RECENT_NS = 7 * 86_400 * 10**9
 
 
@@ -31,12 +34,14 @@ _RECENT_NS = 7 * 86_400 * 10**9
 class Rebuilder:
     """Rebuilds orders by the flows in force. Any thread but the main one.
 
-    ``project`` adds what finished orders tell of an open one (see clew.learn.projection).
+    ``project`` adds what finished orders tell of an open one (see clew.learn.projection). ``large`` are all ids of
+    orders that had more than `LARGE_FACTS` facts when they were last rebuilt here.
     """
 
     store: Store
     flows: Callable[[], Sequence[FlowInForce]]
     project: Callable[[Journey], Journey] = lambda journey: journey
+    large: set[str] = field(default_factory=set)
     _writing: threading.Lock = field(default_factory=threading.Lock)
 
     def rebuild(self, first_ns: Mapping[str, int]) -> tuple[int, int]:
@@ -107,7 +112,11 @@ class Rebuilder:
             _row(speaker, group, [e for each in group for e in events.get(each, ())], said, flows, self.project)
             for speaker, group in groups.items()
         )
-        return [row for row in made if row is not None]
+        rows = [row for row in made if row is not None]
+        for row in rows:
+            ids = {row.journey.order_id, *row.other_ids}
+            self.large = self.large | ids if row.journey.facts > LARGE_FACTS else self.large - ids
+        return rows
 
 
 def _everyone(groups: Mapping[str, frozenset[str]]) -> list[str]:

@@ -23,13 +23,15 @@ _MARK_EVERY_NS = 10 * 10**9
 _RESTART_OVERLAP_NS = 60 * 10**9
 _AT_ONCE = 2_000
 _SWEEP_AFTER = 20_000
+REST_NS = 30 * 10**9
+"""How long a large order rests between two rebuildings; less than what a restart looks back, so that none is lost."""
 
 
 @dataclass(slots=True)
 class TickCounts:
     """What the ticker did since the start; ``left``: rows that became untrue since the last sweep.
 
-    Everything that arrived before ``horizon_ns`` is in the journeys.
+    Everything that arrived before ``horizon_ns`` is in the journeys; of a large order, what did so `REST_NS` before it.
     """
 
     ticks: int = 0
@@ -55,6 +57,8 @@ class Ticker:
     _mark_ns: int | None = None
     _written_ns: int = 0
     _seen: set[Touch] = field(default_factory=set)
+    _put_off: dict[str, int] = field(default_factory=dict)
+    _rests_until: dict[str, int] = field(default_factory=dict)
 
     def tick(self) -> int:
         """Rebuild what was touched since the last tick; returns how many orders."""
@@ -97,14 +101,19 @@ class Ticker:
             self.counts.left = 0
 
     def rebuild_touched(self, touches: Iterable[Touch]) -> int:
-        """Rebuild the orders of these touches; returns how many."""
-        first_ns: dict[str, int] = {}
+        """Rebuild the orders of these touches, but large ones only after a rest; returns how many."""
+        first_ns = self._put_off
         for touch in touches:
             first_ns[touch.order_id] = min(touch.ts_ns, first_ns.get(touch.order_id, touch.ts_ns))
-        ids = sorted(first_ns)
+        now_ns = time.monotonic_ns()
+        self._rests_until = {each: until for each, until in self._rests_until.items() if until > now_ns}
+        self._put_off = {each: first_ns[each] for each in first_ns.keys() & self._rests_until.keys()}
+        ids = sorted(first_ns.keys() - self._put_off.keys())
         rebuilt = 0
         for at in range(0, len(ids), _AT_ONCE):
             live, left = self.rebuilder.rebuild({each: first_ns[each] for each in ids[at : at + _AT_ONCE]})
             rebuilt += live
             self.counts.left += left
+        rests_until = time.monotonic_ns() + REST_NS
+        self._rests_until |= dict.fromkeys(self.rebuilder.large.intersection(ids), rests_until)
         return rebuilt
