@@ -51,15 +51,14 @@ def remember(store, orders, flow=""):
 
 
 def way_of(rows, kept, terminals):
-    """Milestones by the words of the fold: undeclared ones aside, runs collapsed, cut at the first terminal stage."""
-    way = []
+    """Milestones by the words of the fold: runs collapsed, undeclared ones aside, cut at the first terminal stage."""
+    way, before = [], None
     for stage, seconds in rows:
-        if kept and stage not in kept:
-            continue
-        if not way or way[-1][0] != stage:
+        if stage != before and (not kept or stage in kept):
             way.append((stage, seconds))
-        if stage in terminals:
-            break
+            if stage in terminals:
+                break
+        before = stage
     return way
 
 
@@ -78,7 +77,7 @@ def seen_of(orders, kept=(), terminals=None, until_s=None, flow="f"):
         entered.update({stage for stage, _ in way})
         starts[order.path, way[0][0]] += 1
         ends[way[-1][0]] += 1
-        pairs = [(a[0], b[0]) for a, b in pairwise(way)]
+        pairs = [(a[0], b[0]) for a, b in pairwise(way) if a[0] != b[0]]
         steps.update(pairs)
         step_orders.update(set(pairs))
         for index, (stage, seconds) in enumerate(way):
