@@ -171,6 +171,7 @@ def test_conformance_keeps_incomplete_orders_apart(get):
 def test_a_log_without_ends_has_no_completed_orders_and_no_rate(get):
     found = get("conformance", flow="loans")
     assert (found["orders"], found["completed"], found["conforming"], found["rate"]) == (3, 0, 0, None)
+    assert (found["undeclared"], found["deviations"], found["incomplete_deviating"]) == (3, [], 0)
 
 
 @pytest.mark.parametrize(

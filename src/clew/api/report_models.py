@@ -300,6 +300,7 @@ class ConformanceModel(ReportModel):
     incomplete: int
     incomplete_deviating: int
     with_accepted: int
+    undeclared: int
     deviations: list[DeviationCountModel]
     accepted: list[DeviationCountModel]
     against: ConformanceModel | None = None

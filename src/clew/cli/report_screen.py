@@ -60,7 +60,7 @@ def told_value(kind: Kind, value: Any) -> str:  # noqa: ANN401 - what a cell hol
         case Kind.SHARE:
             return f"{value:.1%}"
         case Kind.TIME:
-            return long(value) if value >= 1 or value == 0 else short(value)
+            return long(value) if value >= 1 else short(value) if value else "0 s"
         case Kind.WORDS:
             return words(str(value))
         case Kind.TEXT:
@@ -209,6 +209,8 @@ def _conformance(report: Report, width: int) -> RenderableType:
     ]
     if report["with_accepted"]:
         lines.append(f"{_count(report['with_accepted'])} have deviations that the flow accepts")
+    if report["undeclared"]:
+        lines.append(f"{_count(report['undeclared'])} follow a flow that nobody declared: nothing deviates from it")
     table = TABLES["conformance"](report)
     shown = _listed(table, width, "orders") if table.rows else Text("no deviations")
     return Group(*map(text, lines), Text(""), shown)

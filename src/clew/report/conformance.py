@@ -28,7 +28,7 @@ class Conformance:
 
     ``incomplete`` orders haven't ended and may still go any way; those of them that deviate already are counted in
     ``incomplete_deviating``. What the flow accepts is in ``accepted`` and lowers no rate; ``with_accepted`` counts the
-    orders that have such a deviation.
+    orders that have such a deviation. ``undeclared`` orders follow a flow that nobody has declared: they can't deviate.
     """
 
     orders: int
@@ -39,6 +39,7 @@ class Conformance:
     incomplete: int
     incomplete_deviating: int
     with_accepted: int
+    undeclared: int
     deviations: tuple[DeviationCount, ...]
     accepted: tuple[DeviationCount, ...]
 
@@ -62,6 +63,7 @@ def conformance(store: Store, filter_: ReportFilter) -> Conformance:
         incomplete=incomplete,
         incomplete_deviating=int(row["incomplete_deviating"]),
         with_accepted=int(row["with_accepted"]),
+        undeclared=int(row["undeclared"]),
         deviations=tuple(_count(each) for each in counted if not each["tolerated"]),
         accepted=tuple(_count(each) for each in counted if each["tolerated"]),
     )

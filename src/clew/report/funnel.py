@@ -10,7 +10,6 @@ from clew.model.flow import Flow
 from clew.report.declared import steps_of_path
 from clew.report.filter import ReportFilter
 from clew.report.query import read_rows, seconds
-from clew.report.variants import variants
 from clew.store.contract import Store
 
 
@@ -63,7 +62,8 @@ def funnel(store: Store, filter_: ReportFilter, flow: Flow | None = None, steps:
 
     A step is reached at the first visit of its stage after the step before was reached, with any other stages between
     (a strictly ordered funnel). Without ``steps`` they are the stages that the flow declares for the path, in its order
-    and without cancellation; where no flow is declared, those of the happy path, else of the most frequent variant.
+    and without cancellation; where no flow is declared, those that at least half of the orders visit, by the mean place
+    of their first visits.
     An order that never reached the first step counts as ``outside`` alone. Quantiles interpolate linearly.
     """
     orders = {str(row["path"]): int(row["orders"]) for row in read_rows(store, "paths", filter_)}
@@ -95,8 +95,7 @@ def _ways(steps_of: Mapping[str, tuple[str, ...]]) -> dict[str, object]:
 def _steps(store: Store, filter_: ReportFilter, flow: Flow | None, path: str, steps: Sequence[str]) -> tuple[str, ...]:
     if steps or flow:
         return tuple(steps) or steps_of_path(flow, path)  # type: ignore[arg-type]
-    known = variants(store, filter_, limit=1)
-    return tuple(dict.fromkeys(known.happy_path or known.variants[0].stages))
+    return tuple(row["stage"] for row in read_rows(store, "main_stages", filter_))
 
 
 def _of_path(

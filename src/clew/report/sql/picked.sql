@@ -2,7 +2,7 @@
 -- FINAL can't filter before it merges, but whole partitions are left out: an order that started or ended from a moment
 -- on lies in no earlier week's bucket.
 SELECT
-    bucket, order_id, path, terminal, imported, stage, entered, last_seen, deviations, accepted, stages,
+    bucket, order_id, flow_version, path, terminal, imported, stage, entered, last_seen, deviations, accepted, stages,
     arrayMap(x -> toUnixTimestamp64Nano(x), entered_at) AS times,
     toUnixTimestamp64Nano(entered) AS ended_ns
 FROM orders FINAL
