@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 
 from clew.api import create_api
 from clew.journey.in_force import FlowBook
-from clew.journey.judge import verdict_kind
+from clew.journey.judge import judge, verdict_kind
 from clew.journey.rebuild import rebuild
 from clew.journey.rebuilder import Rebuilder
 from clew.journey.ticker import Ticker
 from clew.learn import as_of
 from clew.learn.as_of import TooManyOrders, orders_at
 from clew.model.event import Source, StageEvent
+from clew.model.flow import Flow
 from clew.model.journey import VerdictKind
 from clew.store.embedded import open_store
 from clew.store.orders import OrderFilter, count_orders, find_orders
@@ -125,6 +126,33 @@ def test_orders_of_a_flow_that_nobody_declared_wait_without_a_limit(store, book)
     for seconds, stage in ((50, "ASKED"), (10**6, "LENT")):
         (found,) = orders_at(store, book.current, OrderFilter(flow="loans"), at(seconds)).page.items
         assert (found.stage, found.flow_version, verdict_kind(found, at(seconds))) == (stage, 0, VerdictKind.ON_TIME)
+        assert judge(found, Flow("loans", 0, ()), at(seconds)).reason.startswith(f"in {stage} for ")
+
+
+def test_facts_under_any_id_of_an_order_count_and_what_came_after_its_end_does_not(store, book):
+    begin = time.time_ns() - 1000 * MINUTE
+    told = [
+        ("g1", "INITIATED", 0, {"order__alias__deal": "G9", "order__path": "b2c"}),
+        ("G9", "SUBMITTED", 10, {}),
+        ("g1", "", 20, {"order__hold": True}),
+        ("G9", "", 100, {"order__hold": False}),
+        ("g1", "CLOSED", 200, {}),
+        ("G9", "SHIPPED", 300, {}),
+    ]
+    events = [stage_event(name, stage, begin + minutes * MINUTE, **more) for name, stage, minutes, more in told]
+    ingest(store, time.time_ns(), logs("crm", *events))
+    Ticker(store, Rebuilder(store, lambda: book.current), time.time_ns).tick()
+
+    def then(minutes):
+        moment = begin + minutes * MINUTE
+        (found,) = orders_at(store, book.current, OrderFilter(order_prefix="g1"), moment).page.items
+        return found.stage, verdict_kind(found, moment).value, len(found.after_end)
+
+    assert then(5) == ("INITIATED", "on_time", 0)
+    assert then(50) == ("SUBMITTED", "on_hold", 0)
+    assert then(150) == ("SUBMITTED", "stuck", 0)
+    assert then(250) == ("CLOSED", "closed", 0)
+    assert then(350) == ("CLOSED", "closed", 1)
 
 
 def test_too_many_orders_are_refused_and_not_half_told(store, book, monkeypatch):

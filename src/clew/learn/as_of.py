@@ -162,7 +162,8 @@ def _listed(journey: Journey, kind: VerdictKind, filter_: OrderFilter) -> bool:
 
 
 def _known_by(journey: Journey, at_ns: int) -> Journey:
-    """A settled journey without what came after its end since."""
+    """A settled journey as if it had been watched, without what came after its end since."""
+    journey = replace(journey, imported=False)
     later = tuple(each for each in journey.after_end if each.at_ns <= at_ns)
     if later == journey.after_end:
         return journey
