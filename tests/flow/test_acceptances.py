@@ -45,6 +45,11 @@ def test_an_acceptance_holds_until_it_expires(deviation, at_ns, accepted):
     assert parse_flow(TEXT).accepts(deviation, at_ns) is accepted
 
 
+def test_a_flow_at_a_moment_accepts_what_has_not_expired():
+    assert parse_flow(TEXT).accepting_at(NEW_YEAR).accepted == {"skipped:B"}
+    assert parse_flow(TEXT).accepting_at(0) == parse_flow(TEXT)
+
+
 @pytest.mark.parametrize(
     ("text", "seconds", "shown_as"),
     [

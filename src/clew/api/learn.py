@@ -127,7 +127,7 @@ def _flow_and_orders(deps: ApiDeps, asked: Asked, text: str) -> tuple[Picked, Fl
     if given is not None and not asked.flow and has_orders(deps.store, given.name):
         asked = replace(asked, flow=given.name)
     picked = picked_orders(deps, asked)
-    flow = given or picked.flow
+    flow = given.accepting_at(picked.now_ns) if given else picked.flow
     if flow is None:
         raise _undeclared(picked.filter.flow)
     return picked, flow

@@ -219,7 +219,8 @@ def picked_orders(deps: ApiDeps, asked: Asked) -> Picked:
         by=asked.by,
     )
     _check_range(filter_.from_ns, filter_.to_ns)
-    return Picked(filter_, in_force.get(name), now_ns)
+    flow = in_force.get(name)
+    return Picked(filter_, flow.accepting_at(now_ns) if flow else None, now_ns)
 
 
 def _other(asked: Asked, picked: Picked) -> Picked | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 ANY_PATH = "*"
@@ -113,6 +113,10 @@ class Flow:
             return False
         said = self.acceptances.get(deviation)
         return said is None or said.expires_ns is None or at_ns < said.expires_ns
+
+    def accepting_at(self, at_ns: int) -> Flow:
+        """The flow as it is at a moment: without acceptances that have expired by then."""
+        return replace(self, accepted=frozenset(each for each in self.accepted if self.accepts(each, at_ns)))
 
     def stage(self, name: str) -> Stage | None:
         """The stage of that name, or None when the flow doesn't declare it."""
