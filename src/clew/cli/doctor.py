@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
-from rich.console import Group
+from rich.table import Table
 from rich.text import Text
 
 from clew.cli.checks import (
@@ -43,7 +43,10 @@ def doctor(url: str, data: Path | None, as_json: bool) -> None:
     if as_json:
         print_json([asdict(each) for each in found])
     else:
-        show(Group(*(line for each in found for line in _lines(each))))
+        table = Table.grid(padding=0)
+        for each in found:
+            table.add_row(*_row(each))
+        show(table)
     if any(each.level is Level.BAD for each in found):
         raise SystemExit(1)
 
@@ -89,11 +92,10 @@ def _examine_running(client: Client) -> Iterator[Finding]:
     yield from check_telemetry(status, services, now_ns)
 
 
-def _lines(finding: Finding) -> Iterator[Text]:
+def _row(finding: Finding) -> tuple[Text, Text]:
     mark, style = _MARKS[finding.level]
     first, *rest = finding.told.splitlines() or [""]
-    yield Text(f"{mark:<5}", style=style) + text(f"{finding.subject}: ", "bold") + text(first)
-    for line in rest:
-        yield Text(" " * 5) + text(line)
+    lines = [text(f"{finding.subject}: ", "bold") + text(first), *map(text, rest)]
     if finding.mend:
-        yield Text(" " * 5) + text(f"mend: {finding.mend}", style)
+        lines.append(text(f"mend: {finding.mend}", style))
+    return Text(f"{mark:<5}", style=style), Text("\n").join(lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -65,11 +66,11 @@ def render_trace(trace: dict[str, Any], width: int, *, attributes: bool = False)
     )
     parts: list[RenderableType] = [text(f"trace {trace['trace_id']}", "bold"), text(facts, "dim"), Text("")]
     if trace["spans"]:
-        parts.append(_tree(trace, attributes, _CELLS if width >= ROOMY else _FEW_CELLS))
+        parts.append(_tree(trace, attributes, width))
     if trace["linked"]:
         parts += [Text("\nLINKED", style="bold"), *(text(f"  {each}", "cyan") for each in trace["linked"])]
     if trace["logs"]:
-        parts += [Text("\nLOGS", style="bold"), Padding(_logs(trace), (0, 0, 0, 2))]
+        parts += [Text("\nLOGS", style="bold"), Padding(_logs(trace, width), (0, 0, 0, 2))]
     return Group(*parts)
 
 
@@ -94,23 +95,59 @@ def tree_order(spans: list[dict[str, Any]]) -> Iterator[tuple[int, dict[str, Any
             waiting += [(depth + 1, child) for child in reversed(children[span["span_id"]])]
 
 
-def _tree(trace: dict[str, Any], attributes: bool, cells: int) -> RenderableType:
-    table = rows(False, True, True, False)
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A span of the tree as pieces of a line, and what is told below it."""
+
+    depth: int
+    name: Text
+    lasted: Text
+    bar: Text
+    remarks: Text
+    details: tuple[str, ...]
+
+
+def _tree(trace: dict[str, Any], attributes: bool, width: int) -> RenderableType:
+    lines = list(_lines(trace, attributes, _CELLS if width >= ROOMY else _FEW_CELLS))
+    names, lasted = (
+        max(each.cell_len for each in column)
+        for column in zip(*((each.name, each.lasted) for each in lines), strict=True)
+    )
+    remarks = max(line.remarks.cell_len for line in lines)
+    fits = names + lasted + lines[0].bar.cell_len + remarks + 6 <= width
+    for line in lines:
+        line.name.pad_right(names - line.name.cell_len if fits else 0)
+        line.lasted.pad_right(lasted - line.lasted.cell_len)
+    return Group(*(part for line in lines for part in _drawn(line, fits)))
+
+
+def _drawn(line: _Line, fits: bool) -> Iterator[RenderableType]:
+    """A span in a line; where that doesn't fit, its name above its bar."""
+    if fits:
+        yield Text("  ").join([line.name, line.lasted, line.bar, line.remarks])
+    else:
+        yield line.name
+        below = rows(True, True, False)
+        below.add_row(line.bar, line.lasted, line.remarks)
+        yield Padding(below, (0, 0, 0, 2))
+    for told in line.details:
+        yield Padding(text(told, "dim"), (0, 0, 0, 2 * (line.depth + 2)))
+
+
+def _lines(trace: dict[str, Any], attributes: bool, cells: int) -> Iterator[_Line]:
     known = {span["span_id"] for span in trace["spans"]}
     for depth, span in tree_order(trace["spans"]):
         failed = span["status"] == "error"
         orphan = span["parent_span_id"] and span["parent_span_id"] not in known
         name = Text("  " * depth) + text(span["service"], "bold") + text(f" {span['name']}", "red" if failed else "")
-        table.add_row(
+        yield _Line(
+            depth,
             name,
-            short(span["duration_s"]),
-            Text(_bar(trace, span, cells), style="red" if failed else "cyan"),
+            Text(short(span["duration_s"])),
+            Text(_bar(trace, span, cells).ljust(cells), style="red" if failed else "cyan"),
             text(_remarks(span, bool(orphan)), "red" if failed else "dim"),
+            tuple(_details(span)) if attributes else (),
         )
-        if attributes:
-            for line in _details(span):
-                table.add_row(Text("  " * (depth + 2)) + text(line, "dim"))
-    return table
 
 
 def _bar(trace: dict[str, Any], span: dict[str, Any], cells: int) -> str:
@@ -143,15 +180,17 @@ def _details(span: dict[str, Any]) -> Iterator[str]:
         yield f"link to span {link['span_id']} of trace {link['trace_id']}"
 
 
-def _logs(trace: dict[str, Any]) -> RenderableType:
-    table = rows(True, True, False, False)
+def _logs(trace: dict[str, Any], width: int) -> RenderableType:
+    roomy = width >= ROOMY
+    table = rows(True, True, False, False) if roomy else rows(True, False)
     for record in trace["logs"]:
         body = "" if record["body"] is None else plain(record["body"])
         fields = ", ".join(f"{each['key']} = {each['value']}" for each in record["attributes"])
-        table.add_row(
-            clock(record["at"], near=trace["start_at"]),
-            text(record["severity"] or record["event_name"]),
-            text(record["service"], "bold"),
-            text(joined([record["event_name"] if record["severity"] else "", body, fields], "  ")),
-        )
+        at = Text(clock(record["at"], near=trace["start_at"]))
+        kind, service = text(record["severity"] or record["event_name"]), text(record["service"], "bold")
+        told = text(joined([record["event_name"] if record["severity"] else "", body, fields], "  "))
+        if roomy:
+            table.add_row(at, kind, service, told)
+        else:
+            table.add_row(at, Group(Text("  ").join([kind, service]), told))
     return table
