@@ -92,13 +92,16 @@ def test_limits_are_tried_against_those_in_force(clew, learned):
     strict = json.loads(clew("replay", "--flow", str(learned), "--json", "--within", "4m"))
     assert next(each for each in strict["tried"]["stages"] if each["stage"] == "NEW")["false_alarms"] == 0
     clew("flow", "apply", str(learned))
-    longer = learned.read_text().replace("limit: 55m ", "limit: 2h ")
-    learned.write_text(longer)
-    output = clew("replay", "--flow", str(learned))
-    assert lines_of(output, "NEW", "2 h", "0 of 160")
-    assert lines_of(output, "in force", "55 min", "160 of 160 (100 %)", "5 min, 5 min")
-    assert lines_of(output, "those in force:", "166 of these false alarms")
-    assert "flow rings version" in clew("flow", "diff")
+    try:
+        longer = learned.read_text().replace("limit: 55m ", "limit: 2h ")
+        learned.write_text(longer)
+        output = clew("replay", "--flow", str(learned))
+        assert lines_of(output, "NEW", "2 h", "0 of 160")
+        assert lines_of(output, "in force", "55 min", "160 of 160 (100 %)", "5 min, 5 min")
+        assert lines_of(output, "those in force:", "166 of these false alarms")
+        assert "flow rings version" in clew("flow", "diff")
+    finally:
+        clew("flow", "drop", "rings")
 
 
 def test_remaining_times_are_told(clew):
