@@ -76,7 +76,7 @@ class ApiDeps:
     started_ns: int = field(default_factory=time.time_ns)
 
     def flow_of(self, name: str) -> Flow:
-        """The flow of that name that is in force, without a name the first; one without stages if nobody declares it."""
+        """The flow of that name in force, without a name the first; one without stages when nobody declares it."""
         return _named(self.book.current, name)
 
 
