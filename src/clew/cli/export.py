@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,8 @@ def _write(what: str, params: Params, output: Path | None, format_: str | None, 
     chosen = format_of(output, format_)
     if chosen is Format.PARQUET and output is None and screen.on_terminal():
         raise click.UsageError("Parquet is nothing for a terminal; name a file with --output")
-    progress = ProgressLine(Rows(chosen))
+    # Where the file itself goes to the terminal, a line in between would spoil it.
+    progress = ProgressLine(Rows(chosen), sys.stderr.isatty() and (output is not None or not screen.on_terminal()))
     with open_client(url, data) as client:
         try:
             with (

@@ -101,10 +101,10 @@ class Rows:
 
 @dataclass(slots=True)
 class ProgressLine:
-    """A line on the terminal that says how much came, drawn anew in its place; nothing where nobody looks."""
+    """A line on the terminal that says how much came, drawn anew in its place; nothing where it isn't ``shown``."""
 
     rows: Rows
-    shown: bool = field(default_factory=lambda: sys.stderr.isatty() and not screen.on_terminal())
+    shown: bool
     size: int = 0
     _began: float = field(default_factory=time.monotonic)
     _told: float = 0.0
