@@ -86,6 +86,7 @@ def main() -> None:
         planted = {each["fault"]: each["order_id"] for each in json.loads((place / "ledger.json").read_text())}
         order = planted["dead-letter"]
         picture("order", f"clew order {order}", [*CLEW, "order", order, *data])
+        picture("map", "clew report map", [*CLEW, "report", "map", *data])
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from clew.journey.ticker import Ticker
 from clew.model.errors import MalformedHistory
 from clew.model.journey import VerdictKind
 from clew.store.embedded import open_store
-from clew.store.imports import Import, imported_orders, read_import, unfinished_imports, write_import
+from clew.store.imports import Import, imported_orders, note_arrival, read_import, unfinished_imports, write_import
 from clew.store.orders import OrderFilter, count_orders, find_orders, read_order
 from tests.builders import ingest, logs, stage_event
 
@@ -49,9 +49,17 @@ class Bench:
         """Import rows of (order, stage, time, attributes) whole."""
         import_ = self.begin(flow)
         self.store.import_events(lines(*rows), flow, import_.import_id, f"token-{import_.import_id}")
-        while not (import_ := self.backfill.step(import_, 2)).done:
+        return self.rebuild(import_)
+
+    def rebuild(self, import_):
+        while not (step := self.backfill.step(import_.import_id, 2)).done:
             pass
-        return import_
+        return step
+
+    def receive(self, import_, *rows):
+        """A body of events, as the API takes it."""
+        self.store.import_events(lines(*rows), import_.flow, import_.import_id, f"{import_.import_id} {rows}")
+        note_arrival(self.store, read_import(self.store, import_.import_id))
 
     def stages(self, order_id):
         journey = read_order(self.store, order_id)
@@ -130,8 +138,7 @@ def test_history_may_follow_a_flow_that_is_declared_later(bench):
     )
     again = [each for each in unfinished_imports(bench.store) if each.flow == "loans"]
     assert len(again) == 1
-    while not (step := bench.backfill.step(again.pop())).done:
-        again.append(step)
+    bench.rebuild(again[0])
     assert read_order(bench.store, "loan").terminal == "closed"
 
 
@@ -142,6 +149,10 @@ def test_history_may_follow_a_flow_that_is_declared_later(bench):
         lines(("x", "", LONG_AGO)),
         lines(("x", "ORDERED", 0)),
         lines(("x", "ORDERED", 1 << 62 | 1)),
+        lines(("x" * 1001, "ORDERED", LONG_AGO)),
+        lines(("x", "x" * 1001, LONG_AGO)),
+        lines(("x", "ORDERED", LONG_AGO)).replace(b",0,{", b",-5,{"),
+        lines(("x", "ORDERED", LONG_AGO)).replace(b'"x"', b'"\\ud800"'),
         b'["x", "ORDERED"]',
         b'["x", "ORDERED", "yesterday", "", "", "", "", 0, {}]',
         b"{}",
@@ -173,3 +184,57 @@ def test_an_import_that_its_client_left_is_finished_by_the_server(bench, monkeyp
         pass
     assert mine()
     assert bench.stages("left") == ["ORDERED"]
+
+
+def test_events_that_come_after_the_server_took_an_import_over_become_journeys_too(bench, monkeypatch):
+    import_ = bench.begin()
+    bench.receive(import_, ("m-0", "ORDERED", LONG_AGO), ("m-1", "ORDERED", LONG_AGO))
+    later = time.time_ns() + 120 * 10**9
+    with monkeypatch.context() as patch:
+        patch.setattr("clew.journey.backfill.time.time_ns", lambda: later)
+        while bench.backfill.step_forsaken():
+            pass
+    assert read_import(bench.store, import_.import_id).done
+    bench.receive(import_, ("a-1", "ORDERED", LONG_AGO), ("m-0", "MADE", LONG_AGO + 1))
+    done = bench.rebuild(import_)
+    assert (done.events, done.rebuilt) == (4, 3)
+    assert (bench.stages("a-1"), bench.stages("m-0")) == (["ORDERED"], ["ORDERED", "MADE"])
+
+
+def test_a_flow_that_is_applied_during_a_slice_judges_that_slice_too(bench, monkeypatch):
+    import_ = bench.begin("seasons")
+    bench.receive(import_, *((f"s-{number}", "SPRING", LONG_AGO) for number in range(4)))
+    flow = "flow: seasons\nversion: {}\npaths: {{any: [SPRING]}}\nstages:\n  SPRING: {{terminal: closed}}\n"
+    whole = bench.backfill.rebuilder.rebuild_whole
+
+    def meanwhile(ids):
+        done = whole(ids)
+        monkeypatch.undo()
+        bench.book.apply(flow.format(7))
+        return done
+
+    monkeypatch.setattr(Rebuilder, "rebuild_whole", lambda _, ids: meanwhile(ids))
+    bench.rebuild(import_)
+    assert {read_order(bench.store, f"s-{number}").flow_version for number in range(4)} == {7}
+
+
+def test_an_import_may_correct_an_earlier_one(bench):
+    for flow, metal in (("first", "tin"), ("second", "gold"), ("third", "iron")):
+        bench.bring(("corrected", "ORDERED", LONG_AGO, {"metal": metal}), flow=flow)
+        journey = read_order(bench.store, "corrected")
+        assert (journey.flow, journey.attributes) == (flow, {"metal": metal})
+
+
+def test_a_journey_outlives_the_telemetry_it_was_made_of(bench):
+    bench.bring(("outlives", "ORDERED", NOW - 3 * DAY))
+    ingest(
+        bench.store, time.time_ns(),
+        logs("mes", stage_event("outlives", "MADE", NOW - 2 * DAY), stage_event("outlives", "SHIPPED", NOW - DAY)),
+    )  # fmt: skip
+    bench.ticker.tick()
+    bench.store.command("DELETE FROM order_events WHERE order_id = 'outlives' AND source != 'import'")
+    bench.book.apply(FLOW)
+    for each in unfinished_imports(bench.store):
+        bench.rebuild(each)
+    journey = read_order(bench.store, "outlives")
+    assert ([each.stage for each in journey.visits], journey.terminal) == (["ORDERED", "MADE", "SHIPPED"], "closed")

@@ -273,6 +273,8 @@ def imported(stage, minutes, **fields):
         ([imported("BASKET", 0), imported("ORDERED", 1), imported("ORDERED", 2)], ["BASKET", "ORDERED", "ORDERED"]),
         ([imported("ORDERED", 1), imported("ORDERED", 1, actor="anna")], ["ORDERED"]),
         ([imported("ORDERED", 1), event("ORDERED", 1)], ["ORDERED"]),
+        ([event("ORDERED", 1), imported("ORDERED", 1.01), event("PRICED", 2)], ["ORDERED", "PRICED"]),
+        ([imported("ORDERED", 1), event("ORDERED", 1.01), imported("PRICED", 2)], ["ORDERED", "PRICED"]),
         ([event("ORDERED", 1), event("DONE", 2), event("ORDERED", 3)], ["ORDERED", "DONE", "ORDERED"]),
         ([event("ORDERED", 1), failed("PRICED", 2)], ["ORDERED"]),
     ],

@@ -12,7 +12,7 @@ from clew.api.deps import ApiDeps
 from clew.api.errors import RESPONSES, ApiError, not_found
 from clew.api.times import moment
 from clew.journey.backfill import ORDERS_A_SLICE
-from clew.store.imports import Import, read_import, unfinished_imports, write_import
+from clew.store.imports import Import, note_arrival, read_import, unfinished_imports, write_import
 
 _LARGEST = 16 << 20
 _LINES = {
@@ -28,7 +28,7 @@ class NewImport(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    flow: str = Field(default="", max_length=200)
+    flow: str = Field(default="", max_length=200, pattern=r"^[^\\\x00-\x1f]*$")
     name: str = Field(default="", max_length=1_000, examples=["orders-2025.csv"])
 
 
@@ -85,9 +85,12 @@ def import_routes(deps: ApiDeps) -> APIRouter:
 
     @routes.post("/imports/{import_id}/events", summary="Store some of its events", openapi_extra=_LINES_BODY)
     def import_events(import_id: ImportId, lines: Annotated[bytes, Depends(event_lines)]) -> ReceivedModel:
-        known = _known(deps, import_id)
+        known = read_import(deps.store, import_id)
+        if known is None:
+            raise _unknown(import_id)
         token = f"import-{import_id}-{hashlib.sha256(lines).hexdigest()}"
         deps.store.import_events(lines, known.flow, import_id, token)
+        note_arrival(deps.store, known)
         return ReceivedModel(events=sum(map(bool, lines.split(b"\n"))))
 
     @routes.post("/imports/{import_id}/rebuild", summary="Rebuild the journeys of its next orders")
@@ -95,7 +98,9 @@ def import_routes(deps: ApiDeps) -> APIRouter:
         import_id: ImportId,
         limit: Annotated[int, Query(ge=1, le=ORDERS_A_SLICE, description="orders at most")] = ORDERS_A_SLICE,
     ) -> RebuiltModel:
-        further = deps.backfill.step(_known(deps, import_id), limit)
+        further = deps.backfill.step(import_id, limit)
+        if further is None:
+            raise _unknown(import_id)
         return RebuiltModel(
             **import_model(further).model_dump(), orders=max(further.orders, further.rebuilt), distinct=further.events
         )
@@ -103,11 +108,8 @@ def import_routes(deps: ApiDeps) -> APIRouter:
     return routes
 
 
-def _known(deps: ApiDeps, import_id: int) -> Import:
-    known = read_import(deps.store, import_id)
-    if known is None:
-        raise not_found(f"no import {import_id}", "begin one with POST /api/v1/imports")
-    return known
+def _unknown(import_id: int) -> ApiError:
+    return not_found(f"no import {import_id}", "begin one with POST /api/v1/imports")
 
 
 def import_model(import_: Import) -> ImportModel:

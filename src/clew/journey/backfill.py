@@ -5,12 +5,13 @@ Where it is stands in the store after each slice. A slice may be done again, so 
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import dataclass, field, replace
 
 from clew.journey.rebuilder import Rebuilder
 from clew.store.contract import Store
-from clew.store.imports import Import, counted, imported_orders, unfinished_imports, write_import
+from clew.store.imports import Import, counted, imported_orders, note_progress, read_import, unfinished_imports
 
 ORDERS_A_SLICE = 5_000
 """As many as memory allows: an insert makes a part for every week in which one of them ended."""
@@ -26,20 +27,24 @@ class Backfill:
     store: Store
     rebuilder: Rebuilder
     _taken_over: set[int] = field(default_factory=set)
+    _stepping: threading.Lock = field(default_factory=threading.Lock)
 
-    def step(self, import_: Import, at_most: int = ORDERS_A_SLICE) -> Import:
-        """Rebuild the next orders of an import; returns how far it is then."""
-        import_ = import_ if import_.position else counted(self.store, import_)
-        ids = imported_orders(self.store, import_.import_id, import_.position, at_most)
-        rebuilt, _ = self.rebuilder.rebuild_whole(ids) if ids else (0, 0)
-        further = replace(
-            import_,
-            rebuilt=import_.rebuilt + rebuilt,
-            position=ids[-1] if ids else import_.position,
-            done=len(ids) < at_most,
-        )
-        write_import(self.store, further)
-        return further
+    def step(self, import_id: int, at_most: int = ORDERS_A_SLICE) -> Import | None:
+        """Rebuild the next orders of an import; how far it is then, or None when there is no such import."""
+        with self._stepping:
+            import_ = read_import(self.store, import_id)
+            if import_ is None or import_.done:
+                return import_
+            import_ = import_ if import_.position else counted(self.store, import_)
+            ids = imported_orders(self.store, import_id, import_.position, at_most)
+            rebuilt, _ = self.rebuilder.rebuild_whole(ids) if ids else (0, 0)
+            further = replace(
+                import_,
+                rebuilt=import_.rebuilt + rebuilt,
+                position=ids[-1] if ids else import_.position,
+                done=len(ids) < at_most,
+            )
+            return note_progress(self.store, further)
 
     def step_forsaken(self) -> bool:
         """Do a few orders of an import that nobody has gone on with for a minute; whether there was one.
@@ -52,5 +57,5 @@ class Backfill:
         self._taken_over |= {each.import_id for each in unfinished if each.written_ns < left_ns}
         forsaken = next((each for each in unfinished if each.import_id in self._taken_over), None)
         if forsaken:
-            self.step(forsaken, _IN_PASSING)
+            self.step(forsaken.import_id, _IN_PASSING)
         return forsaken is not None

@@ -194,13 +194,15 @@ def _visits(entries: Sequence[StageEvent]) -> tuple[Visit, ...]:
     """What reports count as entries into stages.
 
     Reporters of telemetry repeat themselves, so a repeat of the stage an order is in is the same visit; a row of
-    imported history is one of its own, unless its moment is the same too.
+    imported history after another is one of its own, unless its moment is the same too.
     """
     visits: list[Visit] = []
+    before: Source | None = None
     for entry in entries:
-        same_stage = bool(visits) and visits[-1].stage == entry.stage
-        if not same_stage or (entry.source is Source.IMPORT and visits[-1].at_ns != entry.at_ns):
+        another_row = entry.source is Source.IMPORT is before and visits[-1].at_ns != entry.at_ns
+        if not visits or visits[-1].stage != entry.stage or another_row:
             visits.append(Visit(entry.stage, entry.at_ns))
+        before = entry.source
     return tuple(visits)
 
 

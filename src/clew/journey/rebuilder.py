@@ -27,6 +27,7 @@ from clew.store.orders import OrderRow, StoredOrder, bucket_of, read_stored_orde
 LARGE_FACTS = 5_000
 """An order with more facts costs so much that it isn't rebuilt at every tick."""
 
+_MOST_FACTS = (1 << 20) - 1
 _RECENT_NS = 7 * 86_400 * 10**9
 
 
@@ -72,11 +73,12 @@ class Rebuilder:
         with self._writing:
             stored = read_stored_orders(self.store, _everyone(groups))
             known = {row.order_id: row.version // 2 for row in stored}
-            newer = {row.journey.order_id for row in live if row.version < known.get(row.journey.order_id, 0)}
-            groups = {speaker: group for speaker, group in groups.items() if speaker not in newer}
+            # Somebody else wrote meanwhile; or telemetry is gone by now whose journey is still there.
+            better = {each.journey.order_id for each in live if _knows_less(each, known.get(each.journey.order_id, 0))}
+            groups = {speaker: group for speaker, group in groups.items() if speaker not in better}
             mine = set(_everyone(groups))
             return self._write(
-                [row for row in live if row.journey.order_id not in newer],
+                [row for row in live if row.journey.order_id not in better],
                 groups,
                 [row for row in stored if row.order_id in mine],
             )
@@ -166,7 +168,16 @@ def _version(epoch: int, journey: Journey, said: Iterable[LossSaid]) -> int:
     The epoch is that of all flows together, since a fact may move an order to a flow that was applied less often.
     """
     statements = sum(each.version for each in said)
-    return epoch << 44 | min(journey.facts, (1 << 20) - 1) << 24 | min(statements, (1 << 24) - 1)
+    return epoch << 44 | min(journey.facts, _MOST_FACTS) << 24 | min(statements, (1 << 24) - 1)
+
+
+def _knows_less(row: OrderRow, stored_version: int) -> bool:
+    """Whether the stored row is of a later flow, or of more facts, than this one."""
+    return row.version < stored_version or row.journey.facts < _facts_of(stored_version)
+
+
+def _facts_of(version: int) -> int:
+    return version >> 24 & _MOST_FACTS
 
 
 def _left(

@@ -46,7 +46,7 @@ _QUERY_SECONDS = 60
 _SPILLING = [f"max_bytes_ratio_before_external_{each}" for each in ("group_by", "sort", "distinct", "join")]
 # What the engine answers when a payload is no protobuf of the declared shape (CANNOT_PARSE..., UNKNOWN_PROTOBUF_FORMAT,
 # PROTOBUF_BAD_CAST, ATTEMPT_TO_READ_AFTER_EOF, CANNOT_READ_ALL_DATA, BAD_ARGUMENTS, ...).
-_PARSE_CODES = {6, 26, 27, 32, 33, 36, 38, 41, 70, 72, 117, 246, 444, 445, 636, 691}
+_PARSE_CODES = {6, 25, 26, 27, 32, 33, 36, 38, 41, 70, 72, 117, 246, 444, 445, 457, 636, 691}
 _REJECT_CODES = {131, 395}
 _CRASH_SIGNALS = ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGTRAP", "SIGSYS", "SIGTSTP")
 
@@ -208,7 +208,9 @@ class EmbeddedStore:
                 self._connection().query(render_import(self._layout), params=bind)
             except chdb.ChdbError as error:
                 if _code(error) in _REJECT_CODES:
-                    told = "an event needs an order id, a stage and a time between 1970 and 2116"
+                    told = (
+                        "an event needs an order id, a stage and a time between 1970 and 2116; no text over 1000 bytes"
+                    )
                     raise MalformedHistory(told) from error
                 if _code(error) in _PARSE_CODES:
                     raise MalformedHistory(f"not a line of events: {_first_line(error)}") from error

@@ -78,7 +78,8 @@ def read_events(
         "toUnixTimestamp64Nano(received) AS received_ns FROM order_events AS e "
         "WHERE order_id IN {ids:Array(String)} AND e.ts >= fromUnixTimestamp64Nano({since:Int64}, 'UTC') "
         "AND e.ts <= fromUnixTimestamp64Nano({until:Int64}, 'UTC') "
-        "LIMIT 1 BY order_id, at_ns, stage, span, hold, outcome, source",
+        # Of rows that the next merge makes one, the last one stays: an import may correct an earlier one.
+        "ORDER BY received DESC LIMIT 1 BY order_id, at_ns, stage, span, hold, outcome, source",
         {"ids": list(ids), "since": since_ns, "until": until_ns},
     )
     events: dict[str, list[StageEvent]] = defaultdict(list)

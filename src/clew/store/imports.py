@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from clew.store.contract import Store
+
+_FRESH_NS = 10 * 10**9
+_noting = threading.Lock()
+"""One process has the store, so this lock is enough to compare and set."""
 
 _OF_IMPORT = "source = 'import' AND received = fromUnixTimestamp64Nano({id:Int64}, 'UTC')"
 
@@ -18,7 +23,8 @@ class Import:
 
     It holds ``events`` distinct events of about ``orders`` orders (within 1 %, for a progress bar), counted when its
     journeys are begun. These are rebuilt in the order of order ids: ``rebuilt`` so far, up to ``position``.
-    ``written_ns`` is when this was last noted.
+    ``written_ns`` is when this was last noted. A later ``generation`` has begun anew: what belongs to an earlier one
+    counts no more.
     """
 
     import_id: int
@@ -28,22 +34,25 @@ class Import:
     orders: int = 0
     rebuilt: int = 0
     position: str = ""
+    generation: int = 0
     done: bool = False
     written_ns: int = 0
 
 
 def write_import(store: Store, import_: Import) -> None:
-    """Note an import or how far it is; on return it is durable."""
-    columns = ("import_id", "name", "flow", "events", "orders", "rebuilt", "position", "done", "written")
+    """Note an import or how far it is; on return it is durable. The later note counts, even by a clock set back."""
+    columns = ("import_id", "name", "flow", "events", "orders", "rebuilt", "position", "generation", "done", "written")
     row = (
         import_.import_id, import_.name, import_.flow, import_.events, import_.orders, import_.rebuilt,
-        import_.position, int(import_.done), time.time_ns(),
+        import_.position, import_.generation, int(import_.done),
+        max(time.time_ns(), import_.written_ns + 1),
     )  # fmt: skip
     store.insert("imports", columns, [row])
 
 
 _COLUMNS = (
-    "import_id, name, flow, events, orders, rebuilt, position, done, toUnixTimestamp64Nano(written) AS written_ns"
+    "import_id, name, flow, events, orders, rebuilt, position, generation, done, "
+    "toUnixTimestamp64Nano(written) AS written_ns"
 )
 
 
@@ -83,8 +92,32 @@ def imported_orders(store: Store, import_id: int, after: str, limit: int) -> lis
     return [row["order_id"] for row in rows]
 
 
+def note_progress(store: Store, further: Import) -> Import:
+    """Note how far an import is, unless it was begun anew meanwhile; the import as it stands then."""
+    with _noting:
+        current = read_import(store, further.import_id)
+        if current is None or current.generation != further.generation:
+            return current or further
+        write_import(store, further)
+        return further
+
+
+def note_arrival(store: Store, import_: Import) -> None:
+    """Note that events of an import still arrive: nobody else takes it over, and what is rebuilt is so once more."""
+    if not (import_.position or import_.done) and time.time_ns() - import_.written_ns < _FRESH_NS:
+        return
+    with _noting:
+        current = read_import(store, import_.import_id) or import_
+        write_import(store, _anew(current) if current.position or current.done else current)
+
+
 def reopen_imports(store: Store, flow: str) -> None:
     """Have the journeys of history that follows a flow, or no flow of its own, rebuilt once more."""
-    rows = store.rows(f"SELECT {_COLUMNS} FROM imports FINAL WHERE flow IN ('', {{flow:String}})", {"flow": flow})
-    for row in rows:
-        write_import(store, replace(_import(row), rebuilt=0, position="", done=False))
+    with _noting:
+        rows = store.rows(f"SELECT {_COLUMNS} FROM imports FINAL WHERE flow IN ('', {{flow:String}})", {"flow": flow})
+        for row in rows:
+            write_import(store, _anew(_import(row)))
+
+
+def _anew(import_: Import) -> Import:
+    return replace(import_, rebuilt=0, position="", done=False, generation=import_.generation + 1)

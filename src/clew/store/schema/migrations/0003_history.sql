@@ -17,6 +17,7 @@ TABLE imports SHARD BY cityHash64(import_id)
     orders UInt64,
     rebuilt UInt64,
     position String,
+    generation UInt32,
     done UInt8,
     written DateTime64(9, 'UTC')
 )
