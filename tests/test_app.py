@@ -5,18 +5,18 @@ import threading
 import pytest
 from anyio import to_thread
 
-from clew.app import Watcher, leave_a_reader_to_the_watcher
+from clew.app import leave_readers_to_the_workers, upkeep_of, watcher_of
 from clew.model.errors import StoreError
 from clew.store.embedded import READERS
 
 
 async def test_requests_never_hold_the_last_reader():
-    leave_a_reader_to_the_watcher()
+    leave_readers_to_the_workers()
     assert 0 < to_thread.current_default_thread_limiter().total_tokens < READERS
 
 
 class Failing:
-    """A ticker and a loss detector of which the first step fails."""
+    """Every part of a worker in one: its first step fails."""
 
     def __init__(self, error):
         self.error = error
@@ -38,21 +38,21 @@ class Failing:
     def step_forsaken(self):
         return False
 
-    def refresh(self):
-        return False
+    refresh = tick
 
 
 @pytest.mark.parametrize("error", [StoreError("the disk is full"), KeyError("a mistake of ours")])
-def test_the_watcher_tells_what_fails_and_goes_on(monkeypatch, error):
+@pytest.mark.parametrize("made", [lambda part: watcher_of(part, part, lambda: 0), lambda part: upkeep_of(part, part)])
+def test_a_worker_tells_what_fails_and_goes_on(monkeypatch, error, made):
     monkeypatch.setattr("clew.app._PAUSE_AFTER_ERROR_S", 0.2)
     failing = Failing(error)
-    watcher = Watcher(failing, failing, failing, lambda: 0, failing)
+    worker = made(failing)
     told = []
-    monkeypatch.setattr("clew.app.log.exception", lambda _: told.append(watcher.problem))
-    watcher.start()
+    monkeypatch.setattr("clew.app.log.exception", lambda *_: told.append(worker.problem))
+    worker.start()
     try:
         assert failing.went_on.wait(30)
     finally:
-        watcher.stop()
+        worker.stop()
     assert [error.args[0] in problem for problem in told] == [True]
-    assert watcher.problem is None
+    assert worker.problem is None

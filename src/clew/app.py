@@ -2,6 +2,7 @@
 
 main thread: opens the engine, then runs the event loop (ports, signals) and never queries
 writer threads: commit batches        watcher thread: ticks and looks for losses        workers: answer the API
+upkeep thread: imports left unfinished, remaining times for projections
 """
 
 from __future__ import annotations
@@ -41,29 +42,19 @@ _TICK_S = 0.7
 _TICK_AT_LEAST_EVERY_S = 5.0
 _LOSSES_EVERY_S = 3.0
 _LOSSES_IN_QUIET_S = 6.0
-_BACKFILL_EVERY_S = 20.0
+_UPKEEP_EVERY_S = 20.0
 _PAUSE_AFTER_ERROR_S = 2.0
 
 
-class Watcher:
-    """A thread that keeps journeys and losses up to date until it is stopped."""
+class Worker:
+    """A thread that does a step again and again until it is stopped; ``problem`` says why the last one failed."""
 
-    def __init__(
-        self,
-        ticker: Ticker,
-        losses: LossDetector,
-        backfill: Backfill,
-        commits: Callable[[], int],
-        forecast: Forecast,
-    ) -> None:
-        """Not running until `start`. ``commits`` counts what was committed: without any there is little to look at."""
-        self._ticker = ticker
-        self._losses = losses
-        self._backfill = backfill
-        self._commits = commits
-        self._forecast = forecast
+    def __init__(self, name: str, step: Callable[[], float], told: str) -> None:
+        """Not running until `start`. ``step`` answers how many seconds to rest; ``told`` is what a failure means."""
+        self._step = step
+        self._told = told
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="clew-watcher", daemon=False)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=False)
         self.problem: str | None = None
 
     def start(self) -> None:
@@ -77,31 +68,46 @@ class Watcher:
             self._thread.join()
 
     def _run(self) -> None:
-        looked = ticked = filled = 0.0
-        filling = False
-        seen = compared = -1
         while not self._stop.is_set():
-            pause = _TICK_S
             try:
-                said = 0
-                commits = self._commits()
-                if time.monotonic() - looked >= (_LOSSES_EVERY_S if commits != compared else _LOSSES_IN_QUIET_S):
-                    said = self._losses.run()
-                    looked, compared = time.monotonic(), commits
-                    commits = self._commits()
-                if said or commits != seen or time.monotonic() - ticked >= _TICK_AT_LEAST_EVERY_S:
-                    self._ticker.tick()
-                    self._ticker.sweep()
-                    seen, ticked = commits, time.monotonic()
-                if time.monotonic() - filled >= _BACKFILL_EVERY_S or filling:
-                    filling, filled = self._backfill.step_forsaken(), time.monotonic()
-                self._forecast.refresh()
+                pause = self._step()
                 self.problem = None
             except Exception as error:  # also a mistake of ours: verdicts must not grow old unseen
-                self.problem = f"journeys are not up to date: {error if isinstance(error, ClewError) else repr(error)}"
-                log.exception("the watcher failed; it tries again")
+                self.problem = f"{self._told}: {error if isinstance(error, ClewError) else repr(error)}"
+                log.exception("%s; trying again", self._told)
                 pause = _PAUSE_AFTER_ERROR_S
             self._stop.wait(pause)
+
+
+def watcher_of(ticker: Ticker, losses: LossDetector, commits: Callable[[], int]) -> Worker:
+    """Keeps journeys and losses up to date; ``commits`` counts what was committed: without any, little is to do."""
+    looked = ticked = 0.0
+    seen = compared = -1
+
+    def look() -> float:
+        nonlocal looked, ticked, seen, compared
+        said, now = 0, commits()
+        if time.monotonic() - looked >= (_LOSSES_EVERY_S if now != compared else _LOSSES_IN_QUIET_S):
+            said = losses.run()
+            looked, compared = time.monotonic(), now
+            now = commits()
+        if said or now != seen or time.monotonic() - ticked >= _TICK_AT_LEAST_EVERY_S:
+            ticker.tick()
+            ticker.sweep()
+            seen, ticked = now, time.monotonic()
+        return _TICK_S
+
+    return Worker("clew-watcher", look, "journeys are not up to date")
+
+
+def upkeep_of(backfill: Backfill, forecast: Forecast) -> Worker:
+    """Does what may take long and needn't be at once: imports that were left unfinished, the base of projections."""
+
+    def keep_up() -> float:
+        forecast.refresh()
+        return _TICK_S if backfill.step_forsaken() else _UPKEEP_EVERY_S
+
+    return Worker("clew-upkeep", keep_up, "projections and imported history are not up to date")
 
 
 def layout_of(settings: Settings) -> Layout:
@@ -163,7 +169,7 @@ async def serve(settings: Settings, store: Store, announce: Callable[[str], None
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    leave_a_reader_to_the_watcher()
+    leave_readers_to_the_workers()
     book = FlowBook(store)
     await asyncio.to_thread(book.start, flow_texts(settings))
     receiver = Receiver(store, _receive_settings(settings), lambda: watcher.problem)
@@ -174,7 +180,8 @@ async def serve(settings: Settings, store: Store, announce: Callable[[str], None
     losses = await asyncio.to_thread(
         LossDetector, store, lambda: [each.flow for each in book.current], settled_ns=receiver.committer.settled_ns
     )
-    watcher = Watcher(ticker, losses, backfill, lambda: receiver.committer.counts.commits, forecast)
+    watcher = watcher_of(ticker, losses, lambda: receiver.committer.counts.commits)
+    upkeep = upkeep_of(backfill, forecast)
     masked = "user.id" in layout_of(settings).masking.shortened
     deps = ApiDeps(store, book, backfill, receiver, ticker, problem=lambda: watcher.problem, users_masked=masked)
     api: HttpServer | None = None
@@ -185,6 +192,7 @@ async def serve(settings: Settings, store: Store, announce: Callable[[str], None
             await receiver.start()
         await api.start()
         watcher.start()
+        upkeep.start()
         _rest_the_collector()
         announce(
             f"Clew listens: OTLP/gRPC {settings.otlp_grpc.host}:{receiver.grpc_port}, "
@@ -197,12 +205,13 @@ async def serve(settings: Settings, store: Store, announce: Callable[[str], None
         await receiver.close()
         if api is not None:
             await api.stop(5.0)
-        await asyncio.to_thread(watcher.stop)
+        for each in (watcher, upkeep):
+            await asyncio.to_thread(each.stop)
 
 
-def leave_a_reader_to_the_watcher() -> None:
-    """Let fewer requests read at a time than there are readers, so that no slow search holds up the journeys."""
-    to_thread.current_default_thread_limiter().total_tokens = READERS - 1
+def leave_readers_to_the_workers() -> None:
+    """Let fewer requests read at a time than there are readers, so that no slow search holds up journeys and upkeep."""
+    to_thread.current_default_thread_limiter().total_tokens = READERS - 2
 
 
 def _rest_the_collector() -> None:

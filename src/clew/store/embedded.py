@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 _MESSAGE = {Signal.TRACES: "Traces", Signal.LOGS: "Logs"}
 _TABLE = {Signal.TRACES: "otlp_traces", Signal.LOGS: "otlp_logs"}
-READERS = 4
+READERS = 5
 """How many reads run at a time; more wait for their turn."""
 
 _QUERY_SECONDS = 60
