@@ -152,6 +152,29 @@ def test_bytes_of_another_encoding_are_a_bad_line_and_the_option_mends_it(tmp_pa
     assert (events[1][4], bad) == ({"note": "Köln"}, [])
 
 
+@pytest.mark.parametrize("end", ['1,A,2024-01-02T10:00:00Z,"x', '1,A,2024-01-02T10:00:00Z,"x\n', '"'])
+def test_a_quote_that_is_not_closed_at_the_end_is_hinted_at(tmp_path, end):
+    _, bad, _ = read(write(tmp_path, "log.csv", (HEAD + GOOD + end).encode()))
+    assert [line for line, _ in bad] == [3]
+    assert "unexpected end of data" in bad[0][1]
+    assert bad[0][1].endswith("is a quote not closed?")
+
+
+@pytest.mark.parametrize("name", ["log.jsonl", "log.ndjson", "log", "log.json.gz"])
+@pytest.mark.parametrize("bad_one", [b'{"order_id": "1", "sta\n', b"nonsense\n", b'{"relationships": \n'])
+def test_a_bad_first_line_is_one_bad_line_of_json_lines(tmp_path, name, bad_one):
+    events, bad, _ = read(write(tmp_path, name, bad_one + as_json_lines(ROWS)))
+    assert events == EVENTS
+    assert [line for line, _ in bad] == [1]
+    assert bad[0][1].startswith("it is no JSON")
+
+
+def test_brackets_in_texts_are_not_taken_for_depth(tmp_path):
+    row = {**ROWS[0], "note": '["\\' * 200}
+    events, bad, _ = read(write(tmp_path, "log.json", json.dumps([row]).encode()))
+    assert (events[0][4]["note"], bad) == (row["note"], [])
+
+
 def test_a_quote_that_is_never_closed_takes_no_more_than_one_field_s_length(tmp_path):
     path = write(tmp_path, "log.csv", (HEAD + GOOD + '1,A,2024-01-02T10:00:00Z,"x\n' + GOOD * 10_000).encode())
     events, bad, _ = read(path)
@@ -252,6 +275,15 @@ def test_without_a_type_the_types_are_listed(tmp_path, form):
         ("log.xml", b"<html></html>", "no XES log", "export"),
         ("log.xes", b'<!DOCTYPE x [<!ENTITY a "b">]><log></log>', "XML entities", "DTD"),
         ("log.csv", b"", "no header", "first line"),
+        (
+            "log.csv",
+            "order_id,stage,at,Größe,Größe\n".encode("cp1252"),
+            "header of log.csv isn't in utf-8",
+            "--encoding",
+        ),
+        ("log.json", b"[" * 100_000, "more than 100 deep", "an array of objects"),
+        ("log.json", b'[{"a":' * 60, "more than 100 deep", "an array of objects"),
+        ("log.json", b'{"objectTypes": [], "events": ' + b"[" * 100_000, "more than 100 deep", "an array of objects"),
         ("log.csv", b"a,a\n1,2\n", "names each column once", "first line"),
         ("log.csv", b"order_id,stage,at\n", "nothing in it to import", "check the file"),
         (

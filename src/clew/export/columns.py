@@ -18,11 +18,20 @@ TEXT_MAP = "Map(String, String)"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column by its name and the SQL that makes it. Lists, maps and the like are JSON text where a file has none."""
+    """A column by its name and the SQL that makes it. Lists, maps and the like are JSON text where a file has none.
+
+    ``free``: a text that somebody else wrote, which a spreadsheet might take for a formula.
+    """
 
     name: str
     value: str
     nested: bool = False
+    free: bool = False
+
+
+def free_text(name: str) -> Column:
+    """A column of the table as it is: text from outside."""
+    return Column(name, name, free=True)
 
 
 def moment(name: str, at: str) -> tuple[Column, Column]:
@@ -57,4 +66,16 @@ def select(columns: Sequence[Column], source: str, order_by: str, format_: Forma
 
 
 def _value(column: Column, format_: Format) -> str:
-    return f"toJSONString({column.value})" if column.nested and format_ is Format.CSV else column.value
+    if format_ is not Format.CSV:
+        return column.value
+    if column.nested:
+        return f"toJSONString({column.value})"
+    return _harmless(column.value) if column.free else column.value
+
+
+def _harmless(text: str) -> str:
+    """SQL of a text that no spreadsheet takes for a formula: an apostrophe before what begins like one.
+
+    It also goes before apostrophes that stand there already, so that taking one off gives every text back.
+    """
+    return rf"if(match({text}, '^\'*[=+@\t\r-]'), concat('\'', {text}), {text})"

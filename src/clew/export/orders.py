@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from clew.export.columns import TEXT_MAP, Column, moment, moment_or_null, select
+from clew.export.columns import TEXT_MAP, Column, free_text, moment, moment_or_null, select
 from clew.export.slices import IN_SLICE, every_order, order_slices
 from clew.model.moments import LAST_NS
 from clew.store.contract import Format, Store
@@ -15,22 +15,22 @@ _STARTED = "toUnixTimestamp64Nano(if(empty(entered_at), first_seen, entered_at[1
 _RANGE = f"{_STARTED} >= {{from:Int64}} AND {_STARTED} < {{to:Int64}}"
 
 COLUMNS = (
-    Column("order_id", "order_id"),
-    Column("flow", "flow"),
+    free_text("order_id"),
+    free_text("flow"),
     Column("flow_version", "flow_version"),
-    Column("path", "path"),
+    free_text("path"),
     Column("verdict", "verdict"),
-    Column("stage", "stage"),
+    free_text("stage"),
     *moment("entered", "entered"),
     *moment("first", "first_seen"),
     *moment("last", "last_seen"),
     Column("terminal", "terminal"),
     Column("on_hold", "CAST(on_hold, 'Bool')"),
-    Column("lost", "lost"),
+    free_text("lost"),
     Column("failed", "CAST(failed, 'Bool')"),
     *moment_or_null("deadline", "deadline_at"),
     *moment_or_null("due", "due_at"),
-    Column("user_id", "user_id"),
+    free_text("user_id"),
     Column("errors", "errors"),
     Column("imported", "CAST(imported, 'Bool')"),
     Column("other_ids", "alias_values", nested=True),

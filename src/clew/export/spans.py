@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from clew.export.columns import TEXT_MAP, Column, id_or_empty, moment, select
+from clew.export.columns import TEXT_MAP, Column, free_text, id_or_empty, moment, select
 from clew.export.slices import Load, span_slices
 from clew.store.contract import Format, Store
 from clew.store.search import SpanFilter, span_where
@@ -19,19 +19,19 @@ COLUMNS = (
     Column("trace_id", "lower(hex(trace_id))"),
     Column("span_id", "lower(hex(span_id))"),
     Column("parent_span_id", id_or_empty("parent_span_id")),
-    Column("service", "service"),
-    Column("name", "name"),
+    free_text("service"),
+    free_text("name"),
     Column("kind", f"if(kind < {len(SpanKind)}, {_KINDS}[kind + 1], 'unspecified')"),
     Column("status", f"if(status < {len(SpanStatus)}, {_STATUSES}[status + 1], 'unset')"),
-    Column("status_message", "status_message"),
+    free_text("status_message"),
     *moment("start", "ts"),
     Column("duration_ns", "duration_ns"),
-    Column("user_id", "user_id"),
-    Column("error", "error"),
+    free_text("user_id"),
+    free_text("error"),
     Column("retry_count", "retry_count"),
     Column("timeout", "timeout"),
-    Column("scope", "scope"),
-    Column("trace_state", "trace_state"),
+    free_text("scope"),
+    free_text("trace_state"),
     Column("order_ids", "order_ids", nested=True),
     Column("attributes", f"CAST(attrs, '{TEXT_MAP}')", nested=True),
     Column("events", f"CAST(arrayMap(e -> (e.name, e.ts, e.attrs), events), '{_EVENTS}')", nested=True),

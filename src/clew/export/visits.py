@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from clew.export.columns import TEXT_MAP, Column, id_or_empty, iso, moment_or_null, select
+from clew.export.columns import TEXT_MAP, Column, free_text, id_or_empty, iso, moment_or_null, select
 from clew.export.slices import IN_SLICE, every_order, order_slices
 from clew.model.moments import LAST_NS
 from clew.store.contract import Format, Store
@@ -17,16 +17,16 @@ from clew.store.facts import read_alias_edges
 from clew.store.spans import sql
 
 COLUMNS = (
-    Column("order_id", "order_id"),
-    Column("stage", "stage"),
+    free_text("order_id"),
+    free_text("stage"),
     Column("time", iso("at")),
-    Column("path", "path"),
-    Column("service", "service"),
-    Column("actor", "actor"),
-    Column("user_id", "user_id"),
+    free_text("path"),
+    free_text("service"),
+    free_text("actor"),
+    free_text("user_id"),
     moment_or_null("due", "due_at")[0],
     Column("time_ns", "toUnixTimestamp64Nano(at)"),
-    Column("flow", "flow"),
+    free_text("flow"),
     Column("trace_id", id_or_empty("trace_id")),
     Column("span_id", id_or_empty("span_id")),
     Column("source", "source"),

@@ -15,6 +15,7 @@ from clew.history.rows import BATCH_ROWS, BadLine, BaseSource, Batch, HistoryErr
 
 _DIVIDERS = ",;\t|"
 _LINE_END = re.compile(r"\r\n|\r|\n")
+_AT_THE_END = "unexpected end of data"
 LONGEST_FIELD = 131_072
 """Characters of a field; a quote that is never closed would take the rest of the file for one."""
 
@@ -59,14 +60,21 @@ class CsvSource(BaseSource):
             header = next((row for row in reader if row), [])
         except csv.Error as error:
             raise HistoryError(f"the header of {self.path.name} can't be read: {error}", "check the file") from error
+        if not all(map(_is_utf8, header)):
+            raise HistoryError(
+                f"the header of {self.path.name} isn't in {self._encoding_told()}", "give --encoding, such as cp1252"
+            )
         names = [name.strip() or f"column {place}" for place, name in enumerate(header, 1)]
         twice = {name for name in names if names.count(name) > 1}
-        if not names or twice or not all(_is_utf8(name) for name in names):
+        if not names or twice:
             raise HistoryError(
                 f"{self.path.name} has no header that names each column once: {', '.join(names)[:200] or 'nothing'}",
                 "write the columns' names in its first line; say --encoding or --delimiter when they look wrong",
             )
         return names
+
+    def _encoding_told(self) -> str:
+        return self.encoding.removesuffix("-sig")
 
     def _batch(self, header: list[str], rows: list[list[str]], lines: Sequence[int], bad: list[BadLine]) -> Batch:
         if set(map(len, rows)) != {len(header)}:
@@ -77,7 +85,7 @@ class CsvSource(BaseSource):
         columns = list(zip(*rows, strict=True)) or [()] * len(header)
         if not all(_is_utf8("".join(column)) for column in columns):
             sound = [all(map(_is_utf8, row)) for row in rows]
-            told = f"it isn't in {self.encoding.removesuffix('-sig')}: give --encoding"
+            told = f"it isn't in {self._encoding_told()}: give --encoding"
             bad += [BadLine(line, told) for line, fit in zip(lines, sound, strict=True) if not fit]
             lines = [line for line, fit in zip(lines, sound, strict=True) if fit]
             columns = list(zip(*(row for row, fit in zip(rows, sound, strict=True) if fit), strict=True))
@@ -131,5 +139,6 @@ def _is_utf8(text: str) -> bool:
 
 
 def _told(error: csv.Error, height: int) -> str:
-    over = f", over {height} lines: is a quote not closed?" if height > 1 else ""
-    return f"it can't be read as CSV: {error}{over}"
+    over = f", over {height} lines" if height > 1 else ""
+    hint = ": is a quote not closed?" if height > 1 or _AT_THE_END in str(error) else ""
+    return f"it can't be read as CSV: {error}{over}{hint}"

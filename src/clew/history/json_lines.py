@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,9 @@ CLOUD_NAMES = Names(
 
 _BLANK = b" \t\r\n\xef\xbb\xbf"
 _BATCH_BYTES = 2 * LONGEST_LINE
+DEEPEST = 100
+"""Lists and objects in each other; readers of events and objects need fewer than ten."""
+_NESTING = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[{}\]]', re.DOTALL)
 Row = tuple[int, Any]
 
 
@@ -121,6 +125,17 @@ def elements(file: IO[bytes], prefix: str, name: str) -> Iterator[Any]:
         yield from ijson.items(file, prefix, use_float=True)
     except ijson.JSONError as error:
         raise HistoryError(f"{name} is no whole JSON document: {_short(error)}", "mend or copy the file") from error
+
+
+def refuse_deep(start: bytes, name: str) -> None:
+    """Raises HistoryError when a document that begins so is deeper than any log: reading on takes for ever."""
+    depth = 0
+    for found in _NESTING.finditer(start):
+        depth += {b"[": 1, b"{": 1, b"]": -1, b"}": -1}.get(found.group(), 0)
+        if depth > DEEPEST:
+            raise HistoryError(
+                f"{name} holds values more than {DEEPEST} deep in each other", "write an array of objects"
+            )
 
 
 def _short(error: Exception) -> str:

@@ -149,8 +149,11 @@ class Recogniser:
         good = [not isinstance(row, str) for row in rows]
         bad = [BadLine(line, row) for line, row in zip(batch.lines, rows, strict=True) if isinstance(row, str)]
         read_rows = [row for row in rows if not isinstance(row, str)]
-        columns = {name: list(compress(values, good)) for name, values in batch.columns.items()}
-        kept = Batch(list(compress(batch.lines, good)), columns)
+        columns, attributes = (
+            {name: list(compress(values, good)) for name, values in held.items()}
+            for held in (batch.columns, batch.attributes)
+        )
+        kept = Batch(list(compress(batch.lines, good)), columns, attributes=attributes)
         fields = {role: list(compress(values, good)) for role, values in fields.items()}
         at_ns, due_ns = [at for at, _ in read_rows], [due for _, due in read_rows]
         events, large = self._events(kept, fields, at_ns, due_ns).without_large()
@@ -160,7 +163,7 @@ class Recogniser:
         of, columns = self.roles.of, batch.columns
         others = {role: columns[of[role]] for role in _OTHERS if of.get(role) in columns}
         taken = set(of.values())
-        attributes = {name: values for name, values in columns.items() if name not in taken}
+        attributes = {name: values for name, values in columns.items() if name not in taken} | dict(batch.attributes)
         return Events(batch.lines, fields["order"], fields["stage"], at_ns, due_ns, others, attributes)
 
     def _read_all(self, fields: Fields) -> tuple[list[int], list[int]] | None:

@@ -38,12 +38,13 @@ class BadLine:
 class Batch:
     """Rows as columns, all as long as ``lines``, which holds the number of each row; a missing value is None.
 
-    Values are texts, numbers, bools, or lists and mappings of those.
+    Values are texts, numbers, bools, or lists and mappings of those. ``attributes`` are columns that can have no role.
     """
 
     lines: Sequence[int]
     columns: Mapping[str, Sequence[Any]]
     bad: Sequence[BadLine] = ()
+    attributes: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
