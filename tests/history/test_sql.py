@@ -4,9 +4,10 @@ import sqlite3
 
 import psycopg
 import pytest
+from sqlalchemy import make_url
 
 from clew.history.rows import HistoryError
-from clew.history.sql import open_sql
+from clew.history.sql import open_sql, without_secrets
 from clew.history.understand import Wishes
 from tests.history.logs import events_of
 
@@ -67,13 +68,45 @@ def test_a_query_that_cannot_be_used_is_refused(sqlite_url, query, bound, told):
         ("nonsense", "no URL of a database"),
         ("nosuch://host/db", "no URL of a database"),
         ("sqlite:////nowhere/shop.db", "there is no file /nowhere/shop.db"),
-        ("postgresql://ann:secret@127.0.0.1:1/db", r"postgresql\+psycopg://ann:\*\*\*@127.0.0.1:1/db can't be opened"),
+        ("postgresql://ann:secret@127.0.0.1:1/db", "postgresql at 127.0.0.1:1, database db can't be opened"),
+        (
+            "postgresql://127.0.0.1:1/db?user=ann&password=secret",
+            "postgresql at 127.0.0.1:1, database db can't be opened",
+        ),
+        (
+            "postgresql://ann@127.0.0.1:1/db?sslmode=require&token=secret",
+            "postgresql at 127.0.0.1:1, database db can't",
+        ),
+        ("postgresql://ann@127.0.0.1:1/db?sslkey=secret&sslcert=secret", "can't be opened"),
+        ("postgresql://127.0.0.1:1/db?gssencmode=secret", r"invalid gssencmode value: \"\*\*\*\""),
+        ("postgresql://ann:secret@word@127.0.0.1:1/db", "postgresql at 127.0.0.1:1, database db can't be opened"),
+        ("postgresql://ann:x@secret@127.0.0.1:1/db", "postgresql at 127.0.0.1:1, database db can't be opened"),
+        ("sqlite:///{file}?timeout=secret", "no URL of a database|can't be opened"),
     ],
 )
-def test_a_database_that_cannot_be_reached_is_told_without_the_password(url, told):
+def test_a_database_that_cannot_be_reached_is_told_without_the_password(sqlite_url, url, told):
     with pytest.raises(HistoryError, match=told) as raised:
-        open_sql(url, "SELECT 1", {})
+        open_sql(url.replace("{file}", sqlite_url.removeprefix("sqlite:///")), "SELECT 1", {})
     assert "secret" not in f"{raised.value} {raised.value.mend}"
+
+
+@pytest.mark.parametrize(
+    ("url", "said", "told"),
+    [
+        ("mysql://ann:p%40ss@h/db", "no 'p@ss' nor p%40ss", "no '***' nor ***"),
+        (
+            "mssql:///?odbc_connect=Driver%3Dx%3BPWD%3D%7Bs+cret%7D",
+            "login with Driver=x;PWD={s cret}",
+            "login with ***",
+        ),
+        ("mssql:///?odbc_connect=Server%3Dy%3BPWD%3Dsecret", "for 'secret'", "for '***'"),
+        ("mysql://h/db?ssl_key=a&ssl_key=b", "[b]", "[***]"),
+        ("postgresql://h/db?sslmode=require", "SSL was required", "SSL was required"),
+        ("postgresql://ann@h/db", "no role ann at h", "no role ann at h"),
+    ],
+)
+def test_a_driver_s_words_lose_what_the_url_keeps_secret(url, said, told):
+    assert without_secrets(said, make_url(url)) == told
 
 
 def test_postgresql_streams_rows_of_one_moment_and_lets_nothing_be_written(postgres_dsn):

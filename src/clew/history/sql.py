@@ -5,16 +5,33 @@ Both readings see the database at one moment where it can do that (PostgreSQL, S
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from clew.history.rows import BATCH_ROWS, BaseSource, Batch, HistoryError
 
+_OPEN = frozenset(
+    (
+        "application_name",
+        "charset",
+        "connect_timeout",
+        "driver",
+        "host",
+        "mode",
+        "options",
+        "port",
+        "sslmode",
+        "timeout",
+    )
+)
+"""Options of a URL that hold no secret, so that a driver's words about them may be shown."""
 _DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 
 
@@ -35,7 +52,8 @@ class SqlSource(BaseSource):
             with streamed.execute(text(self.query), dict(self.bound)) as result:
                 yield from self._parts(result)
         except SQLAlchemyError as error:
-            raise HistoryError(f"the database refuses the query: {told_by(error)}", "mend --query or --bind") from error
+            told = without_secrets(told_by(error), self.connection.engine.url)
+            raise HistoryError(f"the database refuses the query: {told}", "mend --query or --bind") from None
 
     def _parts(self, result: Any) -> Iterator[Batch]:  # noqa: ANN401 - a CursorResult of any columns
         if not result.returns_rows:
@@ -63,10 +81,10 @@ def open_sql(url: str, query: str, bound: Mapping[str, str]) -> SqlSource:
     engine = _engine(url)
     try:
         return SqlSource("sql", unit="row", connection=_reading(engine), query=query, bound=bound)
-    except SQLAlchemyError as error:
-        shown = engine.url.render_as_string(hide_password=True)
+    except (SQLAlchemyError, TypeError, ValueError) as error:  # drivers meet an option that they don't know with any
+        told = without_secrets(told_by(error), engine.url)
         engine.dispose()
-        raise HistoryError(f"{shown} can't be opened: {told_by(error)}", "check --sql") from error
+        raise HistoryError(f"{shown(engine.url)} can't be opened: {told}", "check --sql") from None
 
 
 def _engine(url: str) -> Engine:
@@ -100,6 +118,33 @@ def _reading(engine: Engine) -> Connection:
     return connection
 
 
-def told_by(error: SQLAlchemyError) -> str:
+def shown(url: URL) -> str:
+    """What may be told of a database's URL: backend, host, port and database; a password may hide in all else."""
+    host = _host(url)[1]
+    place = f" at {host}{f':{url.port}' if url.port else ''}" if host else ""
+    return f"{url.get_backend_name()}{place}{f', database {url.database}' if url.database else ''}"
+
+
+def _host(url: URL) -> tuple[str, str]:
+    """What a host was taken for that a password with an @ went before, and the host."""
+    before, _, host = (url.host or "").rpartition("@")
+    return before, host
+
+
+def without_secrets(told: str, url: URL) -> str:
+    """A driver's words without what the URL says beside backend, host, port, user and database."""
+    said = [str(url.password or ""), _host(url)[0]]
+    for name, value in url.query.items():
+        if name.lower() not in _OPEN:
+            said += [value] if isinstance(value, str) else value
+    # One option may hold several: "Driver=x;PWD=secret", "user=ann password=secret".
+    said += [
+        part.partition("=")[2].strip("{}'\" ") for each in said for part in re.split(r"[;&\s]", each) if "=" in part
+    ]
+    secrets = sorted({form for each in said if each for form in (each, quote(each, safe=""))}, key=len, reverse=True)
+    return re.sub("|".join(map(re.escape, secrets)), "***", told) if secrets else told
+
+
+def told_by(error: Exception) -> str:
     """What the database said, in one line."""
     return " ".join(str(getattr(error, "orig", None) or error).split())[:300]
