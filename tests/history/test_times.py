@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from clew.history.detect import Sample, detect, shapes_of
 from clew.history.patterns import Pattern
 from clew.history.rows import HistoryError
-from clew.history.times import clock_named
+from clew.history.times import Clock, format_named
 from clew.history.zones import BadTime, Zone
 
 SECOND_NS = 1_000_000_000
@@ -18,6 +18,10 @@ SECOND_NS = 1_000_000_000
 
 def ns(*parts, tz=UTC):
     return round(datetime(*parts, tzinfo=tz).timestamp() * 1e6) * 1_000
+
+
+def clock_named(name, zone, repeated=""):
+    return Clock(format_named(name), Zone(zone, repeated) if zone else None)
 
 
 def found(*texts, zone="", time_format="", repeated=""):

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from clew.history.patterns import OFFSET, SECOND_NS, Local, Pattern, assembled
-from clew.history.zones import BadTime, Repeated, Zone
+from clew.history.zones import BadTime, Zone
 
 ISO = "iso"
 UNITS_NS = {"unix-s": SECOND_NS, "unix-ms": 1_000_000, "unix-us": 1_000, "unix-ns": 1}
@@ -110,11 +110,6 @@ class Clock:
             if quick is not None:
                 return quick
         return [self.read(text) for text in texts]
-
-
-def clock_named(name: str, zone: str, repeated: Repeated) -> Clock:
-    """The clock that the options name."""
-    return Clock(format_named(name), Zone(zone, repeated) if zone else None)
 
 
 def _in_range(at_ns: int, slack_ns: int = 0) -> int:
