@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from clew.api import create_api
+from clew.api import create_api, export
 from clew.cli import screen
 from clew.cli.export import format_of
 from clew.cli.files import ProgressLine, Rows
@@ -137,6 +138,39 @@ def test_who_leaves_in_the_midst_ends_the_export(deps):
         with httpx.stream("GET", f"{url}/api/v1/export/orders") as answer:
             assert next(answer.iter_bytes())
         assert closed.wait(10)
+
+
+def test_who_takes_nothing_for_a_while_ends_the_export(deps, monkeypatch):
+    monkeypatch.setattr(export, "PATIENCE_S", 0.2)
+    closed = threading.Event()
+
+    def endless(sql, binds, format_):
+        try:
+            while True:
+                yield b"x" * 1_000_000
+        finally:
+            closed.set()
+
+    with serving(create_api(replace(deps, store=Streaming(deps.store, endless)))) as url:
+        host, port = url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port))) as asleep:
+            asleep.sendall(b"GET /api/v1/export/orders HTTP/1.1\r\nHost: clew\r\n\r\n")
+            assert closed.wait(10)
+            asleep.settimeout(10)
+            received = b"".join(iter(lambda: asleep.recv(1 << 20), b""))
+    assert received.startswith(b"HTTP/1.1 200")
+    assert not received.endswith(b"0\r\n\r\n")
+
+
+def test_who_takes_little_at_a_time_gets_the_whole_file(deps, monkeypatch):
+    monkeypatch.setattr(export, "PATIENCE_S", 5.0)
+
+    def long(sql, binds, format_):
+        yield from (b"x" * 1_000_000 for _ in range(8))
+
+    app = create_api(replace(deps, store=Streaming(deps.store, long)))
+    with serving(app) as url, httpx.stream("GET", f"{url}/api/v1/export/orders") as answer:
+        assert sum(len(piece) for piece in answer.iter_bytes(10_000)) == 8_000_000
 
 
 def test_a_file_is_written_by_its_name(url, tmp_path):

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.requests import ClientDisconnect
+from starlette.types import Message, Receive, Scope, Send
 
 from clew.api.deps import ApiDeps
 from clew.api.errors import RESPONSES
@@ -21,6 +22,12 @@ from clew.model.moments import LAST_NS
 from clew.store.contract import Format
 from clew.store.orders import OrderFilter
 from clew.store.search import SpanFilter, masked
+
+PATIENCE_S = 60.0
+"""How long a download waits for a client that takes nothing: it holds one of few streams of the store."""
+
+_SENT_BYTES = 1 << 16
+"""What is sent at once: so little that a slow client takes it in time."""
 
 _TRACE_ID = r"^$|^[0-9a-fA-F]{32}$"
 _MEDIA = {
@@ -156,7 +163,7 @@ class _Source:
 
 
 class _Download(StreamingResponse):
-    """An answer whose source is closed however it ends."""
+    """An answer whose source is closed however it ends, also when nobody takes a piece of it for `PATIENCE_S`."""
 
     def __init__(self, source: _Source, first: bytes, name: str, media: str) -> None:
         named = {"Content-Disposition": f'attachment; filename="{name}"'}
@@ -164,8 +171,14 @@ class _Download(StreamingResponse):
         self._source = source
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_soon(message: Message) -> None:
+            async with asyncio.timeout(PATIENCE_S):
+                await send(message)
+
         try:
-            await super().__call__(scope, receive, send)
+            await super().__call__(scope, receive, send_soon)
+        except (ClientDisconnect, TimeoutError):
+            pass  # it went, or takes nothing: nobody is there to be told, and the server breaks the answer off
         finally:
             await self._source.close()
 
@@ -173,5 +186,6 @@ class _Download(StreamingResponse):
 async def _all(first: bytes, source: _Source) -> AsyncIterator[bytes]:
     piece: bytes | None = first
     while piece:
-        yield piece
+        for at in range(0, len(piece), _SENT_BYTES):
+            yield piece[at : at + _SENT_BYTES]
         piece = await source.next()
