@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clew.export.slices import Load, Week, ranges, runs, span_slices
+from clew.export.slices import Load, Week, ended_in, ranges, runs, span_slices
 from clew.store.orders import OPEN_BUCKET
 
 MONDAY = date(2026, 11, 16)
@@ -63,3 +63,12 @@ def test_busy_minutes_are_cut_by_trace_and_quiet_ones_put_together():
     slices = list(span_slices([Load(0, 10), Load(300, 20), Load(600, 100)], 50))
     assert [(each["slice_from"], each["first_trace"][:4]) for each in slices] == [(0, ""), (600, ""), (600, "8000")]
     assert len(list(span_slices([], 50))) == 1
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.text(max_size=3)), max_size=30), SIZES, st.integers(1, 600))
+def test_each_order_that_ended_just_now_is_told_to_the_one_slice_that_holds_its_week_and_id(ended, sizes, most):
+    weeks = [Week(MONDAY + timedelta(weeks=n), size, n, n) for n, size in enumerate((*sizes, *[9] * 6))]
+    ended = [(MONDAY + timedelta(weeks=n), order_id) for n, order_id in ended]
+    borders = ranges(sorted({order_id for _, order_id in ended}), 3)
+    told = [ended_in(ended, run, first, before) for run in runs(weeks, most) for first, before in borders]
+    assert sorted(order_id for each in told for order_id in each) == sorted(order_id for _, order_id in ended)

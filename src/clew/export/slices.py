@@ -53,17 +53,26 @@ def every_order() -> dict[str, object]:
 def order_slices(store: Store, now_ns: int, most: int = ROWS_A_SLICE) -> list[dict[str, object]]:
     """Slices of orders, open ones first; what ends from now on is not looked for in the weeks."""
     ended_ns = now_ns - _LATE_NS
-    ended_since = [row["order_id"] for row in store.rows(_ENDED_SINCE, {"ended": ended_ns})]
+    ended = [(row["bucket"], row["order_id"]) for row in store.rows(_ENDED_SINCE, {"ended": ended_ns})]
     return [
-        _bindings(run, first, before) | {"ended": ended_ns, "ended_since": ended_since}
+        _bindings(run, first, before) | {"ended": ended_ns, "ended_since": ended_in(ended, run, first, before)}
         for run in runs(_weeks(store), most)
         for first, before in _id_ranges(store, run, most)
     ]
 
 
+def ended_in(ended: Iterable[tuple[date, str]], run: Sequence[Week], first: str, before: str) -> list[str]:
+    """Of orders, by their week and id, those of a slice: no query is told of more than it may find."""
+    return [
+        order_id
+        for bucket, order_id in ended
+        if run[0].bucket <= bucket <= run[-1].bucket and first <= order_id and (not before or order_id < before)
+    ]
+
+
 _END_OF_TIME_NS = (1 << 63) - 1
 _ENDED_SINCE = (
-    "SELECT DISTINCT order_id FROM orders WHERE gone = 0 AND imported = 0 AND bucket != toDate(0) "
+    "SELECT DISTINCT bucket, order_id FROM orders WHERE gone = 0 AND imported = 0 AND bucket != toDate(0) "
     "AND bucket >= toMonday(fromUnixTimestamp64Nano({ended:Int64}, 'UTC')) "
     "AND entered >= fromUnixTimestamp64Nano({ended:Int64}, 'UTC')"
 )
