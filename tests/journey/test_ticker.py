@@ -53,6 +53,10 @@ class Bench:
     def restart(self):
         self.ticker = Ticker(self.store, Rebuilder(self.store, lambda: self.book.current), lambda: self.now_ns)
 
+    def settle(self):
+        """Rebuild what other tests left behind, such as orders of a flow that one dropped without a tick."""
+        self.ticker.tick()
+
     def arrive(self, *requests):
         self.now_ns += 1_000_000
         ingest(self.store, self.now_ns, *requests)
@@ -78,6 +82,7 @@ def event(order_id, stage, ago_min, service="shop", **attrs):
 
 
 def test_an_order_is_rebuilt_once_for_what_arrived(bench):
+    bench.settle()
     bench.arrive(event("once", "ORDERED", 50))
     assert bench.ticker.tick() == 1
     assert bench.ticker.tick() == 0
@@ -86,6 +91,7 @@ def test_an_order_is_rebuilt_once_for_what_arrived(bench):
 
 
 def test_what_arrives_while_a_batch_is_uncommitted_is_not_overtaken(bench):
+    bench.settle()
     early_ns = bench.now_ns
     bench.arrive(event("late-commit-a", "ORDERED", 5))
     settled, bench.ticker.settled_ns = bench.ticker.settled_ns, lambda: early_ns
