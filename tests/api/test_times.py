@@ -1,5 +1,7 @@
 """Times in JSON keep every nanosecond."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,6 +40,20 @@ def test_moments_people_write_are_read(text, at):
 @pytest.mark.parametrize("text", ["", "yesterday", "2026-13-01", "2026-11-22T25:00:00Z", "10", "1.5h"])
 def test_what_is_no_moment_is_refused_with_a_mend(text):
     with pytest.raises(ValueError, match=r"month|hour|write 2026-11-22T08:15:00Z"):
+        parse_moment(text, NOW)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("2024-02-30", "day is out of range for month"),
+        ("2024-01-01T25:00", "hour must be in 0..23"),
+        ("2024-01-01T00:00:00+24:00", "offset"),
+        ("0000-01-01", "year"),
+    ],
+)
+def test_a_moment_that_no_calendar_has_is_repeated_with_the_reason(text, why):
+    with pytest.raises(ValueError, match=rf"{re.escape(repr(text))} is no moment: .*{why}"):
         parse_moment(text, NOW)
 
 

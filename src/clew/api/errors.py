@@ -142,6 +142,14 @@ def _in_plain_words(error: Mapping[str, Any]) -> str:
             return f"give at least {limits['ge']}"
         case "less_than_equal":
             return f"give at most {limits['le']}"
+        case "greater_than":
+            return f"give more than {limits['gt']}"
+        case "less_than":
+            return f"give less than {limits['lt']}"
+        case "float_parsing" | "finite_number":
+            return f"{error['input']!r} is no number"
+        case "missing":
+            return "this is needed"
         case "enum":
             return f"{error['input']!r} is not {limits['expected']}"
         case "int_parsing":

@@ -45,7 +45,10 @@ def parse_moment(text: str, now_ns: int) -> int:
         except ValueError:
             raise ValueError(f"{text!r} is no moment: write 2026-11-22T08:15:00Z, or 15m for 15 minutes ago") from None
     date, clock, fraction, zone = match.groups()
-    at = datetime.fromisoformat(f"{date}T{clock or '00:00'}{(zone or 'Z').replace('Z', '+00:00')}")
+    try:
+        at = datetime.fromisoformat(f"{date}T{clock or '00:00'}{(zone or 'Z').replace('Z', '+00:00')}")
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no moment: {error}") from None
     since = at - _EPOCH
     return (since.days * 86_400 + since.seconds) * SECOND_NS + int((fraction or "").ljust(9, "0"))
 
