@@ -8,10 +8,12 @@ import httpx
 import pytest
 
 from clew.api import ApiDeps, create_api
+from clew.api.reports import known_zones
 from clew.api.times import moment
 from clew.flow import default_flow
 from clew.journey.in_force import FlowInForce
 from clew.model.errors import StoreError
+from clew.report import per_day
 from clew.store.embedded import open_store
 from tests.report.histories import BEGIN, DAY, HOUR
 from tests.report.shop import AGAIN, HOSTILE, WAY, tell_shop
@@ -161,6 +163,21 @@ def test_work_in_progress_is_told_at_the_end_of_each_day(get):
     assert [each["stages"] for each in within["days"]] == [{"MANUFACTURING_APPROVED": 1}]
 
 
+def test_every_time_zone_that_is_accepted_is_one_of_the_engine(tmp_path):
+    store = open_store(tmp_path)
+    known = {row["time_zone"] for row in store.rows("SELECT time_zone FROM system.time_zones")}
+    store.close()
+    assert known_zones() - known == set()
+    assert {"UTC", "Europe/Berlin", "America/New_York"} <= known_zones()
+
+
+def test_the_stages_of_a_day_are_bounded_and_the_rest_is_a_sum(get, monkeypatch):
+    monkeypatch.setattr(per_day, "MOST_STAGES", 1)
+    found = get("wip", from_=at(8), to=at(9), flow="loans")["days"]
+    assert [(each["open"], each["stages"], each["others"]) for each in found] == [(3, {"B": 2}, 1)]
+    assert get("wip", from_=at(3), to=at(4))["days"][0]["others"] == 0
+
+
 def test_conformance_keeps_incomplete_orders_apart(get):
     found = get("conformance")
     assert (found["completed"], found["conforming"], found["deviating"], found["incomplete"]) == (3, 2, 1, 1)
@@ -226,7 +243,24 @@ def test_the_other_range_can_be_given(get):
         ("map?from=1d&to=2d", 422, "ends before it begins"),
         ("map?attribute=country", 422, "is not key=value"),
         ("map?by=all", 422, "by:"),
+        ("map?from=2024-02-30", 422, "from: '2024-02-30' is no moment"),
+        ("map?against=2024-02-30..2024-03-01", 422, "against: '2024-02-30' is no moment"),
         ("map?min_share=2", 422, "min_share: give at most 1"),
+        ("map?min_share=nan", 422, "min_share: 'nan' is no number"),
+        ("map?min_share=few", 422, "min_share: 'few' is no number"),
+        ("map?flow_version=9223372036854775808", 422, "flow_version: give at most 4294967295"),
+        ("../learn/flow?flow_version=4294967296", 422, "flow_version: give at most 4294967295"),
+        ("../learn/flow?quantile=1", 422, "quantile: give less than 1"),
+        ("../learn/flow?quantile=0", 422, "quantile: give more than 0"),
+        ("../learn/flow?share=nan", 422, "share: 'nan' is no number"),
+        ("variant", 422, "order: this is needed"),
+        ("wip?from=1971-01-01", 422, "from: 20,366 days from 1971-01-01 to 2026-10-04 are more than the 4,000"),
+        ("arrivals?from=1971-01-01", 422, "from: 20,366 days"),
+        ("arrivals?from=8d&against=1971-01-01..2026-01-01", 422, "20,089 days"),
+        ("wip?zone=right/UTC", 422, "is no time zone"),
+        ("wip?zone=posix/UTC", 422, "is no time zone"),
+        ("arrivals?zone=localtime", 422, "is no time zone"),
+        ("heatmap?zone=Factory", 422, "is no time zone"),
         ("map?against=30d", 422, "is no range"),
         ("map?against=previous", 422, "nothing before a range without a begin"),
         ("heatmap?zone=Mars/Base", 422, "is no time zone"),

@@ -22,7 +22,7 @@ from clew.api.learn_models import (
     replayed_model,
 )
 from clew.api.report_models import asked_model
-from clew.api.reports import Asked, Picked, picked_orders
+from clew.api.reports import Asked, FlowVersion, Picked, picked_orders
 from clew.api.times import parse_length, seconds
 from clew.flow import parse_flow
 from clew.learn.diff import difference
@@ -44,7 +44,7 @@ def asked_of_history(
     to: Annotated[str, Query(description=f"before {_MOMENT}")] = "",
     path: Annotated[str, Query(description="only orders of this path")] = "",
     attribute: Annotated[list[str] | None, Query(description="key=value of an order; may be repeated")] = None,
-    flow_version: Annotated[int | None, Query(ge=0, description="only orders judged by this version")] = None,
+    flow_version: FlowVersion = None,
     by: Annotated[By, Query(description="what must lie in the range: an order's start, its end, or any visit")] = (
         By.STARTED
     ),
@@ -63,9 +63,13 @@ def learn_routes(deps: ApiDeps) -> APIRouter:
     @routes.get("/flow", summary="A flow as history teaches it, in YAML with the reason of each decision")
     def discover_flow(
         asked: History,
-        share: Annotated[float, Query(ge=0, le=1, description="the least share that makes a step allowed")] = 0.01,
+        share: Annotated[
+            float, Query(ge=0, le=1, allow_inf_nan=False, description="the least share that makes a step allowed")
+        ] = 0.01,
         floor: Annotated[str, Query(description="the least limit, such as 10m")] = "1m",
-        quantile: Annotated[float, Query(gt=0, lt=1, description="the quantile of dwells that is the limit")] = 0.95,
+        quantile: Annotated[
+            float, Query(gt=0, lt=1, allow_inf_nan=False, description="the quantile of dwells that is the limit")
+        ] = 0.95,
         name: Annotated[str, Query(description="the flow's name; left out: that of the orders' flow")] = "",
     ) -> DiscoveredModel:
         picked = picked_orders(deps, asked)

@@ -264,11 +264,12 @@ class ArrivalsModel(ReportModel):
 
 
 class DayEndModel(_Model):
-    """Open orders when a day ended, in all and by stage."""
+    """Open orders when a day ended, in all and by stage: the 50 stages with the most, and ``others`` for the rest."""
 
     day: date
     open: int
     stages: dict[str, int]
+    others: int
 
 
 class WorkInProgressModel(ReportModel):

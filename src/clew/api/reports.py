@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from typing import Annotated, Any, TypeVar
-from zoneinfo import ZoneInfo
+from zoneinfo import available_timezones
 
 from fastapi import APIRouter, Depends, Query
 
@@ -36,7 +37,7 @@ from clew.report.dwell import dwells
 from clew.report.filter import By, ReportFilter, flow_of_most_orders, has_orders
 from clew.report.funnel import funnel
 from clew.report.heat_map import heat_map
-from clew.report.per_day import arrivals, work_in_progress
+from clew.report.per_day import MOST_DAYS, TooManyDays, arrivals, work_in_progress
 from clew.report.process_map import process_map
 from clew.report.rework import rework
 from clew.report.throughput import throughput
@@ -46,7 +47,10 @@ _MOMENT = "a moment such as 2026-11-22T08:15:00Z, or 30d for 30 days ago"
 # The engine's limits of memory and of time.
 _TOO_MUCH = ("Code: 241", "Code: 159")
 _LESS = "ask for a shorter range with --from and --to, or let the engine have more: setting engine.memory"
+# What these zones are depends on the machine, or the engine doesn't know them.
+_NO_ZONES = ("localtime", "posixrules", "Factory")
 _Model = TypeVar("_Model", bound=ReportModel)
+FlowVersion = Annotated[int | None, Query(ge=0, le=2**32 - 1, description="only orders judged by this version")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ def asked_at_any_time(
     to: Annotated[str, Query(description=f"before {_MOMENT}")] = "",
     path: Annotated[str, Query(description="only orders of this path")] = "",
     attribute: Annotated[list[str] | None, Query(description="key=value of an order; may be repeated")] = None,
-    flow_version: Annotated[int | None, Query(ge=0, description="only orders judged by this version")] = None,
+    flow_version: FlowVersion = None,
     against: Annotated[str, Query(description="compare with another range, FROM..TO, or `previous`")] = "",
     against_path: Annotated[str, Query(description="compare with another path")] = "",
 ) -> Asked:
@@ -117,7 +121,9 @@ def _add_ways(routes: APIRouter, deps: ApiDeps) -> None:
     @routes.get("/map", summary="Which stage follows which, how often, and how long that takes")
     def show_map(
         asked: InRange,
-        min_share: Annotated[float, Query(ge=0, le=1, description="hide edges in a smaller share of the orders")] = 0.0,
+        min_share: Annotated[
+            float, Query(ge=0, le=1, allow_inf_nan=False, description="hide edges in a smaller share of the orders")
+        ] = 0.0,
     ) -> MapModel:
         return _answer(deps, asked, MapModel, lambda p: process_map(store, p.filter, p.flow, min_share))
 
@@ -191,6 +197,8 @@ def _answer(deps: ApiDeps, asked: Asked, model: type[_Model], report: Callable[[
     try:
         answer = _model(model, report(picked), picked.filter)
         return answer.model_copy(update={"against": _model(model, report(other), other.filter)}) if other else answer
+    except TooManyDays as error:
+        raise invalid(f"from: {error}", f"give --from and --to at most {MOST_DAYS:,} days apart") from error
     except StoreError as error:
         if str(error).startswith(_TOO_MUCH):
             raise ApiError(503, "too_much", "the report looks at too many orders for this engine", _LESS) from error
@@ -270,7 +278,12 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _check_zone(zone: str) -> None:
-    try:
-        ZoneInfo(zone)
-    except (ValueError, OSError, KeyError) as error:
-        raise invalid(f"zone: {zone!r} is no time zone", "give a name such as UTC or Europe/Berlin") from error
+    if zone not in known_zones():
+        raise invalid(f"zone: {zone!r} is no time zone", "give a name such as UTC or Europe/Berlin")
+
+
+@cache
+def known_zones() -> frozenset[str]:
+    """The names of time zones that mean the same here, in the engine and on every machine."""
+    names = (name for name in available_timezones() if not name.startswith(("right/", "posix/")))
+    return frozenset(names) - frozenset(_NO_ZONES)

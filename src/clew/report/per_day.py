@@ -6,21 +6,32 @@ there is no choice of what must lie in the range.
 
 from __future__ import annotations
 
+import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from clew.model.errors import ClewError
 from clew.report.filter import ReportFilter
 from clew.report.query import read_rows
 from clew.store.contract import Store
 from clew.store.orders import OPEN_BUCKET
 
+MOST_DAYS = 4_000
+"""How many days a report has at most, so that an answer stays one that can be read: about eleven years."""
+MOST_STAGES = 50
+"""How many stages are told apart at the end of a day."""
+
 _DAY = timedelta(days=1)
 _EVERY_MOMENT = {"by": "any"}
 # The engine's last day, for what hasn't ended.
 _NEVER = date(2149, 6, 6)
+
+
+class TooManyDays(ClewError):
+    """The range has more than `MOST_DAYS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +57,15 @@ class Days:
 
 @dataclass(frozen=True, slots=True)
 class DayEnd:
-    """How many orders were open when the day ended, and in which stages; stages without any are left out."""
+    """How many orders were open when the day ended, and in which stages; stages without any are left out.
+
+    Where there are more than `MOST_STAGES`, those with the most orders are told and ``others`` is the sum of the rest.
+    """
 
     day: date
     open: int
     stages: Mapping[str, int]
+    others: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +80,9 @@ def arrivals(store: Store, filter_: ReportFilter, now_ns: int, zone: str = "UTC"
     """Arrivals and completions per day, of every order that has such a moment in the range.
 
     An order arrives with its first visit and completes when it ends. A range without an end goes up to now; without any
-    range it is from the first day with anything to the last.
+    range it is from the first day with anything to the last. Raises TooManyDays.
     """
+    _days(filter_, (), now_ns, zone)
     rows = {row["day"]: row for row in read_rows(store, "days", filter_, {"zone": zone, **_EVERY_MOMENT})}
     days = [
         Day(day, int(row["arrived"]), int(row["closed"]), int(row["cancelled"])) if row else Day(day, 0, 0, 0)
@@ -86,8 +102,9 @@ def work_in_progress(store: Store, filter_: ReportFilter, now_ns: int, zone: str
     """How many orders were open at the end of each day of the range, and in which stage each was.
 
     An order is in progress from its first visit to its end, also before the range; one whose end isn't known stays in
-    progress. The days are those of `arrivals`.
+    progress. The days are those of `arrivals`. Raises TooManyDays.
     """
+    _days(filter_, (), now_ns, zone)
     first = OPEN_BUCKET if filter_.from_ns is None else day_of(filter_.from_ns, zone) - _DAY
     bind = {"zone": zone, "first": max(OPEN_BUCKET, first), "never": _NEVER, **_EVERY_MOMENT}
     changes: dict[date, list[tuple[str, int]]] = defaultdict(list)
@@ -101,9 +118,14 @@ def work_in_progress(store: Store, filter_: ReportFilter, now_ns: int, zone: str
     ends = []
     for day in days:
         _apply(stages, changes.get(day, ()))
-        open_ = {stage: stages[stage] for stage in sorted(stages) if stages[stage]}
-        ends.append(DayEnd(day, sum(open_.values()), open_))
+        ends.append(_day_end(day, stages))
     return WorkInProgress(zone, tuple(ends))
+
+
+def _day_end(day: date, stages: Mapping[str, int]) -> DayEnd:
+    open_ = sum(stages.values())
+    most = heapq.nsmallest(MOST_STAGES, stages.items(), key=lambda each: (-each[1], each[0]))
+    return DayEnd(day, open_, dict(sorted(most)), open_ - sum(n for _, n in most))
 
 
 def _left_open(store: Store, filter_: ReportFilter) -> dict[str, int]:
@@ -116,10 +138,15 @@ def _left_open(store: Store, filter_: ReportFilter) -> dict[str, int]:
 def _apply(stages: dict[str, int], changes: Iterable[tuple[str, int]]) -> None:
     for stage, change in changes:
         stages[stage] += change
+        if not stages[stage]:
+            del stages[stage]
 
 
 def _days(filter_: ReportFilter, found: Iterable[date], now_ns: int, zone: str) -> list[date]:
-    """Every day of the range, up to now where its end is open; without a range all days from the first to the last."""
+    """Every day of the range, up to now where its end is open; without a range all days from the first to the last.
+
+    Raises TooManyDays.
+    """
     known = sorted(found)
     if filter_.from_ns is None and not known:
         return []
@@ -129,7 +156,10 @@ def _days(filter_: ReportFilter, found: Iterable[date], now_ns: int, zone: str) 
     else:
         last = day_of(now_ns if filter_.to_ns is None else min(filter_.to_ns - 1, now_ns), zone)
         last = max([last, *known[-1:]])
-    return [first + _DAY * number for number in range((last - first).days + 1)]
+    number = (last - first).days + 1
+    if number > MOST_DAYS:
+        raise TooManyDays(f"{number:,} days from {first} to {last} are more than the {MOST_DAYS:,} that a report has")
+    return [first + _DAY * day for day in range(number)]
 
 
 def day_of(at_ns: int, zone: str) -> date:
