@@ -15,6 +15,7 @@ from clew.api import create_api
 from clew.api.times import moment
 from clew.cli.main import main
 from clew.cli.report_screen import render_report
+from clew.cli.report_tables import as_csv
 from clew.store.embedded import open_store
 from tests.report.histories import BEGIN, DAY
 from tests.report.shop import WAY, tell_shop
@@ -110,6 +111,33 @@ def test_two_paths_stand_side_by_side(clew):
     shown = " ".join(clew("funnel", "--path", "b2c", "--against-path", "b2b").split())
     assert "FILE_UPLOADED 3 1 +200 %" in shown
     assert "against flow jeweller path b2b" in shown
+
+
+def test_stages_of_a_variant_are_json_in_csv_and_told_apart_whatever_their_names_are(clew):
+    (happy,) = (row for row in csv.DictReader(io.StringIO(clew("variants", "--csv"))) if row["stages"].count(",") == 9)
+    assert json.loads(happy["stages"]) == list(WAY)
+    both = [{"stages": stages, "orders": 1, "share": 0.5, "median_throughput": 1.0, "closed": 1, "open": 0}
+            for stages in (["A > B"], ["A", "B"])]  # fmt: skip
+    told = csv.DictReader(io.StringIO(as_csv("variants", {"variants": both, "against": None})))
+    assert [json.loads(row["stages"]) for row in told] == [["A > B"], ["A", "B"]]
+
+
+def test_the_stages_that_a_day_has_no_room_for_are_one_row_without_a_name():
+    days = [{"day": "2026-01-05", "open": 5, "stages": {"A": 3}, "others": 2}]
+    assert as_csv("wip", {"days": days, "against": None}).splitlines()[1:] == ["2026-01-05,A,3", "2026-01-05,,2"]
+
+
+@pytest.mark.parametrize(("now", "told"), [(999.9, "0 %"), (1000.1, "0 %"), (1500.0, "+50 %"), (980.0, "-2 %")])
+def test_a_change_that_rounds_to_nothing_has_no_sign(clew, now, told):
+    found = json.loads(clew("dwell", "--json"))
+    stage = {**found["stages"][0], "stage": "A", "n": 1000}
+    report = found | {"stages": [{**stage, "n": now}], "against": found | {"stages": [stage]}}
+    console = Console(width=100, force_terminal=False)
+    with console.capture() as captured:
+        console.print(render_report("dwell", report, 100))
+    (line,) = (line for line in captured.get().splitlines() if line.startswith("A "))
+    assert f" {told}" in line
+    assert "-0 %" not in line
 
 
 def test_a_long_time_is_drawn_by_weeks(clew):

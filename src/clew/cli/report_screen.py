@@ -63,6 +63,8 @@ def told_value(kind: Kind, value: Any) -> str:  # noqa: ANN401 - what a cell hol
             return long(value) if value >= 1 else short(value) if value else "0 s"
         case Kind.WORDS:
             return words(str(value))
+        case Kind.STAGES:
+            return " > ".join(value)
         case Kind.TEXT:
             return str(value)
 
@@ -320,5 +322,11 @@ def _change(kind: Kind, now: float | None, before: float | None) -> str:
     if now is None or before is None:
         return ""
     if kind is Kind.SHARE:
-        return f"{100 * (now - before):+.1f} points"
-    return f"{100 * (now / before - 1):+.0f} %" if before else ""
+        return f"{_signed(100 * (now - before), 1)} points"
+    return f"{_signed(100 * (now / before - 1), 0)} %" if before else ""
+
+
+def _signed(number: float, decimals: int) -> str:
+    """A number with its sign, 0 without one."""
+    rounded = round(number, decimals)
+    return f"{rounded:+.{decimals}f}" if rounded else f"{0:.{decimals}f}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -17,6 +18,7 @@ class Kind(Enum):
     """How the values of a column are shown to people."""
 
     TEXT = "text"
+    STAGES = "stages"
     WORDS = "words"
     COUNT = "count"
     SHARE = "share"
@@ -67,7 +69,7 @@ _MAP = (
     Column("deviation", Kind.WORDS),
 )
 _VARIANTS = (
-    Column("stages", Kind.TEXT),
+    Column("stages", Kind.STAGES),
     Column("orders", Kind.COUNT, compared=True),
     Column("share", Kind.SHARE, compared=True),
     Column("median_throughput", Kind.TIME, "MEDIAN TIME"),
@@ -124,7 +126,7 @@ def _deviation(edge: Report) -> str:
 
 
 def _variants(report: Report) -> Table:
-    items = ({**each, "stages": " > ".join(each["stages"])} for each in report["variants"])
+    items = ({**each, "stages": tuple(each["stages"])} for each in report["variants"])
     return Table(_VARIANTS, [_cells(_VARIANTS, item) for item in items])
 
 
@@ -168,7 +170,11 @@ def _arrivals(report: Report) -> Table:
 
 def _work_in_progress(report: Report) -> Table:
     columns = (*_columns(Kind.TEXT, "day", "stage"), Column("open", Kind.COUNT))
-    rows = [(each["day"], stage, n) for each in report["days"] for stage, n in each["stages"].items()]
+    rows = [
+        (each["day"], stage, n)
+        for each in report["days"]
+        for stage, n in (*each["stages"].items(), *([("", each["others"])] if each["others"] else []))
+    ]
     return Table(columns, rows, keys=2)
 
 
@@ -200,8 +206,8 @@ TABLES: dict[str, Callable[[Report], Table]] = {
 def as_csv(name: str, report: Report) -> str:
     """A report as CSV with a header; beside a report that it is compared with, with that one's values as well.
 
-    Lengths of time are seconds; what can't be told is empty. Texts that a spreadsheet would take for a formula begin
-    with an apostrophe.
+    Lengths of time are seconds; sequences of stages are JSON; what can't be told is empty. Texts that a spreadsheet
+    would take for a formula begin with an apostrophe.
     """
     table, rows = compared_rows(name, report) if report.get("against") else (TABLES[name](report), None)
     out = io.StringIO()
@@ -240,4 +246,7 @@ def _by_key(table: Table, path: str, paths: tuple[str, str]) -> dict[tuple[Any, 
 
 
 def _harmless(value: Any) -> Any:  # noqa: ANN401 - what a cell holds
+    if isinstance(value, tuple):
+        # A stage may have any name, also one with the sign that people read between two.
+        return json.dumps(value, ensure_ascii=False)
     return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
