@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from clew.cli.screen import grid, rows
+from clew.cli.screen import clock, grid, rows
 
 _ENDLESS = 100_000
 
@@ -25,6 +25,18 @@ class Entry:
     at: str
     cells: Sequence[Text]
     lines: Sequence[Sequence[Text]]
+
+
+def timed(entries: Iterable[Entry], now: str) -> list[Entry]:
+    """The entries, whose ``at`` is a moment as the API writes it or empty, with times of day for people.
+
+    A date stands where the entry above is of another day, in the first entry where it isn't that of ``now``.
+    """
+    done, near = [], now
+    for entry in entries:
+        done.append(replace(entry, at=clock(entry.at, near=near)))
+        near = entry.at or near
+    return done
 
 
 def listed(entries: Sequence[Entry], width: int, headers: Sequence[str] = ()) -> RenderableType:

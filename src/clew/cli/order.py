@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import shlex
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from clew.api.times import moment
 from clew.cli.client import NOT_FOUND, Client, CommandError, open_client, segment
-from clew.cli.entries import Entry, listed, packed
+from clew.cli.entries import Entry, listed, packed, timed
 from clew.cli.options import asks, print_json
 from clew.cli.orders import watch_list
 from clew.cli.screen import (
@@ -60,11 +62,11 @@ def order(order_id: str, watch: bool, every: float, url: str, data: Path | None,
         raise click.UsageError("--watch draws on a terminal; call `clew order --json` again and again instead")
     with open_client(url, data) as client:
         if watch:
-            watch_list(lambda screen: render_journey(_ask(client, order_id), screen.width), every, str(data or url))
+            watch_list(lambda screen: _drawn(_ask(client, order_id), screen), every, str(data or url))
         elif as_json:
             print_json(_ask(client, order_id))
         else:
-            show(render_journey(_ask(client, order_id), console().width))
+            show(_drawn(_ask(client, order_id), console()))
 
 
 def _ask(client: Client, order_id: str) -> dict[str, Any]:
@@ -79,18 +81,23 @@ def _ask(client: Client, order_id: str) -> dict[str, Any]:
     return journey
 
 
-def render_journey(journey: dict[str, Any], width: int) -> RenderableType:
-    """A journey as the terminal shows it."""
-    near = journey["last_at"]
+def _drawn(journey: dict[str, Any], screen: Console) -> RenderableType:
+    return render_journey(journey, screen.width, moment(time.time_ns()))
+
+
+def render_journey(journey: dict[str, Any], width: int, now: str) -> RenderableType:
+    """A journey as the terminal shows it; a day is told where the row above has another one, at first unless it is
+    that of ``now``.
+    """
     room = width - 2
     parts: list[RenderableType] = [_headline(journey), _facts(journey, width)]
     for title, body in (
-        ("stages", _stages(journey, near, room)),
-        ("holds", _holds(journey, near)),
+        ("stages", _stages(journey, now, room)),
+        ("holds", _holds(journey, now)),
         ("lost", _losses(journey)),
-        ("messages", _messages(journey, near, room)),
-        ("traces", _traces(journey, near, room)),
-        ("errors", _errors(journey, near, room)),
+        ("messages", _messages(journey, now, room)),
+        ("traces", _traces(journey, now, room)),
+        ("errors", _errors(journey, now, room)),
     ):
         if body is not None:
             parts += [Text(f"\n{title.upper()}", style="bold"), Padding(body, (0, 0, 0, 2))]
@@ -125,7 +132,7 @@ def _facts(journey: dict[str, Any], width: int) -> Text:
     return Text("\n").join(packed([text(each, "dim") for each in line], width) for line in lines if any(line))
 
 
-def _stages(journey: dict[str, Any], near: str, room: int) -> RenderableType | None:
+def _stages(journey: dict[str, Any], now: str, room: int) -> RenderableType | None:
     visits = journey["stages"]
     if not visits:
         return None
@@ -139,8 +146,8 @@ def _stages(journey: dict[str, Any], near: str, room: int) -> RenderableType | N
     for visit in journey["after_end"]:
         name, late = text(visit["stage"]), Text("after the end", style="yellow")
         service = text(visit["service"], "dim")
-        entries.append(Entry(clock(visit["entered_at"], near=near), (name, service, late), ((name, late), (service,))))
-    table = listed(entries, room)
+        entries.append(Entry(visit["entered_at"], (name, service, late), ((name, late), (service,))))
+    table = listed(timed(entries, now), room)
     if not journey["stages_ahead"]:
         return table
     ahead = text(f"then {' or '.join(map(plain, journey['stages_ahead']))}", "dim")
@@ -155,7 +162,7 @@ def _stage_entry(journey: dict[str, Any], visit: dict[str, Any], before: str, lo
     bar = Text("") if ended else dwell_bar(visit["used"], warn, cells)
     service, dwell, remarks = text(visit["service"], "dim"), _dwell(journey, visit), _remarks(visit, before)
     return Entry(
-        clock(visit["entered_at"], near=journey["last_at"]),
+        visit["entered_at"],
         (name, service, bar, dwell, remarks),
         ((padded, bar, dwell), (service, remarks)),
     )
@@ -188,13 +195,14 @@ def deviations_told(visit: dict[str, Any], before: str) -> Iterator[str]:
         yield f"{words(kind)} {what}{' (accepted)' if accepted else ''}"
 
 
-def _holds(journey: dict[str, Any], near: str) -> RenderableType | None:
+def _holds(journey: dict[str, Any], now: str) -> RenderableType | None:
     if not journey["holds"]:
         return None
-    lines = []
+    lines, near = [], now
     for hold in journey["holds"]:
-        end = f"to {clock(hold['end_at'], near=near)}" if hold["end_at"] else "and still"
+        end = f"to {clock(hold['end_at'], near=hold['begin_at'])}" if hold["end_at"] else "and still"
         lines.append(Text(f"from {clock(hold['begin_at'], near=near)} {end}", style="cyan"))
+        near = hold["end_at"] or near
     return Group(*lines)
 
 
@@ -203,7 +211,7 @@ def _losses(journey: dict[str, Any]) -> RenderableType | None:
     return Group(*(text(loss["sentence"], STYLES["lost"]) for loss in losses)) if losses else None
 
 
-def _messages(journey: dict[str, Any], near: str, room: int) -> RenderableType | None:
+def _messages(journey: dict[str, Any], now: str, room: int) -> RenderableType | None:
     messages = journey["messages"]
     if not messages:
         return None
@@ -211,16 +219,16 @@ def _messages(journey: dict[str, Any], near: str, room: int) -> RenderableType |
     for message in messages[-_MESSAGES_SHOWN:]:
         way = text(f"{message['service']} → {message['destination'] or message['queue'] or '?'}")
         told = _fate(message)
-        entries.append(Entry(clock(message["published_at"], near=near), (way, told), ((way, told),)))
+        entries.append(Entry(message["published_at"], (way, told), ((way, told),)))
         for delivery in message["deliveries"]:
             taken, remarks = _delivery(delivery)
             whole = taken + Text(", ") + remarks if remarks else taken
             by = text(f"→ {delivery['service']}")
             entries.append(Entry("", (Text("  ") + by, whole), ((by, taken), (remarks,))))
     if len(messages) <= _MESSAGES_SHOWN:
-        return listed(entries, room)
+        return listed(timed(entries, now), room)
     earlier = Text(f"{len(messages) - _MESSAGES_SHOWN} earlier ones: see --json", style="dim")
-    return Group(earlier, listed(entries, room))
+    return Group(earlier, listed(timed(entries, now), room))
 
 
 def _fate(message: dict[str, Any]) -> Text:
@@ -244,15 +252,15 @@ def _delivery(delivery: dict[str, Any]) -> tuple[Text, Text]:
     return Text(f"taken after {short(delivery['transit_s'])}"), text(remarks, "yellow")
 
 
-def _traces(journey: dict[str, Any], near: str, room: int) -> RenderableType | None:
-    entries = [_trace_entry(trace, journey["singular"], near) for trace in journey["traces"]]
+def _traces(journey: dict[str, Any], now: str, room: int) -> RenderableType | None:
+    entries = [_trace_entry(trace, journey["singular"]) for trace in journey["traces"]]
     for trace_id in journey["traces_gone"]:
         gone = (text(trace_id, "dim"), Text("no spans stored", style="dim"))
         entries.append(Entry("", gone, [[each] for each in gone]))
-    return listed(entries, room) if entries else None
+    return listed(timed(entries, now), room) if entries else None
 
 
-def _trace_entry(trace: dict[str, Any], singular: str, near: str) -> Entry:
+def _trace_entry(trace: dict[str, Any], singular: str) -> Entry:
     errors = f", {trace['errors']} failed" if trace["errors"] else ""
     remarks = joined(
         [
@@ -268,21 +276,21 @@ def _trace_entry(trace: dict[str, Any], singular: str, near: str) -> Entry:
         Text(f"{short(trace['duration_s'])}, {counted(trace['spans'], 'span')}{errors}", style=style),
         text(remarks, "yellow"),
     )
-    return Entry(clock(trace["start_at"], near=near), cells, (cells[:1], cells[1:]))
+    return Entry(trace["start_at"], cells, (cells[:1], cells[1:]))
 
 
-def _errors(journey: dict[str, Any], near: str, room: int) -> RenderableType | None:
+def _errors(journey: dict[str, Any], now: str, room: int) -> RenderableType | None:
     entries = []
     failure = journey["failure"]
     if failure:
         told = f"{failure['stage']} failed: {failure['error'] or 'no reason given'}"
-        entries.append(_error_entry(failure["at"], failure, told, near))
+        entries.append(_error_entry(failure["at"], failure, told))
     for span in sorted(journey["errors_found"], key=lambda each: nanoseconds(each["start_at"])):
         told = joined([span["name"], span["error"], span["status_message"]], ": ")
-        entries.append(_error_entry(span["start_at"], span, told, near))
-    return listed(entries, room) if entries else None
+        entries.append(_error_entry(span["start_at"], span, told))
+    return listed(timed(entries, now), room) if entries else None
 
 
-def _error_entry(at: str, place: dict[str, Any], told: str, near: str) -> Entry:
+def _error_entry(at: str, place: dict[str, Any], told: str) -> Entry:
     cells = (text(place["service"]), text(told, "red"), text(place["trace_id"], "cyan"))
-    return Entry(clock(at, near=near), cells, (cells[:2], cells[2:]))
+    return Entry(at, cells, (cells[:2], cells[2:]))
