@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import re
 
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
 from clew.api import ApiDeps, create_api
+from clew.cli import learn, orders, screen
 from clew.cli.main import main
+from clew.cli.replay_screen import render_replay
 from clew.flow import parse_flow
 from clew.journey.backfill import Backfill
 from clew.journey.in_force import FlowBook
@@ -104,6 +110,83 @@ def test_limits_are_tried_against_those_in_force(clew, learned):
         clew("flow", "drop", "rings")
 
 
+def told_of(stage, first, last, path="*", limit_s=86_400.0):
+    return {
+        "stage": stage, "path": path, "limit_s": limit_s, "visits": 3_000, "stuck": 150, "false_alarms": 37,
+        "moved_after_median_s": 28_500.0, "moved_after_p90_s": 97_200.0, "waiting": 389,
+        "first_at": first, "last_at": last,
+    }  # fmt: skip
+
+
+def replayed(last):
+    begin = "2026-04-04T09:20:56Z"
+    tried = [told_of("MANUFACTURING_COMPLETED", begin, last)]
+    now = [told_of("MANUFACTURING_COMPLETED", begin, last, limit_s=1.0), told_of("MANUFACTURING_STARTED", begin, last)]
+    side = {"name": "rings", "version": 1, "stuck": 150, "false_alarms": 37}
+    return {
+        "orders": 3_000, "asked": {"from_at": None, "to_at": None, "path": ""}, "grace_share": 0.1, "grace_s": 0.0,
+        "tried": side | {"stages": tried}, "in_force": side | {"stages": now},
+    }  # fmt: skip
+
+
+def drawn(found, columns):
+    console = Console(width=columns, force_terminal=False)
+    with console.capture() as captured:
+        console.print(render_replay(found, columns))
+    return captured.get()
+
+
+@pytest.mark.parametrize(
+    ("columns", "whole", "when"), [(70, False, False), (80, True, False), (100, True, True), (120, True, True)]
+)
+def test_a_replay_fits_the_terminal_and_breaks_no_word(columns, whole, when):
+    shown = drawn(replayed("2026-10-18T19:59:42Z"), columns)
+    assert max(len(line.rstrip()) for line in shown.splitlines()) <= columns
+    assert ("MANUFACTURING_COMPLETED " in shown, "2026-10-18" in shown) == (whole, when)
+    assert ("--json tells when" in shown) is not when
+    words = set(shown.split())
+    assert words >= ({"MANUFACTURING_COMPLETED", "MANUFACTURING_STARTED"} if whole else {"MANUFACTURING_", "STARTED"})
+    assert ":" not in shown.split("these limits")[0]
+
+
+def test_a_replay_of_a_week_tells_the_minute():
+    shown = drawn(replayed("2026-04-08T19:59:42Z"), 200)
+    assert re.search(r"2026-04-04 \d\d:\d\d to 2026-04-0[89] \d\d:\d\d\s", shown)
+
+
+def test_what_takes_seconds_says_on_a_terminal_what_it_does(clew, learned, monkeypatch):
+    said = []
+
+    @contextlib.contextmanager
+    def heard(what):
+        said.append(what)
+        yield
+
+    monkeypatch.setattr(learn, "working", heard)
+    monkeypatch.setattr(orders, "working", heard)
+    for arguments in (("flow", "discover"), ("flow", "diff", str(learned)), ("replay", "--flow", str(learned))):
+        clew(*arguments)
+    clew("orders", "--at", "2h")
+    clew("orders")
+    assert said == [
+        "learning a flow from history", "holding the flow against history", "trying the limits over history",
+        "telling orders as they stood then",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_what_is_being_done_is_told_on_standard_error_of_a_terminal_only(terminal, monkeypatch):
+    class Err(io.StringIO):
+        def isatty(self):
+            return terminal
+
+    monkeypatch.setattr("sys.stderr", err := Err())
+    monkeypatch.setenv("TERM", "xterm")
+    with screen.working("trying [limits]"):
+        pass
+    assert ("trying [limits] …" in err.getvalue()) is terminal
+
+
 def test_remaining_times_are_told(clew):
     assert "has closed in the last 90 days" in clew("flow", "remaining", "--flow", "jeweller")
 
@@ -116,6 +199,10 @@ def test_remaining_times_are_told(clew):
         (("flow", "discover", "--share", "many"), 2, "no share"),
         (("flow", "discover", "--floor", "much"), 2, "--floor: 'much' is no length of time"),
         (("flow", "discover", "--share", "200%"), 2, "at most 1"),
+        (("flow", "discover", "--quantile", "1"), 2, "--quantile: give less than 1"),
+        (("flow", "discover", "--quantile", "nan"), 2, "--quantile: 'nan' is no number"),
+        (("flow", "discover", "--from", "2024-02-30"), 2, "--from: '2024-02-30' is no moment"),
+        (("orders", "--at", "2024-02-30"), 2, "--at: '2024-02-30' is no moment"),
         (("replay", "--flow", "/nowhere.yaml"), 2, "does not exist"),
     ],
 )

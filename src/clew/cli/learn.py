@@ -13,7 +13,8 @@ from rich.text import Text
 from clew.cli.client import Params, open_client
 from clew.cli.flow import flow, load_named
 from clew.cli.options import Command, asks, print_json
-from clew.cli.screen import clock, counted, grid, joined, long, short, show, text
+from clew.cli.replay_screen import between, render_replay
+from clew.cli.screen import console, counted, grid, joined, long, short, show, text, working
 from clew.learn.words import percent
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=False)
@@ -66,7 +67,7 @@ def discover(
     Limits count orders that still wait (Kaplan and Meier), so they aren't too short where history is young.
     """
     more = {"flow": flow_, "name": name, "share": _share(share), "floor": floor, "quantile": _share(quantile)}
-    with open_client(url, data) as client:
+    with working("learning a flow from history"), open_client(url, data) as client:
         found = client.get("learn/flow", _params(picks, **more))
     if as_json:
         print_json(found)
@@ -91,7 +92,7 @@ def diff(file: Path | None, flow_: str, url: str, data: Path | None, as_json: bo
     Limits stand beside the 95 % quantile of the times that orders really stayed, those that still wait counted.
     """
     body = _text_of(file)
-    with open_client(url, data) as client:
+    with working("holding the flow against history"), open_client(url, data) as client:
         found = client.post("learn/diff", body, _params(picks, flow=flow_))
     if as_json:
         print_json(found)
@@ -137,12 +138,12 @@ def replay(
     been false. Nobody is notified.
     """
     body = _text_of(file)
-    with open_client(url, data) as client:
+    with working("trying the limits over history"), open_client(url, data) as client:
         found = client.post("learn/replay", body, _params(picks, flow=orders_of, within=within))
     if as_json:
         print_json(found)
     else:
-        show(render_replay(found))
+        show(render_replay(found, console().width))
 
 
 def _text_of(file: Path | None) -> str:
@@ -165,7 +166,7 @@ def _share(given: str) -> str:
 def render_difference(found: dict[str, Any]) -> RenderableType:
     """A flow beside what happens, as the terminal shows it."""
     head = f"flow {found['name']} version {found['version']} beside {counted(found['orders'], 'order')}"
-    parts: list[RenderableType] = [text(head + _between(found["asked"]), "bold")]
+    parts: list[RenderableType] = [text(head + between(found["asked"]), "bold")]
     for title, key in (("stages", "stages"), ("entries", "entries"), ("steps", "steps")):
         parts += _listing(f"{title} that happen and aren't declared", found[f"undeclared_{key}"])
         parts += _listing(f"{title} that are declared and never seen", found[f"unseen_{key}"])
@@ -224,53 +225,3 @@ def render_remaining(found: dict[str, Any]) -> RenderableType:
         )  # fmt: skip
     head = f"how long orders of flow {found['flow']} still took from a stage to their end"
     return Group(text(head, "bold"), Text(""), table)
-
-
-def render_replay(found: dict[str, Any]) -> RenderableType:
-    """What limits would have said, as the terminal shows it; below each the one in force where it differs."""
-    tried, now = found["tried"], found["in_force"]
-    head = f"{counted(found['orders'], 'order')} by the limits of flow {tried['name']} version {tried['version']}"
-    table = grid("STAGE", "PATH", "LIMIT", "STUCK", "FALSE ALARMS", "MOVED ON AFTER (MEDIAN, P90)", "WHEN")
-    in_force = {(each["stage"], each["path"]): each for each in now["stages"]} if now else {}
-    for each in tried["stages"]:
-        _replay_row(table, each, text(each["stage"], "bold"), "")
-        other = in_force.pop((each["stage"], each["path"]), None)
-        if other and other["limit_s"] != each["limit_s"]:
-            _replay_row(table, other, Text("  in force", style="dim"), "dim")
-    for each in in_force.values():
-        _replay_row(table, each, text(f"{each['stage']} in force", "dim"), "dim")
-    within = percent(found["grace_share"]) + " of the limit" if found["grace_share"] else long(found["grace_s"])
-    totals = [_total("these limits", tried), _total("those in force", now) if now else ""]
-    note = f"a false alarm moved on by itself within {within}"
-    return Group(
-        text(head + _between(found["asked"]), "bold"), Text(""), table, Text(""), *map(text, filter(None, totals)),
-        Text(note, style="dim"),
-    )  # fmt: skip
-
-
-def _total(whose: str, replayed: dict[str, Any]) -> str:
-    return f"{whose}: {replayed['stuck']:,} times stuck, {replayed['false_alarms']:,} of these false alarms"
-
-
-def _replay_row(table: Any, each: dict[str, Any], name: Text, style: str) -> None:  # noqa: ANN401 - rich's table
-    stuck, moved = each["stuck"], each["moved_after_median_s"]
-    share = f" ({percent(stuck / each['visits'])})" if each["visits"] else ""
-    after = "" if moved is None else f"{short(moved)}, {short(each['moved_after_p90_s'])}"
-    if each["waiting"]:
-        after = joined([after, f"{each['waiting']:,} still there"], "; ")
-    table.add_row(
-        name,
-        text("any" if each["path"] == "*" else each["path"], style),
-        Text(long(each["limit_s"]), style=style),
-        Text(f"{stuck:,} of {each['visits']:,}{share}", style=style),
-        Text(f"{each['false_alarms']:,}" if stuck else "", style=style),
-        Text(after, style=style),
-        Text(f"{clock(each['first_at'])} to {clock(each['last_at'])}" if stuck else "", style=style),
-    )
-
-
-def _between(asked: dict[str, Any]) -> str:
-    parts = [f"from {clock(asked['from_at'])}" if asked["from_at"] else ""]
-    parts += [f"to {clock(asked['to_at'])}" if asked["to_at"] else "", f"path {asked['path']}" if asked["path"] else ""]
-    told = joined(parts, ", ")
-    return f", {told}" if told else ""

@@ -19,7 +19,7 @@ from rich.text import Text
 from clew.cli.client import Client, NoAnswer, Params, open_client
 from clew.cli.entries import unbroken
 from clew.cli.options import asks, pages, print_json
-from clew.cli.screen import ROOMY, STYLES, clock, console, grid, joined, long, show, text, verdict_text, words
+from clew.cli.screen import ROOMY, STYLES, clock, console, grid, joined, long, show, text, verdict_text, words, working
 from clew.model.journey import VerdictKind
 
 _EPILOG = """\b
@@ -77,7 +77,8 @@ def orders(
 
 
 def _print_once(client: Client, params: Params, as_json: bool) -> None:
-    page = client.get("orders", params)
+    with working("telling orders as they stood then") if params["at"] else contextlib.nullcontext():
+        page = client.get("orders", params)
     if as_json:
         print_json(page)
     else:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 import click
@@ -49,6 +50,16 @@ def show(renderable: RenderableType) -> None:
     with screen.capture() as captured:
         screen.print(renderable, crop=False)
     click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+
+
+@contextlib.contextmanager
+def working(what: str) -> Iterator[None]:
+    """Say on standard error what is being done while the block runs; nothing where that is no terminal."""
+    if sys.stderr.isatty():
+        with Console(stderr=True, highlight=False).status(Text(f"{what} …")):
+            yield
+    else:
+        yield
 
 
 def plain(value: object) -> str:
