@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clew.api import create_api
+from clew.api import ApiDeps, create_api
+from clew.api.times import moment
 from clew.journey.in_force import FlowBook
 from clew.journey.judge import judge, verdict_kind
 from clew.journey.rebuild import rebuild
@@ -161,6 +162,19 @@ def test_too_many_orders_are_refused_and_not_half_told(store, book, monkeypatch)
     with pytest.raises(TooManyOrders, match="more than 4 orders"):
         orders_at(store, book.current, OrderFilter(order_prefix="crowd/"), at(500))
     assert len(orders_at(store, book.current, OrderFilter(order_prefix="crowd/"), at(1000)).page.items) == 5
+
+
+def test_over_http_too_many_orders_are_refused_with_what_narrows_them(store, book, monkeypatch):
+    remember(store, [Order(f"throng/{n}", (("INITIATED", 0), ("CLOSED", 999))) for n in range(5)])
+    monkeypatch.setattr(as_of, "MOST", 4)
+    deps = ApiDeps(store, book, None)
+    with serving(create_api(deps)) as url, httpx.Client(base_url=f"{url}/api/v1") as client:
+        refused = client.get("/orders", params={"at": moment(at(500)), "stage": "INITIATED", "prefix": "throng/"})
+        narrowed = client.get("/orders", params={"at": moment(at(500)), "prefix": "throng/1"})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (422, "invalid_request")
+    assert "at: more than 4 orders have changed since that moment" in refused.json()["error"]["message"]
+    assert "narrow it by flow, user, alias, trace or prefix" in refused.json()["error"]["mend"]
+    assert [each["order_id"] for each in narrowed.json()["items"]] == ["throng/1"]
 
 
 def test_the_fold_of_imported_facts_runs_a_clock_when_they_are_taken_as_watched():

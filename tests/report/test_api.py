@@ -24,11 +24,16 @@ REPORTS = ["map", "variants", "funnel", "dwell", "throughput", "rework", "heatma
 
 
 @pytest.fixture(scope="module")
-def api(tmp_path_factory):
+def store(tmp_path_factory):
     store = open_store(tmp_path_factory.mktemp("reports-api"))
+    yield store
+    store.close()
+
+
+@pytest.fixture(scope="module")
+def api(store):
     with serving(create_api(tell_shop(store))) as url, httpx.Client(base_url=f"{url}/api/v1/reports") as client:
         yield client
-    store.close()
 
 
 @pytest.fixture
@@ -163,10 +168,8 @@ def test_work_in_progress_is_told_at_the_end_of_each_day(get):
     assert [each["stages"] for each in within["days"]] == [{"MANUFACTURING_APPROVED": 1}]
 
 
-def test_every_time_zone_that_is_accepted_is_one_of_the_engine(tmp_path):
-    store = open_store(tmp_path)
+def test_every_time_zone_that_is_accepted_is_one_of_the_engine(store):
     known = {row["time_zone"] for row in store.rows("SELECT time_zone FROM system.time_zones")}
-    store.close()
     assert known_zones() - known == set()
     assert {"UTC", "Europe/Berlin", "America/New_York"} <= known_zones()
 

@@ -101,7 +101,8 @@ def _listed_at(
     try:
         past = orders_at(deps.store, deps.book.current, filter_, at_ns, limit, after or None)
     except TooManyOrders as error:
-        raise invalid(f"at: {error}", "ask for a later moment, or narrow it by flow, user, alias or prefix") from error
+        mend = "narrow it by flow, user, alias, trace or prefix, or ask for a later moment"
+        raise invalid(f"at: {error}", mend) from error
     return past.page, past.counts
 
 
