@@ -77,7 +77,7 @@ def test_a_misspelt_field_of_a_new_import_is_refused(api):
     assert "flwo" in answer.json()["error"]["message"]
 
 
-@pytest.mark.parametrize("flow", ["a\nb", "a\tb", "a\\", "a\x00b"])
+@pytest.mark.parametrize("flow", ["a\nb", "a\tb", "a\\", "a\x00b", "a>b", " a", "x" * 101])
 def test_a_flow_name_that_no_file_can_declare_is_refused(api, flow):
     answer = api.post("/imports", json={"flow": flow})
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "invalid_request")

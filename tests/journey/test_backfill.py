@@ -238,3 +238,14 @@ def test_a_journey_outlives_the_telemetry_it_was_made_of(bench):
         bench.rebuild(each)
     journey = read_order(bench.store, "outlives")
     assert ([each.stage for each in journey.visits], journey.terminal) == (["ORDERED", "MADE", "SHIPPED"], "closed")
+
+
+def test_history_that_came_again_is_judged_anew_once(bench):
+    rows = [(f"nightly-{number}", "DUSK", LONG_AGO) for number in range(3)]
+    for _ in range(3):
+        bench.bring(*rows, flow="nights")
+    bench.book.apply("flow: nights\nversion: 1\npaths: {any: [DUSK]}\nstages:\n  DUSK: {terminal: closed}\n")
+    again = [each for each in unfinished_imports(bench.store) if each.flow == "nights"]
+    assert len(again) == 3
+    assert sum(bench.rebuild(each).rebuilt for each in again) == 3
+    assert read_order(bench.store, "nightly-1").terminal == "closed"

@@ -9,8 +9,9 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from clew.api.deps import ApiDeps
-from clew.api.errors import RESPONSES, ApiError, not_found
+from clew.api.errors import RESPONSES, ApiError, invalid, not_found
 from clew.api.times import moment
+from clew.flow.check import NAME_RULE, fits_name
 from clew.journey.backfill import ORDERS_A_SLICE
 from clew.store.imports import Import, note_arrival, read_import, unfinished_imports, write_import
 
@@ -28,7 +29,7 @@ class NewImport(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    flow: str = Field(default="", max_length=200, pattern=r"^[^\\\x00-\x1f]*$")
+    flow: str = Field(default="", max_length=200)
     name: str = Field(default="", max_length=1_000, examples=["orders-2025.csv"])
 
 
@@ -79,6 +80,8 @@ def import_routes(deps: ApiDeps) -> APIRouter:
 
     @routes.post("/imports", summary="Begin an import", status_code=201)
     def begin_import(new: NewImport) -> ImportModel:
+        if new.flow and not fits_name(new.flow):
+            raise invalid(f"flow: {new.flow!r} can't be the name of a flow", NAME_RULE)
         begun = Import(deps.now_ns(), new.name, new.flow)
         write_import(deps.store, begun)
         return import_model(begun)

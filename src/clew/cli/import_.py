@@ -17,7 +17,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from clew.cli import screen
 from clew.cli.client import WRONG_CALL, Client, CommandError, NoAnswer, open_client
-from clew.cli.import_report import render_report, report_of
+from clew.cli.import_report import flow_followed, render_report, report_of
 from clew.cli.options import asks, print_json
 from clew.cli.screen import console, show
 from clew.history.columns import COMMON
@@ -222,6 +222,7 @@ def _send(
     client: Client, source: Source, recogniser: Recogniser, bars: Progress, survey: Survey, name: str, flow: str
 ) -> dict[str, Any]:
     """Send everything and have the journeys rebuilt."""
+    followed = flow_followed(client.get("flows"), set(survey.stages), flow)
     begun = client.post("imports", json.dumps({"flow": flow, "name": name}))
     place = f"imports/{begun['import_id']}"
     task = bars.add_task("sending", total=survey.events)
@@ -237,6 +238,7 @@ def _send(
     return {
         "dry_run": False, "sent": True, "import_id": begun["import_id"], "orders": rebuilt["rebuilt"],
         "distinct": rebuilt["distinct"], "repeats": max(0, sent - rebuilt["distinct"]),
+        "flow": followed,
     }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -31,7 +32,7 @@ def report_of(name: str, source: Source, recogniser: Recogniser, survey: Survey)
         "unit": source.unit,
         "columns": dict(roles.of),
         "guessed": sorted(roles.guessed),
-        "attributes": roles.attributes(survey.attributes),
+        "attributes": list(survey.attributes),
         "time": {"format": form, "zone": zone},
         "events": survey.events,
         "first_at": moment(survey.first_ns) if survey.events else None,
@@ -56,7 +57,7 @@ def render_report(report: dict[str, Any], width: int) -> RenderableType:
         parts += [*_columns(report, width), *_stages(report), *_journeys(report, width)]
     else:
         parts += _columns(report, width)
-    return Group(*parts, *_bad(report), Text(""), text(_end(report)))
+    return Group(*parts, *_bad(report), Text(""), text(_end(report)), *_flow(report))
 
 
 def _columns(report: dict[str, Any], width: int) -> list[RenderableType]:
@@ -109,6 +110,29 @@ def _bad(report: dict[str, Any]) -> list[RenderableType]:
     left = report["bad"] - min(_SHOWN_BAD, len(report["bad_lines"]))
     more = [Text(f"  … and {left} more; --bad-lines FILE writes all", style="dim")] if left else []
     return [Text(f"\nBAD: {report['bad']}", style="bold red"), table, *more]
+
+
+def flow_followed(flows: Sequence[Mapping[str, Any]], stages: Set[str], named: str) -> dict[str, Any]:
+    """The flow that imported orders with these stages follow: the one they are named for, else the one that fits best.
+
+    ``declares`` is how many of the stages it declares; None when nobody declared it.
+    """
+    fitting = [each for each in flows if named in ("", each["name"])]
+    best = max(fitting, key=lambda each: len(stages & set(each["stages"])), default=None)
+    declares = None if best is None else len(stages & set(best["stages"]))
+    return {"name": named if best is None else best["name"], "named": bool(named), "declares": declares}
+
+
+def _flow(report: dict[str, Any]) -> list[RenderableType]:
+    if not (report["sent"] and report["events"]):
+        return []
+    flow, many = report["flow"], len(report["stages"])
+    if flow["declares"] is None:
+        return [text(f"nobody declared flow {flow['name']} yet: see `clew flow discover --flow {flow['name']}`")]
+    told = f"they follow flow {flow['name']}, which declares {flow['declares']} of their {counted(many, 'stage')}"
+    if flow["named"] or 2 * flow["declares"] > many:
+        return [text(told)]
+    return [text(f"{told}; if it isn't theirs, import them again with --flow and a name of your choice", "yellow")]
 
 
 def _end(report: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from clew.model.flow import ANY_PATH, Flow, Stage, StageRule
 
 _LONGEST = 100
 _NAME = re.compile(r"\w(?:[\w ./-]{0,98}\w)?")
-_NAME_RULE = "use letters, digits, '_', '-', '.', '/' and inner spaces, 100 at most"
+NAME_RULE = "use letters, digits, '_', '-', '.', '/' and inner spaces, 100 at most"
 _STAGE_RULE = "use printable signs without '>', no spaces at the ends, 100 at most"
 _ACCEPTED = re.compile(r"(skipped|repeated|unknown_stage):([^>]+)|(out_of_sequence):([^>]*)>([^>]+)")
 
@@ -54,9 +54,9 @@ def fits_name(name: str) -> bool:
 def _check_names(flow: Flow) -> Iterator[Fault]:
     if not flow.name:
         yield Fault("flow", "the flow has no name", "write for example 'flow: jeweller'")
-    named = [("flow", flow.name, fits_name, _NAME_RULE)] if flow.name else []
+    named = [("flow", flow.name, fits_name, NAME_RULE)] if flow.name else []
     named += [(join("stages", stage.name), stage.name, fits_stage, _STAGE_RULE) for stage in flow.stages]
-    named += [(join("paths", path), path, fits_name, _NAME_RULE) for path in flow.paths]
+    named += [(join("paths", path), path, fits_name, NAME_RULE) for path in flow.paths]
     for key, name, fits, rule in named:
         if not fits(name):
             yield Fault(key, f"{name!r} can't be a name" if name else "an empty name", rule)

@@ -36,7 +36,8 @@ class Backfill:
             if import_ is None or import_.done:
                 return import_
             import_ = import_ if import_.position else counted(self.store, import_)
-            ids = imported_orders(self.store, import_id, import_.position, at_most)
+            # What a later import brought again is that one's: nightly exports of everything aren't judged once a night.
+            ids = imported_orders(self.store, import_id, import_.position, at_most) if import_.events else []
             rebuilt, _ = self.rebuilder.rebuild_whole(ids) if ids else (0, 0)
             further = replace(
                 import_,
