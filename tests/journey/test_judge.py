@@ -71,7 +71,7 @@ def verdict_at(minutes, *told, losses=(), flow=FLOW):
             "mes",
         ),
         (10, [event("", 0)], "on_time", 0, "first heard of 10 min ago, no stage known yet", ""),
-        (10, [event("LOBBY", 0)], "on_time", 0, "in LOBBY for 10 min", ""),
+        (10, [event("LOBBY", 0)], "on_time", 0, "in LOBBY for 10 min, which the flow doesn't know", ""),
         (
             10,
             [event("ORDERED", 0, due_at_ns=at(8))],
@@ -304,3 +304,8 @@ def test_a_loss_is_only_taken_back_by_facts(told, lost):
 def test_the_evidence_of_a_waiting_order_is_its_last_milestone():
     verdict = verdict_at(60, dataclasses.replace(event("ORDERED", 0), trace_id="1" * 32))
     assert (verdict.trace_id, verdict.span_id) == ("1" * 32, event("ORDERED", 0).span_id)
+
+
+def test_no_stage_is_strange_where_nobody_declared_a_flow():
+    undeclared = dataclasses.replace(FLOW, version=0, stages=(), paths={})
+    assert verdict_at(10, event("LOBBY", 0), flow=undeclared).reason == "in LOBBY for 10 min"

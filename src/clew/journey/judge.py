@@ -138,7 +138,7 @@ def _waiting(journey: Journey, flow: Flow, kind: VerdictKind, now_ns: int) -> Ve
     if journey.on_hold:
         reason = _hold_words(journey, flow, kind, now_ns)
     else:
-        reason = _dwell_words(journey, milestone, stage, now_ns)
+        reason = _dwell_words(journey, milestone, stage, now_ns) + _strange_words(journey, milestone, flow)
     if kind is VerdictKind.IN_JEOPARDY:
         reason += _due_words(journey, now_ns)
     if late and not journey.on_hold and stage and stage.service:
@@ -164,8 +164,15 @@ def _dwell_words(journey: Journey, milestone: Milestone | None, stage: Stage | N
     paused = f" ({how_long(held)} on hold not counted)" if held else ""
     limit = stage.limit(journey.path) if stage else None
     allowed = f", allowed {how_long(limit.allowed_ns)}" if limit else ""
-    strange = f", then {journey.stage}, which the flow doesn't know" if milestone.stage != journey.stage else ""
-    return f"in {milestone.stage} for {how_long(now_ns - milestone.at_ns - held)}{paused}{allowed}{strange}"
+    return f"in {milestone.stage} for {how_long(now_ns - milestone.at_ns - held)}{paused}{allowed}"
+
+
+def _strange_words(journey: Journey, milestone: Milestone | None, flow: Flow) -> str:
+    """That the flow doesn't know the stage: a mistyped one has no limit, so nothing else would ever tell of it."""
+    if milestone is None or not flow.stages or flow.stage(journey.stage):
+        return ""
+    then = f", then {journey.stage}" if milestone.stage != journey.stage else ""
+    return f"{then}, which the flow doesn't know"
 
 
 def _due_words(journey: Journey, now_ns: int) -> str:
