@@ -282,6 +282,7 @@ def test_without_a_type_the_types_are_listed(tmp_path, form):
             "--encoding",
         ),
         ("log.json", b"[" * 100_000, "more than 100 deep", "an array of objects"),
+        ("log.json", b"[" + b'"\\' * 20_000, "no whole JSON document", "mend"),
         ("log.json", b'[{"a":' * 60, "more than 100 deep", "an array of objects"),
         ("log.json", b'{"objectTypes": [], "events": ' + b"[" * 100_000, "more than 100 deep", "an array of objects"),
         ("log.csv", b"a,a\n1,2\n", "names each column once", "first line"),

@@ -35,7 +35,7 @@ _BLANK = b" \t\r\n\xef\xbb\xbf"
 _BATCH_BYTES = 2 * LONGEST_LINE
 DEEPEST = 100
 """Lists and objects in each other; readers of events and objects need fewer than ten."""
-_NESTING = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[{}\]]', re.DOTALL)
+_NESTING = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[{}\]]', re.DOTALL)
 Row = tuple[int, Any]
 
 
