@@ -55,8 +55,3 @@ def test_a_column_that_is_not_there_is_refused_and_those_that_are_there_told():
     with pytest.raises(HistoryError, match="--stage Phase: there is no such column") as raised:
         of("order_id", "stage", "time", stage="Phase")
     assert (raised.value.mend, raised.value.of_call) == ("there are order_id, stage, time", True)
-
-
-def test_columns_without_a_role_are_attributes_in_their_order():
-    columns = ["b", "order_id", "a", "stage", "time"]
-    assert assign(columns, {}, Names()).attributes(columns) == ["b", "a"]

@@ -92,6 +92,11 @@ def test_a_file_becomes_journeys_and_the_same_file_again_doubles_nothing(clew, v
     }  # fmt: skip
 
 
+def test_columns_without_a_role_are_told_as_attributes_in_their_order(clew, tmp_path):
+    path = write(tmp_path, "orders.csv", b"b,order_id,a,stage,time\n1,2,3,A,2024-01-02T10:00:00Z\n")
+    assert json.loads(clew("import", path, "--dry-run", "--json"))["attributes"] == ["b", "a"]
+
+
 def test_a_dry_run_shows_what_was_understood_and_sends_nothing(clew, visits, tmp_path):
     path = write(tmp_path, "orders.csv", as_csv(renamed("dry ")) + b"dry 3,SUBMITTED,soon,b2c,1\n")
     output = clew("import", path, "--dry-run")

@@ -41,11 +41,6 @@ class Roles:
     of: Mapping[str, str]
     guessed: frozenset[str]
 
-    def attributes(self, columns: Iterable[str]) -> list[str]:
-        """The columns without a role, in their order."""
-        taken = set(self.of.values())
-        return [column for column in columns if column not in taken]
-
 
 def assign(columns: Iterable[str], asked: Mapping[str, str | None], own: Names) -> Roles:
     """The roles of columns; ``asked`` are the options: a column's name, "" for none, None to be guessed.
