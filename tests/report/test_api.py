@@ -296,6 +296,27 @@ def test_stages_keep_their_names_whatever_is_in_them(get):
     assert get("funnel", flow="loans")["paths"][0]["steps"][0]["stage"] == HOSTILE
 
 
+@pytest.mark.parametrize(
+    ("params", "unknown"),
+    [
+        ({}, []),
+        ({"path": ["b2c", "nope"]}, [("path", "nope", ["b2c", "b2b"])]),
+        ({"path": "nope", "flow": "loans"}, [("path", "nope", [])]),
+        ({"attribute": "country=de", "flow_version": 1, "step": ["PACKAGING", "CANCELLED"]}, []),
+        ({"attribute": "land=de"}, [("attribute", "land", ["country"])]),
+        ({"attribute": "country=XX"}, [("value", "country=XX", ["de", "nl"])]),
+        ({"flow_version": 7}, [("flow version", "7", ["1"])]),
+        ({"step": ["B", "b"], "flow": "loans"}, [("stage", "b", [HOSTILE, "B", "C"])]),
+    ],
+)
+def test_names_that_no_order_of_the_flow_has_are_told_with_those_that_orders_have(get, params, unknown):
+    found = get("hints", **params)
+    assert found["declared"] == ("flow" not in params)
+    told = [(each["kind"], each["name"], each["known"]) for each in found["unknown"]]
+    assert [each[:2] for each in told] == [each[:2] for each in unknown]
+    assert [sorted(each[2]) for each in told] == [sorted(each[2]) for each in unknown]
+
+
 class _Exhausted:
     """A store whose engine comes to its limit of memory."""
 

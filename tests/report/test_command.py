@@ -68,6 +68,31 @@ def test_reports_are_told_to_people(clew, arguments, told):
     assert [each for each in told if each not in shown] == []
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["map", "--path", "nope"], "no order has the path nope; known are b2c, b2b"),
+        (["arrivals", "--path", "b2c", "--against-path", "nope"], "no order has the path nope; known are b2c, b2b"),
+        (["wip", "--attribute", "land=de"], "no order has the attribute land; known are country"),
+        (["rework", "--attribute", "country=XX"], "no order has the value country=XX; known are de, nl"),
+        (["variants", "--flow-version", "7"], "no order has the flow version 7; known are 1"),
+        (["funnel", "--steps", "SUBMITTED,Foo"], "no order has the stage Foo; known are INITIATED, FILE_UPLOADED"),
+        (["throughput", "--flow", "loans"], "nobody declared flow loans, so no stage ends an order"),
+        (["wip", "--flow", "loans"], "`clew flow discover --flow loans`"),
+    ],
+)
+def test_why_a_report_is_poor_is_told_to_people_alone(clew, arguments, told):
+    assert told in " ".join(clew(*arguments).split())
+    assert "no order has" not in clew(*arguments, "--json") + clew(*arguments, "--csv")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_good_report_of_a_declared_flow_has_no_hints(clew, name):
+    shown = clew(name, "--path", "b2c")
+    assert "nobody declared" not in shown
+    assert "no order has" not in shown
+
+
 @pytest.mark.parametrize("columns", [60, 80, 100, 140])
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from clew.api.imports import import_routes
 from clew.api.known import only_known_parameters
 from clew.api.learn import learn_routes
 from clew.api.orders import order_routes
+from clew.api.report_hints import hint_routes
 from clew.api.reports import report_routes
 from clew.api.spans import span_routes
 from clew.api.status import probe_routes, status_routes
@@ -54,7 +55,7 @@ def create_api(deps: ApiDeps) -> FastAPI:
         v1.include_router(routes(deps))
     v1.include_router(import_routes(deps), dependencies=[Depends(in_turns(2, "imports"))])
     reports = Depends(in_turns(2, "reports"))
-    for routes in (report_routes, learn_routes):
+    for routes in (report_routes, hint_routes, learn_routes):
         v1.include_router(routes(deps), dependencies=[reports])
     app.include_router(v1)
     return app

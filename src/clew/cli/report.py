@@ -10,6 +10,7 @@ import click
 
 from clew.cli.client import Params, open_client
 from clew.cli.options import asks, print_json
+from clew.cli.report_hints import hints_of, with_hints
 from clew.cli.report_screen import render_report
 from clew.cli.report_tables import as_csv
 from clew.cli.screen import console, show
@@ -85,22 +86,19 @@ def _answer(name: str, more: Params, picks: dict[str, Any]) -> None:
         **picks,
         **more,
     }
-    _print(name, _asked(name, params, url, data), as_json, csv)
-
-
-def _asked(name: str, params: Params, url: str, data: Path | None) -> dict[str, Any]:
-    with open_client(url, data) as client:
-        found: dict[str, Any] = client.get(f"reports/{name}", params)
-    return found
-
-
-def _print(name: str, answer: dict[str, Any], as_json: bool, csv: bool) -> None:
+    answer, hints = _asked(name, params, url, data, hints=not (as_json or csv))
     if as_json:
         print_json(answer)
     elif csv:
         click.echo(as_csv(name, answer), nl=False)
     else:
-        show(render_report(name, answer, console().width))
+        show(with_hints(render_report(name, answer, console().width), hints))
+
+
+def _asked(name: str, params: Params, url: str, data: Path | None, *, hints: bool) -> tuple[dict[str, Any], list[str]]:
+    with open_client(url, data) as client:
+        found: dict[str, Any] = client.get(f"reports/{name}", params)
+        return found, hints_of(client, name, found, params) if hints else []
 
 
 _ZONE = click.option(
