@@ -14,7 +14,7 @@ from clew import __version__
 from clew.api import create_api
 from clew.api.times import moment
 from clew.cli import screen
-from clew.cli.checks import Level, check_status, check_telemetry
+from clew.cli.checks import Level, check_stages, check_status, check_telemetry
 from clew.cli.client import Client, CommandError, NoAnswer
 from clew.cli.main import main
 from clew.cli.options import print_json
@@ -341,7 +341,7 @@ def test_the_doctor_says_what_to_mend(clew):
 def status(**changes):
     """What a healthy server of this version says of itself."""
     now = {"version": __version__, "problem": None, "now": moment(NOW), "ingest": None, "ticker": None}
-    return now | {"services": {}, "orders_without_stage": 0} | changes
+    return now | {"services": {}, "orders_without_stage": 0, "unknown_stages": []} | changes
 
 
 @pytest.mark.parametrize(
@@ -377,6 +377,15 @@ def test_the_doctor_finds_a_healthy_server_well():
 def test_the_doctor_says_what_telemetry_is_missing(said, told):
     findings = [each for each in check_telemetry(status(**said), {"mes"}, NOW) if each.level is not Level.OK]
     assert any(told in each.told and each.mend for each in findings)
+
+
+def test_the_doctor_names_stages_that_the_flow_does_not_know():
+    said = {"flow": "rings", "stage": "ORDRED", "orders": 1, "services": ["mes-api"]}
+    of_old = {"flow": "rings", "stage": "LOBBY", "orders": 2, "services": []}
+    assert [(each.level, each.told) for each in check_stages(status(unknown_stages=[said, of_old]))] == [
+        (Level.WARN, "stage ORDRED isn't in flow rings (1 open order, from mes-api)"),
+        (Level.WARN, "stage LOBBY isn't in flow rings (2 open orders)"),
+    ]
 
 
 def test_a_service_that_sends_stage_events_alone_is_well():

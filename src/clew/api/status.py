@@ -17,6 +17,8 @@ from clew.journey.ticker import Ticker
 from clew.model.errors import ClewError
 from clew.store.contract import Store
 
+_DAY_NS = 86_400 * 10**9
+
 
 class IngestModel(BaseModel):
     """What the receiver did since the start; sizes are bytes."""
@@ -60,8 +62,22 @@ class ServiceTelemetryModel(BaseModel):
     last_seen_at: str
 
 
+class UnknownStageModel(BaseModel):
+    """A stage that a declared flow doesn't know: how many open orders came through it, and which services said so in
+    the last 24 hours.
+    """
+
+    flow: str
+    stage: str
+    orders: int
+    services: list[str]
+
+
 class StatusModel(BaseModel):
-    """How Clew does. ``ingest`` and ``ticker`` are null when the API runs without them."""
+    """How Clew does. ``ingest`` and ``ticker`` are null when the API runs without them.
+
+    ``unknown_stages`` are the twenty with the most open orders.
+    """
 
     version: str
     python: str
@@ -74,6 +90,7 @@ class StatusModel(BaseModel):
     flows: list[FlowSummaryModel]
     tables: list[TableModel]
     orders_without_stage: int
+    unknown_stages: list[UnknownStageModel]
     services: dict[str, ServiceTelemetryModel]
 
 
@@ -119,7 +136,8 @@ def status_routes(deps: ApiDeps) -> APIRouter:
             flows=[flow_summary(each) for each in deps.book.current],
             tables=_tables(deps.store),
             orders_without_stage=_orders_without_stage(deps.store),
-            services=_telemetry(deps.store, now_ns),
+            unknown_stages=_unknown_stages(deps.store, now_ns - _DAY_NS),
+            services=_telemetry(deps.store, now_ns - _DAY_NS),
         )
 
     return routes
@@ -172,6 +190,37 @@ def _orders_without_stage(store: Store) -> int:
     return int(rows[0]["n"])
 
 
+_UNKNOWN_STAGES = """
+SELECT flow, substring(deviation, 15) AS stage, count() AS n
+FROM (
+    SELECT flow, arrayDistinct(deviations) AS kinds FROM orders FINAL WHERE bucket = toDate(0)
+    SETTINGS do_not_merge_across_partitions_select_final = 1
+)
+ARRAY JOIN kinds AS deviation
+WHERE startsWith(deviation, 'unknown_stage:')
+GROUP BY flow, stage ORDER BY n DESC, flow, stage LIMIT 20
+"""
+_TOLD_BY = """
+SELECT stage, arraySort(groupUniqArray(20)(service)) AS services FROM order_events
+WHERE ts >= fromUnixTimestamp64Nano({since:Int64}, 'UTC') AND notEmpty(service) AND stage IN {stages:Array(String)}
+GROUP BY stage
+"""
+
+
+def _unknown_stages(store: Store, since_ns: int) -> list[UnknownStageModel]:
+    rows = store.rows(_UNKNOWN_STAGES)
+    if not rows:
+        return []
+    told = store.rows(_TOLD_BY, {"since": since_ns, "stages": [row["stage"] for row in rows]})
+    services = {row["stage"]: row["services"] for row in told}
+    return [
+        UnknownStageModel(
+            flow=row["flow"], stage=row["stage"], orders=row["n"], services=services.get(row["stage"], [])
+        )
+        for row in rows
+    ]
+
+
 _TELEMETRY = """
 SELECT service, sum(spans) AS spans, sum(named) AS named, sum(logs) AS logs, sum(stages) AS stages, max(last) AS last_ns
 FROM (
@@ -189,7 +238,7 @@ GROUP BY service ORDER BY service
 """
 
 
-def _telemetry(store: Store, now_ns: int) -> dict[str, ServiceTelemetryModel]:
+def _telemetry(store: Store, since_ns: int) -> dict[str, ServiceTelemetryModel]:
     return {
         row["service"]: ServiceTelemetryModel(
             spans=row["spans"],
@@ -198,5 +247,5 @@ def _telemetry(store: Store, now_ns: int) -> dict[str, ServiceTelemetryModel]:
             stage_events=row["stages"],
             last_seen_at=moment(row["last_ns"]),
         )
-        for row in store.rows(_TELEMETRY, {"since": now_ns - 86_400 * 10**9})
+        for row in store.rows(_TELEMETRY, {"since": since_ns})
     }

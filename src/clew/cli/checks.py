@@ -178,6 +178,14 @@ def check_telemetry(status: Mapping[str, Any], flow_services: set[str], now_ns: 
         yield warn("orders", f"{status['orders_without_stage']} open orders were never seen in a stage", mend)
 
 
+def check_stages(status: Mapping[str, Any]) -> Iterator[Finding]:
+    """Stages that services tell of and the flow doesn't know: often a mistyped one."""
+    for each in status["unknown_stages"]:
+        by = f", from {', '.join(each['services'])}" if each["services"] else ""
+        told = f"stage {each['stage']} isn't in flow {each['flow']} ({counted(each['orders'], 'open order')}{by})"
+        yield warn("stage", told, "correct its name where it is sent, or declare or accept it in the flow")
+
+
 def _check_service(service: str, told: Mapping[str, Any], now_ns: int) -> Finding:
     silent_s = (now_ns - nanoseconds(told["last_seen_at"])) / SECOND_NS
     named = told["spans_with_order"]

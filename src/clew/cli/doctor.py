@@ -22,6 +22,7 @@ from clew.cli.checks import (
     check_ports,
     check_python,
     check_space,
+    check_stages,
     check_status,
     check_telemetry,
     ok,
@@ -72,7 +73,7 @@ def _examine_server(url: str, data: Path | None, settings: Settings | None) -> I
             if problem:
                 yield bad("server", f"{place} is not ready: {problem}", "see the log of `clew serve`")
                 return
-            yield ok("server", f"{place} answers")
+            yield ok("server", f"{place} is read without one" if data else f"{url} answers")
             yield from _examine_running(client)
     except CommandError as error:
         yield bad("server", error.message, error.mend)
@@ -89,6 +90,7 @@ def _examine_running(client: Client) -> Iterator[Finding]:
         whole = client.get(f"flows/{segment(each['name'])}")
         services |= {stage["service"] for stage in whole["stages_in_full"] if stage["service"]}
         yield ok("flow", f"{each['name']} version {each['version']} is in force, {len(each['stages'])} stages")
+    yield from check_stages(status)
     yield from check_telemetry(status, services, now_ns)
 
 
