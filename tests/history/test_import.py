@@ -99,12 +99,14 @@ def test_columns_without_a_role_are_told_as_attributes_in_their_order(clew, tmp_
 
 def test_a_dry_run_shows_what_was_understood_and_sends_nothing(clew, visits, tmp_path):
     path = write(tmp_path, "orders.csv", as_csv(renamed("dry ")) + b"dry 3,SUBMITTED,soon,b2c,1\n")
-    output = clew("import", path, "--dry-run")
+    output = clew("import", path, "--dry-run", code=1)
     for told in (
         "orders.csv: csv, 3 events from 2024-01-02", "order  order_id  guessed", "ISO 8601, zone as each time says", "amount",
         "2  SUBMITTED", "dry 4711", "SHIPPED", "BAD: 1", "line 5  time 'soon'", "a dry run: nothing was sent",
+        "clew: 1 bad line: nothing would be sent\nmend: mend the lines, or leave them out with --max-errors 1",
     ):  # fmt: skip
         assert told in output, output
+    assert "BAD: 1" in clew("import", path, "--dry-run", "--max-errors", "1")
     assert visits("dry ") == {}
 
 
@@ -113,6 +115,7 @@ def test_a_bad_line_stops_the_import_before_anything_is_sent_unless_it_is_allowe
     list_ = tmp_path / "bad.csv"
     output = clew("import", path, "--bad-lines", list_, code=1)
     assert "clew: 1 bad line: nothing was sent\nmend: mend the lines, or leave them out with --max-errors 1" in output
+    assert output.count("nothing was sent") == 1
     reason = "time 'soon': it isn't written as ISO 8601, 2026-11-22T08:15:00Z"
     assert list_.read_text().splitlines() == ["line,reason", f'5,"{reason}"']
     assert visits("bad ") == {}

@@ -133,6 +133,18 @@ def test_only_the_first_bad_lines_are_kept_and_all_are_counted():
     assert survey.bad_lines[0] == BadLine(2, "no order: column order is empty")
 
 
+def test_bad_lines_are_told_in_the_order_of_the_file_whoever_found_them():
+    class Broken(Rows):
+        def batches(self):
+            for batch in super().batches():
+                yield Batch([2, 4, 5], batch.columns, [BadLine(3, "it has 2 fields")])
+
+    source = Broken([("", "A", TIMES[0], ""), ("1", "A", TIMES[0], ""), ("", "A", TIMES[0], "")])
+    rejected = []
+    survey = check(source.batches(), understood(source), lambda: None, rejected.append)
+    assert [bad.line for bad in survey.bad_lines] == [bad.line for bad in rejected] == [2, 3, 5]
+
+
 def test_a_due_date_is_read_when_it_is_one_and_else_kept_as_it_is():
     class Due(Rows):
         def batches(self):

@@ -156,8 +156,8 @@ def import_(
         print_json(done)
     else:
         show(render_report(done, console().width))
-    if survey.bad > max_errors and not dry_run:
-        raise _refused(survey, source.unit, max_errors)
+    if survey.bad > max_errors:
+        raise _refused(survey, source.unit, max_errors, dry_run)
 
 
 def _expect_server(url: str) -> None:
@@ -183,11 +183,11 @@ def _pairs(bound: tuple[str, ...]) -> Mapping[str, str]:
     return pairs
 
 
-def _refused(survey: Survey, unit: str, max_errors: int) -> CommandError:
+def _refused(survey: Survey, unit: str, max_errors: int, dry_run: bool) -> CommandError:
     bad = screen.counted(survey.bad, f"bad {unit}")
     allowed = f", {max_errors} allowed" if max_errors else ""
     return CommandError(
-        f"{bad}{allowed}: nothing was sent",
+        f"{bad}{allowed}: {'nothing would be sent' if dry_run else 'nothing was sent'}",
         f"mend the {unit}s, or leave them out with --max-errors {survey.bad}",
     )
 

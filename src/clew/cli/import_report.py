@@ -57,7 +57,7 @@ def render_report(report: dict[str, Any], width: int) -> RenderableType:
         parts += [*_columns(report, width), *_stages(report), *_journeys(report, width)]
     else:
         parts += _columns(report, width)
-    return Group(*parts, *_bad(report), Text(""), text(_end(report)), *_flow(report))
+    return Group(*parts, *_bad(report), *_end(report), *_flow(report))
 
 
 def _columns(report: dict[str, Any], width: int) -> list[RenderableType]:
@@ -135,9 +135,14 @@ def _flow(report: dict[str, Any]) -> list[RenderableType]:
     return [text(f"{told}; if it isn't theirs, import them again with --flow and a name of your choice", "yellow")]
 
 
-def _end(report: dict[str, Any]) -> str:
-    if not report["sent"]:
-        return "a dry run: nothing was sent" if report["dry_run"] else "nothing was sent"
+def _end(report: dict[str, Any]) -> list[RenderableType]:
+    if report["sent"]:
+        return [Text(""), text(_stored(report))]
+    # Else the error below says why nothing was sent.
+    return [Text("\na dry run: nothing was sent")] if report["dry_run"] else []
+
+
+def _stored(report: dict[str, Any]) -> str:
     days = (nanoseconds(report["last_at"]) - nanoseconds(report["first_at"])) / 86_400e9
     repeats = f", {counted(report['repeats'], 'repeat')} counted once" if report["repeats"] else ""
     return f"{counted(report['orders'], 'order')} over {days:.0f} days, {counted(report['distinct'], 'event')}{repeats}"

@@ -73,7 +73,8 @@ def check(
     """
     survey = Survey()
     for batch in batches:
-        events, bad = recogniser.recognise(batch)
+        events, unsorted = recogniser.recognise(batch)
+        bad = sorted(unsorted, key=lambda each: each.line)
         survey.add(events)
         survey.add_bad(bad)
         for line in bad:
