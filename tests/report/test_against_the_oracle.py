@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from clew.model.event import Source, StageEvent
 from clew.report.conformance import conformance
 from clew.report.dwell import LEVELS, dwells
 from clew.report.filter import By, ReportFilter
@@ -20,7 +21,7 @@ from clew.report.throughput import throughput
 from clew.report.variants import variant_of_order, variants, visits_of_order
 from clew.store.embedded import open_store
 from tests.report import oracle
-from tests.report.histories import BEGIN, DAY, HOUR, logs, told, write
+from tests.report.histories import BEGIN, DAY, HOUR, Log, flow_without_stages, logs, told, write
 
 NOW = BEGIN + 40 * DAY
 ZONE = "Europe/Berlin"
@@ -215,3 +216,18 @@ def filter_by_start(filter_):
     return ReportFilter(
         filter_.flow, filter_.from_ns, filter_.to_ns, filter_.path, filter_.attributes, filter_.flow_version
     )
+
+
+def test_the_steps_of_an_undeclared_flow_are_those_of_each_path(store):
+    ways = {"shop": ["ABD"] * 2 + ["A"], "branch": ["CD", "C", "C"], "none": ["A", "B", "C"]}
+    events = [
+        StageEvent(f"{path}-{number}", stage, BEGIN + place * HOUR, path=path, source=Source.IMPORT)
+        for path, orders in ways.items()
+        for number, way in enumerate(orders)
+        for place, stage in enumerate(way)
+    ]
+    log = Log(flow_without_stages("of-two-paths"), tuple(events), imported=True)
+    write(store, log)
+    found = {each.path: each for each in funnel(store, ReportFilter(log.flow.name)).paths}
+    steps = {path: [(step.stage, step.reached) for step in each.steps] for path, each in found.items()}
+    assert steps == {"shop": [("A", 3), ("B", 2), ("D", 2)], "branch": [("C", 3)], "none": []}

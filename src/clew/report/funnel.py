@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,12 +62,11 @@ def funnel(store: Store, filter_: ReportFilter, flow: Flow | None = None, steps:
 
     A step is reached at the first visit of its stage after the step before was reached, with any other stages between
     (a strictly ordered funnel). Without ``steps`` they are the stages that the flow declares for the path, in its order
-    and without cancellation; where no flow is declared, those that at least half of the orders visit, by the mean place
-    of their first visits.
-    An order that never reached the first step counts as ``outside`` alone. Quantiles interpolate linearly.
+    and without cancellation; where no flow is declared, those that at least half of the path's orders visit, by the
+    mean place of their first visits. An order that never reached the first step counts as ``outside`` alone. Quantiles interpolate linearly.
     """
     orders = {str(row["path"]): int(row["orders"]) for row in read_rows(store, "paths", filter_)}
-    steps_of = {path: _steps(store, filter_, flow, path, steps) for path in orders}
+    steps_of = _steps(store, filter_, flow, orders, steps)
     rows = read_rows(store, "funnel", filter_, _ways(steps_of)) if orders else []
     found = {(row["path"], int(row["step"])): row for row in rows}
     return Funnel(
@@ -92,10 +91,18 @@ def _ways(steps_of: Mapping[str, tuple[str, ...]]) -> dict[str, object]:
     }
 
 
-def _steps(store: Store, filter_: ReportFilter, flow: Flow | None, path: str, steps: Sequence[str]) -> tuple[str, ...]:
-    if steps or flow:
-        return tuple(steps) or steps_of_path(flow, path)  # type: ignore[arg-type]
-    return tuple(row["stage"] for row in read_rows(store, "main_stages", filter_))
+def _steps(
+    store: Store, filter_: ReportFilter, flow: Flow | None, paths: Iterable[str], steps: Sequence[str]
+) -> dict[str, tuple[str, ...]]:
+    """The steps of each path."""
+    if steps:
+        return dict.fromkeys(paths, tuple(steps))
+    if flow:
+        return {path: steps_of_path(flow, path) for path in paths}
+    found: dict[str, list[str]] = {path: [] for path in paths}
+    for row in read_rows(store, "main_stages", filter_):
+        found.setdefault(str(row["path"]), []).append(row["stage"])
+    return {path: tuple(stages) for path, stages in found.items()}
 
 
 def _of_path(

@@ -1,11 +1,11 @@
--- The stages that at least half of the orders visit, by the mean place of their first visits.
-SELECT stage
+-- The stages that at least half of a path's orders visit, by path and then by the mean place of their first visits.
+SELECT path, stage
 FROM (
-    SELECT stages, count() AS n, sum(n) OVER () AS everyone
+    SELECT path, stages, count() AS n, sum(n) OVER (PARTITION BY path) AS everyone
     FROM (${picked})
-    GROUP BY stages
+    GROUP BY path, stages
 )
 ARRAY JOIN arrayDistinct(stages) AS stage
-GROUP BY stage
+GROUP BY path, stage
 HAVING 2 * sum(n) >= max(everyone)
-ORDER BY sum(n * indexOf(stages, stage)) / sum(n), stage
+ORDER BY path, sum(n * indexOf(stages, stage)) / sum(n), stage
