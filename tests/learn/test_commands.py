@@ -110,6 +110,24 @@ def test_limits_are_tried_against_those_in_force(clew, learned):
         clew("flow", "drop", "rings")
 
 
+def test_the_orders_of_another_flow_are_told_as_such(clew, learned):
+    learned.write_text(learned.read_text().replace("flow: rings", "flow: loops", 1))
+    for command in (("replay", "--flow", str(learned)), ("flow", "diff", str(learned))):
+        assert "no order follows loops; these are orders of rings" in clew(*command)
+    asked = clew("replay", "--flow", str(learned), "--orders-of", "rings")
+    assert "these are orders of rings" in asked
+    assert "no order follows" not in asked
+    assert "these are orders of" not in clew("flow", "diff", str(learned), "--json")
+
+
+def test_remaining_times_count_visits():
+    stage = {"stage": "SENT", "path": "", "n": 593, "median_s": 60.0, "p90_s": 90.0}
+    console = Console(width=100, force_terminal=False)
+    with console.capture() as captured:
+        console.print(learn.render_remaining({"flow": "rings", "stages": [stage]}))
+    assert lines_of(captured.get(), "VISITS", "HALF TOOK")
+
+
 def told_of(stage, first, last, path="*", limit_s=86_400.0):
     return {
         "stage": stage, "path": path, "limit_s": limit_s, "visits": 3_000, "stuck": 150, "false_alarms": 37,
@@ -124,7 +142,7 @@ def replayed(last):
     now = [told_of("MANUFACTURING_COMPLETED", begin, last, limit_s=1.0), told_of("MANUFACTURING_STARTED", begin, last)]
     side = {"name": "rings", "version": 1, "stuck": 150, "false_alarms": 37}
     return {
-        "orders": 3_000, "asked": {"from_at": None, "to_at": None, "path": ""}, "grace_share": 0.1, "grace_s": 0.0,
+        "orders": 3_000, "asked": {"flow": "rings", "from_at": None, "to_at": None, "path": ""}, "grace_share": 0.1, "grace_s": 0.0,
         "tried": side | {"stages": tried}, "in_force": side | {"stages": now},
     }  # fmt: skip
 

@@ -13,7 +13,7 @@ from rich.text import Text
 from clew.cli.client import Params, open_client
 from clew.cli.flow import flow, load_named
 from clew.cli.options import Command, asks, print_json
-from clew.cli.replay_screen import between, render_replay
+from clew.cli.replay_screen import between, of_others, render_replay
 from clew.cli.screen import console, counted, grid, joined, long, short, show, text, working
 from clew.learn.words import percent
 
@@ -97,7 +97,7 @@ def diff(file: Path | None, flow_: str, url: str, data: Path | None, as_json: bo
     if as_json:
         print_json(found)
     else:
-        show(render_difference(found))
+        show(render_difference(found, chosen=bool(flow_)))
 
 
 @flow.command(epilog="\b\nExamples:\n  clew flow remaining\n  clew flow remaining --flow jeweller --json")
@@ -143,7 +143,7 @@ def replay(
     if as_json:
         print_json(found)
     else:
-        show(render_replay(found, console().width))
+        show(render_replay(found, console().width, chosen=bool(orders_of)))
 
 
 def _text_of(file: Path | None) -> str:
@@ -163,10 +163,11 @@ def _share(given: str) -> str:
         raise click.UsageError(f"{given!r} is no share; write for example 5% or 0.05") from None
 
 
-def render_difference(found: dict[str, Any]) -> RenderableType:
-    """A flow beside what happens, as the terminal shows it."""
+def render_difference(found: dict[str, Any], *, chosen: bool = False) -> RenderableType:
+    """A flow beside what happens, as the terminal shows it; ``chosen``: somebody said whose orders these are."""
     head = f"flow {found['name']} version {found['version']} beside {counted(found['orders'], 'order')}"
-    parts: list[RenderableType] = [text(head + between(found["asked"]), "bold")]
+    others = of_others(found["name"], found["asked"], chosen=chosen)
+    parts: list[RenderableType] = [text(head + between(found["asked"]), "bold"), *others]
     for title, key in (("stages", "stages"), ("entries", "entries"), ("steps", "steps")):
         parts += _listing(f"{title} that happen and aren't declared", found[f"undeclared_{key}"])
         parts += _listing(f"{title} that are declared and never seen", found[f"unseen_{key}"])
@@ -217,7 +218,7 @@ def render_remaining(found: dict[str, Any]) -> RenderableType:
     """Remaining times as the terminal shows them."""
     if not found["stages"]:
         return text(f"no order of flow {found['flow']} has closed in the last 90 days")
-    table = grid("STAGE", "PATH", "ORDERS", "HALF TOOK", "9 OF 10 TOOK")
+    table = grid("STAGE", "PATH", "VISITS", "HALF TOOK", "9 OF 10 TOOK")
     for each in found["stages"]:
         table.add_row(
             text(each["stage"], "bold"), text(each["path"] or "all"), Text(f"{each['n']:,}"),

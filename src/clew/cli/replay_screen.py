@@ -32,8 +32,11 @@ class _Layout:
 _LAYOUTS = (_Layout(" "), _Layout("\n"), _Layout("\n", when=False), _Layout("\n", when=False, name=16))
 
 
-def render_replay(found: dict[str, Any], width: int) -> RenderableType:
-    """What limits would have said, as the terminal shows it; below each the one in force where it differs."""
+def render_replay(found: dict[str, Any], width: int, *, chosen: bool = False) -> RenderableType:
+    """What limits would have said, as the terminal shows it; below each the one in force where it differs.
+
+    ``chosen``: somebody said whose orders these are.
+    """
     tried, now = found["tried"], found["in_force"]
     head = f"{counted(found['orders'], 'order')} by the limits of flow {tried['name']} version {tried['version']}"
     moment = _moment_of(each for side in (tried, now) if side for each in side["stages"])
@@ -44,8 +47,9 @@ def render_replay(found: dict[str, Any], width: int) -> RenderableType:
     within = percent(found["grace_share"]) + " of the limit" if found["grace_share"] else long(found["grace_s"])
     totals = [_total("these limits", tried), _total("those in force", now) if now else ""]
     notes = [f"a false alarm moved on by itself within {within}", "" if layout.when else "--json tells when"]
+    others = of_others(tried["name"], found["asked"], chosen=chosen)
     return Group(
-        text(head + between(found["asked"]), "bold"), Text(""), table, Text(""), *map(text, filter(None, totals)),
+        text(head + between(found["asked"]), "bold"), *others, Text(""), table, Text(""), *map(text, filter(None, totals)),
         Text(joined(notes, "; "), style="dim"),
     )  # fmt: skip
 
@@ -105,6 +109,14 @@ def _cells(each: dict[str, Any], layout: _Layout, style: str) -> list[Text]:
 
 def _total(whose: str, replayed: dict[str, Any]) -> str:
     return f"{whose}: {replayed['stuck']:,} times stuck, {replayed['false_alarms']:,} of these false alarms"
+
+
+def of_others(name: str, asked: dict[str, Any], *, chosen: bool) -> list[Text]:
+    """The line that says whose orders a flow is held against where it isn't their own; ``chosen``: so it was asked."""
+    if asked["flow"] == name:
+        return []
+    none = "" if chosen else f"no order follows {name}; "
+    return [text(f"{none}these are orders of {asked['flow']}", "yellow")]
 
 
 def between(asked: dict[str, Any]) -> str:
