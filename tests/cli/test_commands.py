@@ -549,6 +549,18 @@ def test_a_watched_list_that_is_too_long_keeps_its_counts(clew, width, height, c
     assert bool(lines_of(shown, "… and ", " more")) is cut
 
 
+@pytest.mark.parametrize("height", [12, 60])
+def test_a_watched_page_that_is_not_the_last_says_so_without_a_cursor(clew, height):
+    page = json.loads(clew("orders", "--json")) | {"next": "WzEsMl0"}
+    low = Console(width=160, height=height, force_terminal=False)
+    with low.capture() as captured:
+        low.print(render_watched(page, low))
+    shown = captured.get()
+    assert "WzEsMl0" not in shown
+    assert "… and more\n" in shown
+    assert len(shown.splitlines()) <= height
+
+
 def test_a_journey_is_watched_in_place(clew, monkeypatch):
     drawn = []
 

@@ -114,11 +114,13 @@ def render_orders(page: dict[str, Any], width: int) -> RenderableType:
 
 def render_watched(page: dict[str, Any], screen: Console) -> RenderableType:
     """As many orders of a page as the terminal has room for, and always the counts."""
-    orders = page["items"]
+    orders, further = page["items"], page["next"]
+    page = page | {"next": None}  # a list that is drawn again and again can't be paged
 
     def drawn(number: int) -> RenderableType:
         left = len(orders) - number
-        more = [Text(f"… and {left} more", style="dim")] if left else []
+        told = "… and more" if further else f"… and {left} more"
+        more = [Text(told, style="dim")] if left or further else []
         return Group(_body(page, orders[:number], screen.width), *more, _summary(page))
 
     def too_high(number: int) -> bool:
@@ -164,7 +166,7 @@ def _two_lines(order: dict[str, Any]) -> list[RenderableType]:
 
 def _summary(page: dict[str, Any]) -> RenderableType:
     counts = page["counts"] or {}
-    parts = [Text(f"{number} {words(kind)}", style=STYLES[kind]) for kind, number in counts.items() if number]
+    parts = [Text(f"{number:,} {words(kind)}", style=STYLES[kind]) for kind, number in counts.items() if number]
     lines = [Text(""), Text(" · ").join(parts)] if parts else []
     if page["next"]:
         lines.append(unbroken(f"more: add --after {page['next']}", "dim"))
