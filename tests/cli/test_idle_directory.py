@@ -63,6 +63,28 @@ def test_a_directory_without_data_is_not_made(tmp_path):
     assert not (tmp_path / "nothing").exists()
 
 
+def test_a_directory_that_cannot_be_made_is_told_with_what_fits(tmp_path):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "log.csv").write_text("order_id,stage,time\n1,A,2026-01-01T00:00:00Z\n")
+    done = clew("import", tmp_path / "log.csv", "--data", tmp_path / "file" / "data")
+    assert done.returncode == 1
+    assert done.stderr.startswith("clew: can't use the data directory ")
+    assert done.stderr.endswith("; choose another with --data\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (("orders",), "Read this idle data directory instead of asking a server."),
+        (("import",), "Work on this data directory without a server."),
+        (("flow", "apply"), "Work on this data directory without a server."),
+        (("flow", "drop"), "Work on this data directory without a server."),
+    ],
+)
+def test_data_says_whether_a_command_reads_or_writes(command, told):
+    assert told in " ".join(clew(*command, "--help").stdout.split())
+
+
 def test_a_program_reads_plain_text_and_exit_codes(data):
     shown = clew("order", "4711", "--data", data)
     assert (shown.returncode, shown.stderr) == (0, "")

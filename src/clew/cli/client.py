@@ -197,7 +197,7 @@ def _http_errors(url: str) -> Iterator[None]:
         raise NoAnswer(
             f"no Clew answers at {url}",
             "start it with `clew serve`, name another server with --url or CLEW_URL, "
-            "or read an idle data directory with --data DIR",
+            "or use an idle data directory with --data DIR",
         ) from error
     except httpx.TimeoutException as error:
         raise NoAnswer(f"Clew at {url} takes too long to answer", "ask for less, or see `clew doctor`") from error
@@ -238,7 +238,7 @@ def _over_directory(data: Path, make: bool) -> Iterator[tuple[Sender, Fetcher]]:
         # Whoever reads may not have the settings of whoever writes: nothing may be dropped by their defaults.
         store = open_store_of(settings, keep_retention=True)
     except ClewError as error:
-        raise CommandError(str(error), "if a server runs on this directory, ask it with --url instead") from error
+        raise CommandError(str(error)) from error  # which says what to do
     try:
         with asyncio.Runner() as runner:
             app = runner.run(asyncio.to_thread(_idle_api, store))

@@ -14,7 +14,7 @@ from clew.cli import screen
 from clew.cli.client import Client, CommandError, open_client, segment
 from clew.cli.entries import Entry, listed
 from clew.cli.import_ import progress_bars, rebuild_journeys
-from clew.cli.options import asks, print_json
+from clew.cli.options import asks, changes, print_json
 from clew.cli.screen import clock, counted, joined, long, show, text
 from clew.flow import default_flow_text, format_problems, load_flow
 from clew.flow.acceptances import render_expiry
@@ -68,7 +68,7 @@ def show_flow(name: str, as_yaml: bool, shipped: bool, url: str, data: Path | No
 @flow.command(epilog="\b\nExamples:\n  clew flow apply flow.yaml\n  clew flow apply flow.yaml --since 7d")
 @click.argument("file", type=_FILE)
 @click.option("--since", default="", help="Also derive stage events anew since: 7d, or 2026-11-22T08:15:00Z.")
-@asks
+@changes
 def apply(file: Path, since: str, url: str, data: Path | None, as_json: bool) -> None:
     """Judge by this flow from now on."""
     checked = load_named(file)
@@ -85,7 +85,7 @@ def apply(file: Path, since: str, url: str, data: Path | None, as_json: bool) ->
 
 @flow.command(epilog="\b\nExample:\n  clew flow drop repairs")
 @click.argument("name")
-@asks
+@changes
 def drop(name: str, url: str, data: Path | None, as_json: bool) -> None:
     """Judge by the flow of that NAME no longer: its open orders and imported history are judged by the flows left.
 

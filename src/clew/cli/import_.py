@@ -18,7 +18,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from clew.cli import screen
 from clew.cli.client import WRONG_CALL, Client, CommandError, NoAnswer, open_client
 from clew.cli.import_report import flow_followed, render_report, report_of
-from clew.cli.options import asks, print_json
+from clew.cli.options import changes, print_json
 from clew.cli.screen import console, show
 from clew.history.columns import COMMON
 from clew.history.recognise import Recogniser
@@ -120,7 +120,7 @@ def _roles(command: Callable[..., Any]) -> Callable[..., Any]:
     metavar="FILE",
     help="Write number and reason of every bad line to this CSV file.",
 )
-@asks
+@changes
 def import_(
     file: Path | None, flow: str, form: str | None, time_format: str, zone: str, repeated_hour: Repeated | None,
     delimiter: str, encoding: str, object_type: str, sql: str, query: str, bound: tuple[str, ...], dry_run: bool,

@@ -19,14 +19,14 @@ _CONTROLS = re.compile(r"[\x7f-\x9f]")
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def whom(command: Command) -> Command:
-    """``--url`` and ``--data``: whom to ask."""
+def whom(command: Command, data: str = "Read this idle data directory instead of asking a server.") -> Command:
+    """``--url`` and ``--data``: whom to ask; ``data`` is the help of the latter."""
     for option in (
         click.option(
             "--data",
             type=click.Path(path_type=Path, file_okay=False),
             metavar="DIR",
-            help="Read this idle data directory instead of asking a server.",
+            help=data,
         ),
         click.option("--url", envvar="CLEW_URL", default=DEFAULT_URL, show_default=True, help="The server to ask."),
     ):
@@ -36,7 +36,16 @@ def whom(command: Command) -> Command:
 
 def asks(command: Command) -> Command:
     """``--url``, ``--data`` and ``--json``: whom to ask, and how to print the answer."""
-    return whom(click.option("--json", "as_json", is_flag=True, help="Print the API's JSON.")(command))
+    return whom(_as_json(command))
+
+
+def changes(command: Command) -> Command:
+    """The same for a command that writes."""
+    return whom(_as_json(command), "Work on this data directory without a server.")
+
+
+def _as_json(command: Command) -> Command:
+    return click.option("--json", "as_json", is_flag=True, help="Print the API's JSON.")(command)
 
 
 def pages(command: Command) -> Command:
