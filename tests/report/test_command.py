@@ -14,8 +14,8 @@ from rich.console import Console
 from clew.api import create_api
 from clew.api.times import moment
 from clew.cli.main import main
-from clew.cli.report_screen import render_report
-from clew.cli.report_tables import as_csv
+from clew.cli.report_screen import render_report, told_value
+from clew.cli.report_tables import Kind, as_csv
 from clew.store.embedded import open_store
 from tests.report.histories import BEGIN, DAY
 from tests.report.shop import WAY, tell_shop
@@ -50,15 +50,15 @@ def clew(url):
         (["map"], ["MANUFACTURING_COMPLETED MANUFACTURING_STARTED 1 1 h 1 h repeated"]),
         (["map", "--min-share", "0.5"], ["3 rarer edges hidden, taken 3 times"]),
         (["variants"], [f"happy path: {' > '.join(WAY)[:40]}", "4 orders in 4 variants"]),
-        (["variant", "1"], ["order 1: the way of 1 orders (25.0%), number 1 of 4", "this is the happy path"]),
-        (["funnel"], ["path b2c", "2 of 3 orders came through, median 10 h", "SUBMITTED 3 100.0% 0 1 0 1 h"]),
+        (["variant", "1"], ["order 1: the way of 1 orders (25.0 %), number 1 of 4", "this is the happy path"]),
+        (["funnel"], ["path b2c", "2 of 3 orders came through, median 10 h", "SUBMITTED 3 100.0 % 0 1 0 1 h"]),
         (["dwell"], ["SUBMITTED 2 1 1 h - - - thin", "Kaplan-Meier"]),
         (["throughput"], ["3 orders have ended, 1 haven't", "all closed 2 10 h"]),
-        (["rework"], ["1 of 4 orders (25.0%) entered some stage again"]),
+        (["rework"], ["1 of 4 orders (25.0 %) entered some stage again"]),
         (["heatmap", "--zone", "Europe/Berlin"], ["SUBMITTED", "time zone Europe/Berlin"]),
         (["arrivals"], ["4 arrived, 2 closed, 1 cancelled", "2026-09-24 1 1 0 ████"]),
         (["wip"], ["2026-09-27 1 SUBMITTED 1"]),
-        (["conformance"], ["3 orders have ended: 2 as declared, 1 not (66.7%)", "1 haven't ended, 0 of them deviate"]),
+        (["conformance"], ["3 orders have ended: 2 as declared, 1 not (66.7 %)", "1 haven't ended, 0 of them deviate"]),
         (["conformance", "--flow", "loans"], ["0 orders have ended", "no rate, as no order has ended"]),
         (["dwell", "--path", "nowhere"], ["no orders", "path nowhere"]),
     ],
@@ -101,6 +101,24 @@ def test_a_good_report_of_a_declared_flow_has_no_hints(clew, name):
 def test_reports_fit_the_terminal(clew, name, columns, more):
     lines = clew(name, *more, columns=columns).splitlines()
     assert max(map(cell_len, lines)) <= columns
+
+
+def test_columns_without_room_are_named(clew):
+    left_out = "a wider terminal or --csv shows"
+    assert f"{left_out} P95, P99, MEAN" in clew("throughput", columns=60)
+    assert f"{left_out} ORDERS, P95, MEAN" in clew("map", columns=80)
+    assert clew("funnel", columns=60).count(left_out) == 1
+    both = ("dwell", "--path", "b2c", "--against-path", "b2b")
+    assert f"{left_out} P90" in clew(*both, columns=80)
+    assert left_out not in clew("throughput", columns=140) + clew("map", columns=160) + clew(*both, columns=160)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "told"),
+    [(Kind.COUNT, 166_514, "166,514"), (Kind.SHARE, 0.045, "4.5 %"), (Kind.COUNT, 999, "999")],
+)
+def test_numbers_are_written_as_everywhere_in_clew(kind, value, told):
+    assert told_value(kind, value) == told
 
 
 @pytest.mark.parametrize("name", [*NAMES, "variant"])

@@ -49,8 +49,8 @@ def render_replay(found: dict[str, Any], width: int, *, chosen: bool = False) ->
     notes = [f"a false alarm moved on by itself within {within}", "" if layout.when else "--json tells when"]
     others = of_others(tried["name"], found["asked"], chosen=chosen)
     return Group(
-        text(head + between(found["asked"]), "bold"), *others, Text(""), table, Text(""), *map(text, filter(None, totals)),
-        Text(joined(notes, "; "), style="dim"),
+        text(head + between(found["asked"]), "bold"), *others, Text(""), table, Text(""),
+        *map(text, filter(None, totals)), Text(joined(notes, "; "), style="dim"),
     )  # fmt: skip
 
 

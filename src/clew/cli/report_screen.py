@@ -56,9 +56,9 @@ def told_value(kind: Kind, value: Any) -> str:  # noqa: ANN401 - what a cell hol
         return _NOTHING
     match kind:
         case Kind.COUNT:
-            return f"{value:,}".replace(",", " ")
+            return f"{value:,}"
         case Kind.SHARE:
-            return f"{value:.1%}"
+            return f"{100 * value:.1f} %"
         case Kind.TIME:
             return long(value) if value >= 1 else short(value) if value else "0 s"
         case Kind.WORDS:
@@ -71,6 +71,10 @@ def told_value(kind: Kind, value: Any) -> str:  # noqa: ANN401 - what a cell hol
 
 def _count(number: int) -> str:
     return told_value(Kind.COUNT, number)
+
+
+def _share(share: float) -> str:
+    return told_value(Kind.SHARE, share)
 
 
 def _drawn(columns: Sequence[Column], rows: Sequence[Sequence[Any]], bars: Sequence[str] = ()) -> RichTable:
@@ -88,8 +92,10 @@ def _drawn(columns: Sequence[Column], rows: Sequence[Sequence[Any]], bars: Seque
     return table
 
 
-def _listed(table: Table, width: int, measure: str = "", *, folds: bool = False) -> RenderableType:
-    """A table of a report, with as much as there is room for.
+def _listed(
+    table: Table, width: int, measure: str = "", *, folds: bool = False, left_out: bool = True
+) -> RenderableType:
+    """A table of a report, with as much as there is room for; ``left_out``: and a line that names what has none.
 
     ``measure`` names the column whose values are drawn as bars; ``folds``: it has a text that may take several lines.
     """
@@ -107,7 +113,15 @@ def _listed(table: Table, width: int, measure: str = "", *, folds: bool = False)
         if _width_of(drawn) <= width:
             break
     more = len(table.rows) - len(rows)
-    return Group(drawn, Text(f"… and {more} more; --json and --csv have all", style="dim")) if more else drawn
+    notes = [f"… and {_count(more)} more; --json and --csv have all"] if more else []
+    missing = [column.title for index, column in enumerate(table.columns) if index not in shown]
+    notes += _narrow(missing) if left_out else []
+    return Group(drawn, *(text(note, "dim") for note in notes))
+
+
+def _narrow(missing: Sequence[str]) -> list[str]:
+    """The line that names the columns for which there is no room; none where all are there."""
+    return [f"a wider terminal or --csv shows {', '.join(missing)}"] if missing else []
 
 
 def _width_of(table: RichTable) -> int:
@@ -127,7 +141,7 @@ def _map(report: Report, width: int) -> RenderableType:
     head = f"{_count(report['orders'])} orders, {_count(report['events'])} visits"
     lines = [text(head), Text(""), _listed(TABLES["map"](report), width, "count"), Text("")]
     if report["hidden_edges"]:
-        hidden = f"{report['hidden_edges']} rarer edges hidden, taken {_count(report['hidden_count'])} times"
+        hidden = f"{_count(report['hidden_edges'])} rarer edges hidden, taken {_count(report['hidden_count'])} times"
         lines.append(text(hidden, "dim"))
     still = text(f"ends are last visits; {_count(report['open'])} orders haven't ended", "dim")
     return Group(*lines, counts("starts"), counts("ends"), still)
@@ -152,8 +166,8 @@ def _variants(report: Report, width: int) -> RenderableType:
 def _variant(report: Report, _: int) -> RenderableType:
     order = f"order {report['order_id']}"
     if report["rank"]:
-        place = f"number {report['rank']} of {_count(report['variants_total'])}"
-        usual = f"the way of {_count(report['orders'])} orders ({report['share']:.1%}), {place}"
+        place = f"number {_count(report['rank'])} of {_count(report['variants_total'])}"
+        usual = f"the way of {_count(report['orders'])} orders ({_share(report['share'])}), {place}"
     else:
         usual = "a way that none of the counted orders took"
     times = f"first to last visit {told_value(Kind.TIME, report['throughput'])}"
@@ -177,10 +191,11 @@ def _funnel(report: Report, width: int) -> RenderableType:
         rows = [row[1:] for row in table.rows if row[0] == path["path"]]
         done = f"{_count(path['converted'])} of {_count(path['orders'])} orders came through"
         took = f", median {told_value(Kind.TIME, path['median'])}" if path["median"] is not None else ""
-        outside = f"; {path['outside']} never reached the first step" if path["outside"] else ""
+        outside = f"; {_count(path['outside'])} never reached the first step" if path["outside"] else ""
         title = f"path {path['path']}" if path["path"] else "no path"
         parts += [text(title, "bold"), text(done + took + outside)]
-        parts += [_listed(Table(table.columns[1:], rows), width, "reached"), Text("")]
+        last = path is report["paths"][-1]
+        parts += [_listed(Table(table.columns[1:], rows), width, "reached", left_out=last), Text("")]
     return Group(*parts[:-1]) if parts else Text("no orders")
 
 
@@ -196,13 +211,13 @@ def _throughput(report: Report, width: int) -> RenderableType:
 
 
 def _rework(report: Report, width: int) -> RenderableType:
-    share = f" ({report['share']:.1%})" if report["share"] is not None else ""
+    share = f" ({_share(report['share'])})" if report["share"] is not None else ""
     head = f"{_count(report['reworked'])} of {_count(report['orders'])} orders{share} entered some stage again"
     return Group(text(head), Text(""), _listed(TABLES["rework"](report), width, "reworked"))
 
 
 def _conformance(report: Report, width: int) -> RenderableType:
-    rate = f"{report['rate']:.1%}" if report["rate"] is not None else "no rate, as no order has ended"
+    rate = _share(report["rate"]) if report["rate"] is not None else "no rate, as no order has ended"
     early = _count(report["incomplete_deviating"])
     ways = f"{_count(report['conforming'])} as declared, {_count(report['deviating'])} not"
     lines = [
@@ -298,11 +313,12 @@ def _compared(name: str, report: Report, width: int) -> RenderableType:
         return Text("no orders")
     values = range(table.keys, len(table.columns))
     compared = [i for i in values if table.columns[i].compared] or list(values)
+    missing: list[str] = []
     drawn = _side_by_side(table, rows[:_MOST_ROWS], compared)
     while len(compared) > 1 and _width_of(drawn) > width:
-        compared.pop()
+        missing.insert(0, table.columns[compared.pop()].title)
         drawn = _side_by_side(table, rows[:_MOST_ROWS], compared)
-    return drawn
+    return Group(drawn, *(text(note, "dim") for note in _narrow(missing)))
 
 
 def _side_by_side(table: Table, rows: Sequence[tuple[Any, ...]], compared: Sequence[int]) -> RichTable:

@@ -63,7 +63,8 @@ def funnel(store: Store, filter_: ReportFilter, flow: Flow | None = None, steps:
     A step is reached at the first visit of its stage after the step before was reached, with any other stages between
     (a strictly ordered funnel). Without ``steps`` they are the stages that the flow declares for the path, in its order
     and without cancellation; where no flow is declared, those that at least half of the path's orders visit, by the
-    mean place of their first visits. An order that never reached the first step counts as ``outside`` alone. Quantiles interpolate linearly.
+    mean place of their first visits. An order that never reached the first step counts as ``outside`` alone.
+    Quantiles interpolate linearly.
     """
     orders = {str(row["path"]): int(row["orders"]) for row in read_rows(store, "paths", filter_)}
     steps_of = _steps(store, filter_, flow, orders, steps)
