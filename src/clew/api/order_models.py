@@ -168,6 +168,7 @@ class JourneyModel(OrderModel):
     """
 
     singular: str
+    flow_declared: bool = Field(description="false when nobody declared the flow: then it knows no stage, and no end")
     terminal: str | None
     attributes: dict[str, str]
     stages: list[StageVisitModel]
@@ -236,6 +237,7 @@ def journey_model(order: WholeOrder, flow: Flow, now_ns: int, failed: Sequence[S
     return JourneyModel(
         **order_model(journey, flow, now_ns).model_dump(),
         singular=flow.singular,
+        flow_declared=bool(flow.stages),
         terminal=journey.terminal,
         attributes=dict(journey.attributes),
         stages=_visits(journey, flow, now_ns),
