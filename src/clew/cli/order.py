@@ -19,6 +19,7 @@ from clew.cli.client import NOT_FOUND, Client, CommandError, open_client, segmen
 from clew.cli.entries import Entry, listed, packed, timed
 from clew.cli.options import asks, print_json
 from clew.cli.orders import watch_list
+from clew.cli.report_hints import undeclared_words
 from clew.cli.screen import (
     ROOMY,
     STYLES,
@@ -109,7 +110,8 @@ def _headline(journey: dict[str, Any]) -> Text:
     kind = Text(words(verdict["kind"]), style=f"reverse {STYLES.get(verdict['kind'], '')}")
     name = text(f"{journey['singular']} {journey['order_id']}: ", "bold")
     reason = verdict["reason"].removeprefix(f"{words(verdict['kind'])} ")
-    return name + kind + Text(", " if verdict["kind"] == "lost" else " ") + text(reason, "bold")
+    apart = reason.startswith(("published ", "last seen ", "first heard "))
+    return name + kind + Text(", " if apart else " ") + text(reason, "bold")
 
 
 def _facts(journey: dict[str, Any], width: int) -> Text:
@@ -148,6 +150,8 @@ def _stages(journey: dict[str, Any], now: str, room: int) -> RenderableType | No
         service = text(visit["service"], "dim")
         entries.append(Entry(visit["entered_at"], (name, service, late), ((name, late), (service,))))
     table = listed(timed(entries, now), room)
+    if not journey["flow_declared"]:
+        return Group(table, text(undeclared_words(journey["flow"]), "yellow"))
     if not journey["stages_ahead"]:
         return table
     ahead = text(f"then {' or '.join(map(plain, journey['stages_ahead']))}", "dim")
@@ -160,7 +164,9 @@ def _stage_entry(journey: dict[str, Any], visit: dict[str, Any], before: str, lo
     padded = name + Text(" " * (longest - name.cell_len))
     ended = journey["terminal"] and visit["current"]
     bar = Text("") if ended else dwell_bar(visit["used"], warn, cells)
-    service, dwell, remarks = text(visit["service"], "dim"), _dwell(journey, visit), _remarks(visit, before)
+    service, dwell = text(visit["service"], "dim"), _dwell(journey, visit)
+    # Of a flow that nobody declared no stage is known: that is said once, below the stages.
+    remarks = _remarks(visit if journey["flow_declared"] else visit | {"deviations": []}, before)
     return Entry(
         visit["entered_at"],
         (name, service, bar, dwell, remarks),
@@ -218,7 +224,7 @@ def _messages(journey: dict[str, Any], now: str, room: int) -> RenderableType | 
     entries = []
     for message in messages[-_MESSAGES_SHOWN:]:
         way = text(f"{message['service']} → {message['destination'] or message['queue'] or '?'}")
-        told = _fate(message)
+        told = _fate(message, _went_on(journey, message))
         entries.append(Entry(message["published_at"], (way, told), ((way, told),)))
         for delivery in message["deliveries"]:
             taken, remarks = _delivery(delivery)
@@ -231,12 +237,25 @@ def _messages(journey: dict[str, Any], now: str, room: int) -> RenderableType | 
     return Group(earlier, listed(timed(entries, now), room))
 
 
-def _fate(message: dict[str, Any]) -> Text:
+def _went_on(journey: dict[str, Any], message: dict[str, Any]) -> bool:
+    """Whether a service other than the publisher moved the order since, which is what heals a loss as well."""
+    since_ns = nanoseconds(message["published_at"])
+    return any(
+        visit["service"] != message["service"] and nanoseconds(visit["entered_at"]) > since_ns
+        for visit in journey["stages"] + journey["after_end"]
+    )
+
+
+def _fate(message: dict[str, Any], went_on: bool) -> Text:
     if message["lost"]:
         return Text(f"lost: {words(message['lost'])}", style=STYLES["lost"])
     if message["error"]:
         return text(f"not published: {message['error']}", "red")
-    return Text("" if message["deliveries"] else "not taken yet", style="yellow")
+    if message["deliveries"]:
+        return Text("")
+    if went_on:
+        return Text("no word of its being taken; the order went on", style="dim")
+    return Text("not taken yet", style="yellow")
 
 
 def _delivery(delivery: dict[str, Any]) -> tuple[Text, Text]:
