@@ -52,7 +52,7 @@ def test_a_bound_value_is_never_read_as_sql(sqlite_url):
     [
         ("DELETE FROM log", {}, "refuses the query"),
         ("SELECT absent FROM log", {}, "refuses the query: no such column"),
-        (QUERY, {}, "refuses the query"),
+        (QUERY, {}, "refuses the query: A value is required for bind parameter 'shop'$"),
         ("SELECT id, id FROM log", {}, "names a column twice"),
         ("SELECT id, status FROM log", {}, "no column is known to hold the order"),
     ],
@@ -65,8 +65,9 @@ def test_a_query_that_cannot_be_used_is_refused(sqlite_url, query, bound, told):
 @pytest.mark.parametrize(
     ("url", "told"),
     [
-        ("nonsense", "no URL of a database"),
-        ("nosuch://host/db", "no URL of a database"),
+        ("shop.db", "--sql is no URL of a database: it has no ://$"),
+        ("nosuch://host/db", "--sql is no URL of a database: no such kind of database is known$"),
+        ("postgresql://host:port/db", "--sql is no URL of a database$"),
         ("sqlite:////nowhere/shop.db", "there is no file /nowhere/shop.db"),
         ("postgresql://ann:secret@127.0.0.1:1/db", "postgresql at 127.0.0.1:1, database db can't be opened"),
         (

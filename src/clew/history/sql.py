@@ -32,6 +32,7 @@ _OPEN = frozenset(
     )
 )
 """Options of a URL that hold no secret, so that a driver's words about them may be shown."""
+_BACKGROUND = re.compile(r"\(Background on this error at: \S+\)")
 _DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 
 
@@ -95,8 +96,10 @@ def _engine(url: str) -> Engine:
         return create_engine(parsed)
     except (ArgumentError, NoSuchModuleError, ValueError) as error:
         mend = "write postgresql://user@host/database or sqlite:///file.db"
-        # The text itself may hold a password.
-        raise HistoryError(f"--sql is no URL of a database: {type(error).__name__}", mend, of_call=True) from None
+        # The text itself may hold a password, so it isn't repeated.
+        unknown = isinstance(error, NoSuchModuleError)
+        why = ": no such kind of database is known" if unknown else "" if "://" in url else ": it has no ://"
+        raise HistoryError(f"--sql is no URL of a database{why}", mend, of_call=True) from None
     except ModuleNotFoundError as error:
         raise HistoryError(f"there is no driver for this database: {error}", "install it beside clew") from error
 
@@ -146,5 +149,6 @@ def without_secrets(told: str, url: URL) -> str:
 
 
 def told_by(error: Exception) -> str:
-    """What the database said, in one line."""
-    return " ".join(str(getattr(error, "orig", None) or error).split())[:300]
+    """What the database said, in one line, without SQLAlchemy's link to its own pages."""
+    told = _BACKGROUND.sub("", str(getattr(error, "orig", None) or error))
+    return " ".join(told.split())[:300]
