@@ -265,6 +265,7 @@ def test_the_other_range_can_be_given(get):
         ("arrivals?zone=localtime", 422, "is no time zone"),
         ("heatmap?zone=Factory", 422, "is no time zone"),
         ("map?against=30d", 422, "is no range"),
+        ("map?against=yesterday", 422, "against: 'yesterday' is no range"),
         ("map?against=previous", 422, "nothing before a range without a begin"),
         ("heatmap?zone=Mars/Base", 422, "is no time zone"),
         ("heatmap?zone=../etc", 422, "is no time zone"),

@@ -250,10 +250,10 @@ def _range(text: str, filter_: ReportFilter, now_ns: int) -> tuple[int, int]:
             raise invalid("against: there is nothing before a range without a begin", "give --from as well")
         end_ns = now_ns if filter_.to_ns is None else filter_.to_ns
         return max(0, 2 * filter_.from_ns - end_ns), filter_.from_ns
-    begin, dots, end = text.partition("..")
-    from_ns, to_ns = _moment("against", begin, now_ns), _moment("against", end, now_ns)
-    if not dots or from_ns is None or to_ns is None:
+    begin, _, end = text.partition("..")
+    if not (begin and end):
         raise invalid(f"against: {text!r} is no range", "write 2026-10-01..2026-11-01, 60d..30d, or previous")
+    from_ns, to_ns = _at("against", begin, now_ns), _at("against", end, now_ns)
     _check_range(from_ns, to_ns)
     return from_ns, to_ns
 
@@ -264,8 +264,12 @@ def _check_range(from_ns: int | None, to_ns: int | None) -> None:
 
 
 def _moment(name: str, text: str, now_ns: int) -> int | None:
+    return _at(name, text, now_ns) if text else None
+
+
+def _at(name: str, text: str, now_ns: int) -> int:
     try:
-        return min(max(0, parse_moment(text, now_ns)), LAST_NS) if text else None
+        return min(max(0, parse_moment(text, now_ns)), LAST_NS)
     except ValueError as error:
         raise invalid(f"{name}: {error}", f"give {_MOMENT}") from error
 
