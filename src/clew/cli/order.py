@@ -150,12 +150,17 @@ def _stages(journey: dict[str, Any], now: str, room: int) -> RenderableType | No
         service = text(visit["service"], "dim")
         entries.append(Entry(visit["entered_at"], (name, service, late), ((name, late), (service,))))
     table = listed(timed(entries, now), room)
-    if not journey["flow_declared"]:
+    if not _declared(journey):
         return Group(table, text(undeclared_words(journey["flow"]), "yellow"))
     if not journey["stages_ahead"]:
         return table
     ahead = text(f"then {' or '.join(map(plain, journey['stages_ahead']))}", "dim")
     return Group(table, Padding(ahead, (0, 0, 0, 10)))
+
+
+def _declared(journey: dict[str, Any]) -> bool:
+    """Whether anybody declared the order's flow; a server of an earlier version doesn't say otherwise."""
+    return bool(journey.get("flow_declared", True))
 
 
 def _stage_entry(journey: dict[str, Any], visit: dict[str, Any], before: str, longest: int, cells: int) -> Entry:
@@ -166,7 +171,7 @@ def _stage_entry(journey: dict[str, Any], visit: dict[str, Any], before: str, lo
     bar = Text("") if ended else dwell_bar(visit["used"], warn, cells)
     service, dwell = text(visit["service"], "dim"), _dwell(journey, visit)
     # Of a flow that nobody declared no stage is known: that is said once, below the stages.
-    remarks = _remarks(visit if journey["flow_declared"] else visit | {"deviations": []}, before)
+    remarks = _remarks(visit if _declared(journey) else visit | {"deviations": []}, before)
     return Entry(
         visit["entered_at"],
         (name, service, bar, dwell, remarks),
