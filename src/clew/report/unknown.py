@@ -6,15 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from clew.model.flow import Flow
-from clew.report.query import FINAL
+from clew.report.query import sql_text
 from clew.store.contract import Store
 
 _SHOWN = 12
-_PATHS = "path"
-_VERSIONS = "toString(flow_version)"
-_STAGES = "arrayJoin(arrayDistinct(CAST(stages, 'Array(String)')))"
-_KEYS = "arrayJoin(mapKeys(attrs))"
-_VALUES = "arrayJoin(if(mapContains(attrs, {key:String}), [attrs[{key:String}]], []))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,36 +43,24 @@ def unknown_names(store: Store, flow_name: str, named: Named, flow: Flow | None)
     paths, stages = (tuple(flow.paths), tuple(stage.name for stage in flow.stages)) if flow else ((), ())
     version = () if named.flow_version is None else (str(named.flow_version),)
     found = [
-        *_missing(store, flow_name, "path", _PATHS, named.paths, declared=paths),
-        *_missing(store, flow_name, "stage", _STAGES, named.stages, declared=stages),
-        *_missing(store, flow_name, "flow version", _VERSIONS, version),
+        *_missing(store, flow_name, "path", named.paths, declared=paths),
+        *_missing(store, flow_name, "stage", named.stages, declared=stages),
+        *_missing(store, flow_name, "flow version", version),
     ]
     for key, value in named.attributes:
-        found += _missing(store, flow_name, "attribute", _KEYS, (key,)) or [
-            replace(each, name=f"{key}={each.name}")
-            for each in _missing(store, flow_name, "value", _VALUES, (value,), key=key)
+        found += _missing(store, flow_name, "attribute", (key,)) or [
+            replace(each, name=f"{key}={each.name}") for each in _missing(store, flow_name, "value", (value,), key=key)
         ]
     return tuple(found)
 
 
 def _missing(
-    store: Store,
-    flow_name: str,
-    kind: str,
-    source: str,
-    names: Sequence[str],
-    *,
-    declared: Sequence[str] = (),
-    key: str = "",
+    store: Store, flow_name: str, kind: str, names: Sequence[str], *, declared: Sequence[str] = (), key: str = ""
 ) -> list[Unknown]:
     asked = [name for name in dict.fromkeys(names) if name and name not in declared]
     if not asked:
         return []
-    rows = store.rows(
-        f"SELECT {source} AS name, count() AS n FROM orders FINAL WHERE flow = {{flow:String}} "
-        "GROUP BY name ORDER BY has({asked:Array(String)}, name) DESC, n DESC, name LIMIT {most:UInt32} " + FINAL,
-        {"flow": flow_name, "asked": asked, "most": len(asked) + _SHOWN, "key": key},
-    )
-    seen = [str(row["name"]) for row in rows if row["name"] != ""]
+    bind = {"kind": kind, "key": key, "flow": flow_name, "asked": asked, "most": len(asked) + _SHOWN}
+    seen = [str(row["name"]) for row in store.rows(sql_text("known"), bind) if row["name"] != ""]
     known = tuple(dict.fromkeys([*declared, *seen]))[:_SHOWN]
     return [Unknown(kind, name, known) for name in asked if name not in seen]
