@@ -50,15 +50,15 @@ def clew(url):
         (["map"], ["MANUFACTURING_COMPLETED MANUFACTURING_STARTED 1 1 h 1 h repeated"]),
         (["map", "--min-share", "0.5"], ["3 rarer edges hidden, taken 3 times"]),
         (["variants"], [f"happy path: {' > '.join(WAY)[:40]}", "4 orders in 4 variants"]),
-        (["variant", "1"], ["order 1: the way of 1 orders (25.0 %), number 1 of 4", "this is the happy path"]),
+        (["variant", "1"], ["order 1: the way of 1 order (25.0 %), number 1 of 4", "this is the happy path"]),
         (["funnel"], ["path b2c", "2 of 3 orders came through, median 10 h", "SUBMITTED 3 100.0 % 0 1 0 1 h"]),
         (["dwell"], ["SUBMITTED 2 1 1 h - - - thin", "Kaplan-Meier"]),
-        (["throughput"], ["3 orders have ended, 1 haven't", "all closed 2 10 h"]),
+        (["throughput"], ["3 orders have ended, 1 hasn't", "all closed 2 10 h"]),
         (["rework"], ["1 of 4 orders (25.0 %) entered some stage again"]),
         (["heatmap", "--zone", "Europe/Berlin"], ["SUBMITTED", "time zone Europe/Berlin"]),
         (["arrivals"], ["4 arrived, 2 closed, 1 cancelled", "2026-09-24 1 1 0 ████"]),
         (["wip"], ["2026-09-27 1 SUBMITTED 1"]),
-        (["conformance"], ["3 orders have ended: 2 as declared, 1 not (66.7 %)", "1 haven't ended, 0 of them deviate"]),
+        (["conformance"], ["3 orders have ended: 2 as declared, 1 not (66.7 %)", "1 hasn't ended, 0 of them deviate"]),
         (["conformance", "--flow", "loans"], ["0 orders have ended", "no rate, as no order has ended"]),
         (["dwell", "--path", "nowhere"], ["no orders", "path nowhere"]),
     ],
@@ -192,7 +192,7 @@ def test_a_long_time_is_drawn_by_weeks(clew):
     console = Console(width=80, force_terminal=False)
     with console.capture() as captured:
         console.print(render_report("arrivals", told, 80))
-    assert "by week" in captured.get()
+    assert "WEEK OF" in captured.get()
     assert "2026-01-05        7" in captured.get()
 
 

@@ -12,7 +12,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from clew.cli.report_tables import DAYS, TABLES, Column, Kind, Report, Table, compared_rows
-from clew.cli.screen import ROOMY, bar, clock, grid, joined, long, short, text, words
+from clew.cli.screen import ROOMY, bar, clock, counted, grid, joined, long, short, text, words
 
 _SHADES = "·░▒▓█"
 _BAR = 24
@@ -167,7 +167,7 @@ def _variant(report: Report, _: int) -> RenderableType:
     order = f"order {report['order_id']}"
     if report["rank"]:
         place = f"number {_count(report['rank'])} of {_count(report['variants_total'])}"
-        usual = f"the way of {_count(report['orders'])} orders ({_share(report['share'])}), {place}"
+        usual = f"the way of {counted(report['orders'], 'order')} ({_share(report['share'])}), {place}"
     else:
         usual = "a way that none of the counted orders took"
     times = f"first to last visit {told_value(Kind.TIME, report['throughput'])}"
@@ -189,7 +189,7 @@ def _funnel(report: Report, width: int) -> RenderableType:
     table = TABLES["funnel"](report)
     for path in report["paths"]:
         rows = [row[1:] for row in table.rows if row[0] == path["path"]]
-        done = f"{_count(path['converted'])} of {_count(path['orders'])} orders came through"
+        done = f"{_count(path['converted'])} of {counted(path['orders'], 'order')} came through"
         took = f", median {told_value(Kind.TIME, path['median'])}" if path["median"] is not None else ""
         outside = f"; {_count(path['outside'])} never reached the first step" if path["outside"] else ""
         title = f"path {path['path']}" if path["path"] else "no path"
@@ -204,15 +204,23 @@ def _dwell(report: Report, width: int) -> RenderableType:
 
 
 def _throughput(report: Report, width: int) -> RenderableType:
-    head = f"{_count(report['finished'])} orders have ended, {_count(report['open'])} haven't"
+    head = f"{_ended(report['finished'])}, {_not_ended(report['open'])}"
     table = TABLES["throughput"](report)
     rows = [(row[0] or "all", row[1] or "all", *row[2:]) for row in table.rows]
     return Group(text(head), Text(""), _listed(Table(table.columns, rows, 2), width, "median"))
 
 
+def _ended(orders: int) -> str:
+    return f"{counted(orders, 'order')} {'has' if orders == 1 else 'have'} ended"
+
+
+def _not_ended(orders: int) -> str:
+    return f"{_count(orders)} {'has' if orders == 1 else 'have'}n't"
+
+
 def _rework(report: Report, width: int) -> RenderableType:
     share = f" ({_share(report['share'])})" if report["share"] is not None else ""
-    head = f"{_count(report['reworked'])} of {_count(report['orders'])} orders{share} entered some stage again"
+    head = f"{_count(report['reworked'])} of {counted(report['orders'], 'order')}{share} entered some stage again"
     return Group(text(head), Text(""), _listed(TABLES["rework"](report), width, "reworked"))
 
 
@@ -221,8 +229,8 @@ def _conformance(report: Report, width: int) -> RenderableType:
     early = _count(report["incomplete_deviating"])
     ways = f"{_count(report['conforming'])} as declared, {_count(report['deviating'])} not"
     lines = [
-        f"{_count(report['completed'])} orders have ended: {ways} ({rate})",
-        f"{_count(report['incomplete'])} haven't ended, {early} of them deviate already",
+        f"{_ended(report['completed'])}: {ways} ({rate})",
+        f"{_not_ended(report['incomplete'])} ended, {early} of them deviate already",
     ]
     if report["with_accepted"]:
         lines.append(f"{_count(report['with_accepted'])} have deviations that the flow accepts")
@@ -254,7 +262,7 @@ def _week(stage: Report) -> Text:
 
 def _arrivals(report: Report, _: int) -> RenderableType:
     table = TABLES["arrivals"](report)
-    rows = table.rows
+    columns, rows = table.columns, table.rows
     weekly = len(rows) > _MOST_DAYS
     if weekly:
         sums: dict[str, list[int]] = {}
@@ -262,9 +270,9 @@ def _arrivals(report: Report, _: int) -> RenderableType:
             week = sums.setdefault(_monday(day), [0] * len(numbers))
             week[:] = [a + b for a, b in zip(week, numbers, strict=True)]
         rows = [(week, *numbers) for week, numbers in sums.items()]
+        columns = (Column("day", Kind.TEXT, "WEEK OF"), *columns[1:])
     counts = [f"{_count(report[what])} {what}" for what in ("arrived", "closed", "cancelled")]
-    head = ", ".join([*counts, *(["by week"] if weekly else [])])
-    return Group(text(head), Text(""), _drawn(table.columns, rows, _bars([row[1] for row in rows], _BAR)))
+    return Group(text(", ".join(counts)), Text(""), _drawn(columns, rows, _bars([row[1] for row in rows], _BAR)))
 
 
 def _work_in_progress(report: Report, _: int) -> RenderableType:
