@@ -89,7 +89,7 @@ def test_a_running_servers_directory_is_not_opened_twice(server):
     shown = server.run("orders", "--data", server.data)
     assert shown.returncode == 1
     assert "another process" in shown.stderr
-    assert "mend: " in shown.stderr
+    assert "ask it by --url" in shown.stderr
 
 
 @pytest.mark.parametrize(("extra", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
