@@ -129,6 +129,8 @@ def _asked(name: str, options: Options) -> str:
         return f"{name} --spans {options.spans} --orders {options.orders}"
     if name.startswith("reports"):
         return f"{name} --orders {options.orders}"
+    if name == "import":
+        return f"{name} --spans {options.spans}"
     return f"{name} --kills {options.kills}" if name == "kill" else name
 
 
