@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel, Field
 
+from clew.api.body import whole_body
 from clew.api.deps import ApiDeps
 from clew.api.errors import RESPONSES, ApiError, ErrorAnswer, invalid, not_found
 from clew.api.times import moment, moment_or_none, parse_moment, seconds
@@ -101,12 +102,8 @@ class FlowModel(FlowSummaryModel):
 
 
 async def flow_text(request: Request) -> str:
-    """The request's body as text; the media type doesn't matter. Reading stops at the longest flow that is taken."""
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > _LONGEST_FLOW:
-            raise ApiError(413, "too_large", "the flow is larger than 1 MiB", "send a flow alone")
+    """The request's body as text; the media type doesn't matter."""
+    body = await whole_body(request, _LONGEST_FLOW, "the flow is larger than 1 MiB", "send a flow alone")
     try:
         return body.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from clew.api.body import whole_body
 from clew.api.deps import ApiDeps
 from clew.api.errors import RESPONSES, ApiError, invalid, not_found
 from clew.api.times import moment
@@ -58,13 +59,8 @@ class RebuiltModel(ImportModel):
 
 
 async def event_lines(request: Request) -> bytes:
-    """The body whole. Reading stops at the largest that is taken."""
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > _LARGEST:
-            raise ApiError(413, "too_large", "the request is larger than 16 MiB", "send fewer events at a time")
-    return bytes(body)
+    """The body whole."""
+    return await whole_body(request, _LARGEST, "the request is larger than 16 MiB", "send fewer events at a time")
 
 
 ImportId = Annotated[int, Path(description="the id that beginning the import gave", ge=1, lt=1 << 62)]

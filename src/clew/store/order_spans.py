@@ -18,7 +18,7 @@ from typing import Any
 from clew.store.contract import Store
 from clew.store.facts import read_alias_edges
 from clew.store.lookups import LOOKUP, both
-from clew.store.spans import ONCE, SPAN_COLUMNS, TRACE_SET, Span, SpanKind, SpanStatus, member, span_of, sql
+from clew.store.spans import ONCE, SPAN_COLUMNS, TRACE_SET, Span, SpanKind, SpanStatus, line_fields, span_of, sql
 
 DAY_NS = 86_400 * 10**9
 MOST_TRACES = 1_000
@@ -220,22 +220,7 @@ def order_lines(store: Store, scope: OrderScope, limit: int = 50_000) -> OrderLi
         sql("SELECT", _LINE, "FROM spans WHERE", where, "ORDER BY ts", ONCE, "LIMIT {limit:UInt32}", LOOKUP),
         bind | {"limit": limit + 1},
     )
-    return OrderLines(tuple(_line_of(row) for row in rows[:limit]), len(rows) <= limit)
-
-
-def _line_of(row: Mapping[str, Any]) -> SpanLine:
-    return SpanLine(
-        trace_id=row["trace_id"].hex(),
-        span_id=row["span_id"].hex(),
-        parent_span_id=row["parent_span_id"].hex() if any(row["parent_span_id"]) else "",
-        service=row["service"],
-        name=row["name"],
-        kind=member(SpanKind, row["kind"]),
-        status=member(SpanStatus, row["status"]),
-        start_ns=row["start_ns"],
-        duration_ns=row["duration_ns"],
-        error=row["error"],
-    )
+    return OrderLines(tuple(SpanLine(**line_fields(row)) for row in rows[:limit]), len(rows) <= limit)
 
 
 def summaries(lines: Iterable[SpanLine], scope: OrderScope) -> tuple[TraceSummary, ...]:

@@ -266,25 +266,32 @@ def _linked_to(store: Store, trace_id: str) -> tuple[str, ...]:
     return tuple(row["linked"] for row in rows)
 
 
+def line_fields(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What a span and a span in a line have in common, from a row of either's columns."""
+    return {
+        "trace_id": row["trace_id"].hex(),
+        "span_id": row["span_id"].hex(),
+        "parent_span_id": row["parent_span_id"].hex() if any(row["parent_span_id"]) else "",
+        "service": row["service"],
+        "name": row["name"],
+        "kind": _member(SpanKind, row["kind"]),
+        "status": _member(SpanStatus, row["status"]),
+        "start_ns": row["start_ns"],
+        "duration_ns": row["duration_ns"],
+        "error": row["error"],
+    }
+
+
 def span_of(row: Mapping[str, Any]) -> Span:
     """A span from a row of ``SPAN_COLUMNS``."""
     return Span(
-        trace_id=row["trace_id"].hex(),
-        span_id=row["span_id"].hex(),
-        parent_span_id=row["parent_span_id"].hex() if any(row["parent_span_id"]) else "",
-        service=row["service"],
-        name=row["name"],
-        kind=member(SpanKind, row["kind"]),
-        status=member(SpanStatus, row["status"]),
+        **line_fields(row),
         status_message=row["status_message"],
-        start_ns=row["start_ns"],
-        duration_ns=row["duration_ns"],
         attributes=decode_attributes(row["attr_keys"], row["attr_texts"], row["kinds"]),
         events=tuple(_event_of(each) for each in row["events"]),
         links=tuple(_link_of(each) for each in row["link_rows"]),
         order_ids=tuple(row["order_ids"]),
         user_id=row["user_id"],
-        error=row["error"],
         retry_count=row["retry_count"],
         timeout=bool(row["timeout"]),
         trace_state=row["trace_state"],
@@ -297,8 +304,7 @@ def span_of(row: Mapping[str, Any]) -> Span:
     )
 
 
-def member(enum: type[_Member], index: int) -> _Member:
-    """The member that a number on the wire stands for; the first one for a number that stands for none."""
+def _member(enum: type[_Member], index: int) -> _Member:
     members = list(enum)
     return members[index] if 0 <= index < len(members) else members[0]
 
