@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -14,6 +15,7 @@ from rich.console import Console
 from clew.api import create_api
 from clew.api.times import moment
 from clew.cli.main import main
+from clew.cli.report_hints import hints_of
 from clew.cli.report_screen import render_report, told_value
 from clew.cli.report_tables import Kind, as_csv
 from clew.store.embedded import open_store
@@ -91,6 +93,25 @@ def test_a_good_report_of_a_declared_flow_has_no_hints(clew, name):
     shown = clew(name, "--path", "b2c")
     assert "nobody declared" not in shown
     assert "no order has" not in shown
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_report_says_once_that_nobody_declared_its_flow(clew, name):
+    assert clew(name, "--flow", "loans").count("nobody declared") == 1
+
+
+@pytest.mark.parametrize(
+    ("orders", "declared", "told"),
+    [
+        (1, True, "1 order waits to be judged by flow loans, so none of them deviates yet"),
+        (2000, True, "2,000 orders wait to be judged by flow loans"),
+        (3, False, "nobody declared flow loans, so no stage ends an order and none deviates"),
+    ],
+)
+def test_why_orders_of_a_flow_cannot_deviate_yet_is_told_once(orders, declared, told):
+    client = SimpleNamespace(get=lambda *_: {"flow": "loans", "declared": declared, "unknown": []})
+    (hint,) = hints_of(client, "conformance", {"asked": {"flow": "loans"}, "orders": 4, "undeclared": orders}, {})
+    assert told in hint
 
 
 @pytest.mark.parametrize("columns", [60, 80, 100, 140])

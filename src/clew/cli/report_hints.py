@@ -9,9 +9,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 
 from clew.cli.client import Client, Params
-from clew.cli.screen import text
-
-_NEED_ENDS = frozenset({"map", "variants", "variant", "funnel", "throughput", "arrivals", "wip", "conformance"})
+from clew.cli.screen import counted, text
 
 
 def hints_of(client: Client, name: str, answer: dict[str, Any], params: Params) -> list[str]:
@@ -22,11 +20,13 @@ def hints_of(client: Client, name: str, answer: dict[str, Any], params: Params) 
         named["path"] = [str(params[key]) for key in ("path", "against_path") if params.get(key)]
     if name == "funnel":
         named["step"] = params.get("step", [])
-    if len(named) == 1 and name not in _NEED_ENDS:
-        return []
     found = client.get("reports/hints", named)
-    undeclared = [undeclared_words(found["flow"])] if name in _NEED_ENDS and not found["declared"] else []
-    return [*map(_unknown_words, found["unknown"]), *undeclared]
+    hints = list(map(_unknown_words, found["unknown"]))
+    if not found["declared"]:
+        hints.append(undeclared_words(found["flow"]))
+    elif answer.get("undeclared"):
+        hints.append(_unjudged_words(answer["undeclared"], found["flow"]))
+    return hints
 
 
 def with_hints(report: RenderableType, hints: list[str]) -> RenderableType:
@@ -38,6 +38,12 @@ def undeclared_words(flow: str) -> str:
     """That nobody declared a flow, what that means, and what to do."""
     mend = f"`clew flow discover --flow {shlex.quote(flow)}`"
     return f"nobody declared flow {flow}, so no stage ends an order and none deviates: {mend}"
+
+
+def _unjudged_words(orders: int, flow: str) -> str:
+    """That a flow was declared just now, and what its orders wait for."""
+    told = f"{counted(orders, 'order')} {'waits' if orders == 1 else 'wait'} to be judged by flow {flow}"
+    return f"{told}, so none of them deviates yet: ask again in a minute"
 
 
 def _empty(report: dict[str, Any]) -> bool:

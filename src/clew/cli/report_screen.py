@@ -234,8 +234,6 @@ def _conformance(report: Report, width: int) -> RenderableType:
     ]
     if report["with_accepted"]:
         lines.append(f"{_count(report['with_accepted'])} have deviations that the flow accepts")
-    if report["undeclared"]:
-        lines.append(f"{_count(report['undeclared'])} follow a flow that nobody declared: nothing deviates from it")
     table = TABLES["conformance"](report)
     shown = _listed(table, width, "orders") if table.rows else Text("no deviations")
     return Group(*map(text, lines), Text(""), shown)
