@@ -1,13 +1,18 @@
 """What the composition root promises beyond what `clew serve` shows from outside."""
 
+import asyncio
+import re
+import signal
 import threading
 
+import httpx
 import pytest
 from anyio import to_thread
 
-from clew.app import leave_readers_to_the_workers, upkeep_of, watcher_of
+from clew.app import leave_readers_to_the_workers, serve, upkeep_of, watcher_of
 from clew.model.errors import StoreError
-from clew.store.embedded import READERS
+from clew.settings import Address, Settings
+from clew.store.embedded import READERS, open_store
 
 
 async def test_requests_never_hold_the_last_reader():
@@ -56,3 +61,29 @@ def test_a_worker_tells_what_fails_and_goes_on(monkeypatch, error, made):
         worker.stop()
     assert [error.args[0] in problem for problem in told] == [True]
     assert worker.problem is None
+
+
+async def test_a_running_server_tells_what_its_upkeep_cannot_do(tmp_path, monkeypatch):
+    loop, failed = asyncio.get_running_loop(), asyncio.Event()
+
+    def fail(_):
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr("clew.app.Forecast.refresh", fail)
+    monkeypatch.setattr("clew.app.log.exception", lambda *_: loop.call_soon_threadsafe(failed.set))
+    monkeypatch.setattr("clew.app._rest_the_collector", lambda: None)
+    free, said = Address("127.0.0.1", 0), asyncio.Queue()
+    settings = Settings(data=tmp_path, otlp_http=free, otlp_grpc=free, api_listen=free)
+    store = open_store(tmp_path)
+    served = asyncio.create_task(serve(settings, store, said.put_nowait))
+    try:
+        api = re.search(r"API (\S+);", await said.get())[1]
+        async with asyncio.timeout(30), httpx.AsyncClient() as client:
+            await failed.wait()
+            told = (await client.get(f"{api}/api/v1/status")).json()
+        assert told["upkeep_problem"] == "projections and imported history are not up to date: the disk is full"
+        assert told["problem"] is None
+    finally:
+        signal.raise_signal(signal.SIGTERM)
+        await served
+        store.close()

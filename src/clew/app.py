@@ -35,6 +35,7 @@ from clew.store.contract import Store
 from clew.store.embedded import READERS, open_store
 from clew.store.engine_config import EngineLimits
 from clew.store.render import Layout, Masking
+from clew.web import create_web, site
 
 log = logging.getLogger(__name__)
 
@@ -183,12 +184,15 @@ async def serve(settings: Settings, store: Store, announce: Callable[[str], None
     watcher = watcher_of(ticker, losses, lambda: receiver.committer.counts.commits)
     upkeep = upkeep_of(backfill, forecast)
     masked = "user.id" in layout_of(settings).masking.shortened
-    deps = ApiDeps(store, book, backfill, receiver, ticker, problem=lambda: watcher.problem, users_masked=masked)
+    deps = ApiDeps(
+        store, book, backfill, receiver, ticker,
+        problem=lambda: watcher.problem, upkeep_problem=lambda: upkeep.problem, users_masked=masked,
+    )  # fmt: skip
     api: HttpServer | None = None
     try:
         with _port_errors(settings):
             listener = socket.create_server((settings.api_listen.host, settings.api_listen.port))
-            api = HttpServer(create_api(deps), listener)
+            api = HttpServer(site(create_api(deps), create_web(deps, stop.is_set)), listener)
             await receiver.start()
         await api.start()
         watcher.start()
@@ -197,7 +201,7 @@ async def serve(settings: Settings, store: Store, announce: Callable[[str], None
         announce(
             f"Clew listens: OTLP/gRPC {settings.otlp_grpc.host}:{receiver.grpc_port}, "
             f"OTLP/HTTP http://{settings.otlp_http.host}:{receiver.http_port}, "
-            f"API http://{settings.api_listen.host}:{api.port}; data in {settings.data}"
+            f"pages and API http://{settings.api_listen.host}:{api.port}; data in {settings.data}"
         )
         await stop.wait()
         announce("Clew stops: finishing what was received")

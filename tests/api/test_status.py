@@ -1,4 +1,5 @@
 import time
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -8,6 +9,16 @@ from clew.store.embedded import open_store
 from tests.builders import ingest, logs, stage_event
 from tests.serving import serving
 from tests.story import MINUTE, tell
+
+
+def test_what_fails_is_told_and_only_what_keeps_journeys_from_growing_makes_it_unready(tmp_path):
+    store = open_store(tmp_path)
+    deps = replace(tell(store), upkeep_problem=lambda: "the disk is full")
+    with serving(create_api(deps)) as url:
+        told = httpx.get(f"{url}/api/v1/status").json()
+        ready = httpx.get(f"{url}/readyz").status_code
+    store.close()
+    assert (told["problem"], told["upkeep_problem"], ready) == (None, "the disk is full", 200)
 
 
 @pytest.fixture

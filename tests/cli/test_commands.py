@@ -340,8 +340,11 @@ def test_the_doctor_says_what_to_mend(clew):
 
 def status(**changes):
     """What a healthy server of this version says of itself."""
-    now = {"version": __version__, "problem": None, "now": moment(NOW), "ingest": None, "ticker": None}
-    return now | {"services": {}, "orders_without_stage": 0, "unknown_stages": []} | changes
+    now = {
+        "version": __version__, "problem": None, "upkeep_problem": None, "now": moment(NOW), "ingest": None,
+        "ticker": None, "services": {}, "orders_without_stage": 0, "unknown_stages": [],
+    }  # fmt: skip
+    return now | changes
 
 
 @pytest.mark.parametrize(
@@ -349,9 +352,11 @@ def status(**changes):
     [
         ({"version": "0.0.1"}, "the server is Clew 0.0.1"),
         ({"problem": "journeys are not up to date"}, "journeys are not up to date"),
+        ({"upkeep_problem": "projections are not up to date"}, "projections are not up to date"),
         ({"now": moment(NOW - 10 * 10**9)}, "10 s off"),
         ({"ticker": {"lag_s": 60.0}}, "the last 1 min is not in the journeys"),
-        ({"ingest": {"refused": 3, "requests": 9}}, "3 requests were refused, 9 taken"),
+        ({"ingest": {"refused": 3, "requests": 9000}}, "3 requests were refused, 9,000 taken"),
+        ({"ingest": {"refused": 1, "requests": 9}}, "1 request was refused, 9 taken"),
     ],
 )
 def test_the_doctor_reads_what_a_server_says_of_itself(said, told):
@@ -372,6 +377,7 @@ def test_the_doctor_finds_a_healthy_server_well():
         ({"services": {"mes": sent(spans=3, named=3, at_ns=NOW - 3600 * 10**9)}}, "silent for 1 h"),
         ({"services": {"shop": sent(spans=3, named=3)}}, "in the flow, but it sent nothing"),
         ({"services": {"mes": sent(spans=3, named=3)}, "orders_without_stage": 7}, "7 open orders were never seen"),
+        ({"services": {"mes": sent(spans=3, named=3)}, "orders_without_stage": 1}, "1 open order was never seen"),
     ],
 )
 def test_the_doctor_says_what_telemetry_is_missing(said, told):

@@ -61,8 +61,8 @@ class Intake(Protocol):
 class ApiDeps:
     """Store and flows to answer from, and the running parts to tell of (None: not running here).
 
-    ``problem`` says why Clew isn't ready, or None. ``users_masked`` is whether user ids are stored by their last
-    characters only.
+    ``problem`` says why Clew isn't ready, or None; ``upkeep_problem`` why what may take long isn't done: Clew is ready
+    all the same. ``users_masked`` is whether user ids are stored by their last characters only.
     """
 
     store: Store
@@ -71,6 +71,7 @@ class ApiDeps:
     intake: Intake | None = None
     ticker: Ticker | None = None
     problem: Callable[[], str | None] = lambda: None
+    upkeep_problem: Callable[[], str | None] = lambda: None
     users_masked: bool = True
     now_ns: Callable[[], int] = time.time_ns
     started_ns: int = field(default_factory=time.time_ns)

@@ -76,6 +76,8 @@ class UnknownStageModel(BaseModel):
 class StatusModel(BaseModel):
     """How Clew does. ``ingest`` and ``ticker`` are null when the API runs without them.
 
+    ``problem`` says why journeys and losses are not up to date, ``upkeep_problem`` why projections and imported history
+    aren't; null when they are.
     ``unknown_stages`` are the twenty with the most open orders.
     """
 
@@ -85,6 +87,7 @@ class StatusModel(BaseModel):
     started_at: str
     now: str
     problem: str | None
+    upkeep_problem: str | None
     ingest: IngestModel | None
     ticker: TickerModel | None
     flows: list[FlowSummaryModel]
@@ -131,6 +134,7 @@ def status_routes(deps: ApiDeps) -> APIRouter:
             started_at=moment(deps.started_ns),
             now=moment(now_ns),
             problem=deps.problem(),
+            upkeep_problem=deps.upkeep_problem(),
             ingest=_ingest_model(deps.intake) if deps.intake else None,
             ticker=_ticker_model(deps.ticker, now_ns) if deps.ticker else None,
             flows=[flow_summary(each) for each in deps.book.current],

@@ -147,6 +147,8 @@ def check_status(status: Mapping[str, Any], now_ns: int) -> Iterator[Finding]:
         yield warn("version", told, "use the same version for both")
     if status["problem"]:
         yield bad("server", status["problem"], "see the log of `clew serve`")
+    if status["upkeep_problem"]:
+        yield warn("upkeep", status["upkeep_problem"], "see the log of `clew serve`; it tries again every few seconds")
     apart_s = abs(nanoseconds(status["now"]) - now_ns) / SECOND_NS
     if apart_s > _CLOCKS_AGREE_S:
         yield warn("clock", f"the server's clock is {long(apart_s)} off this machine's", "run NTP on both")
@@ -159,7 +161,8 @@ def check_status(status: Mapping[str, Any], now_ns: int) -> Iterator[Finding]:
     ingest = status["ingest"]
     if ingest and ingest["refused"]:
         mend = "senders repeat these; if it goes on, raise otlp.memory or give Clew more cores"
-        yield warn("ingest", f"{ingest['refused']} requests were refused, {ingest['requests']} taken", mend)
+        refused = f"{counted(ingest['refused'], 'request')} {'was' if ingest['refused'] == 1 else 'were'} refused"
+        yield warn("ingest", f"{refused}, {ingest['requests']:,} taken", mend)
 
 
 def check_telemetry(status: Mapping[str, Any], flow_services: set[str], now_ns: int) -> Iterator[Finding]:
@@ -175,7 +178,9 @@ def check_telemetry(status: Mapping[str, Any], flow_services: set[str], now_ns: 
         yield warn(service, "in the flow, but it sent nothing in the last 24 h", mend)
     if status["orders_without_stage"]:
         mend = "send stage events (order.stage), or declare rules in the flow that derive stages from spans"
-        yield warn("orders", f"{status['orders_without_stage']} open orders were never seen in a stage", mend)
+        orders = status["orders_without_stage"]
+        told = f"{counted(orders, 'open order')} {'was' if orders == 1 else 'were'} never seen in a stage"
+        yield warn("orders", told, mend)
 
 
 def check_stages(status: Mapping[str, Any]) -> Iterator[Finding]:
