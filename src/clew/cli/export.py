@@ -13,8 +13,7 @@ from clew.cli import screen
 from clew.cli.client import WRONG_CALL, CommandError, Params, open_client
 from clew.cli.files import ProgressLine, Rows, Writable, standard_output, whole_file
 from clew.cli.find import span_filters
-from clew.cli.options import Command, whom
-from clew.model.journey import VerdictKind
+from clew.cli.options import Command, order_filters, whom
 from clew.store.contract import Format
 
 _SUFFIXES = {
@@ -58,17 +57,7 @@ def _in_time(command: Command) -> Command:
 
 
 @export.command(epilog=_EPILOG)
-@click.option(
-    "--verdict", "verdicts", multiple=True, type=click.Choice([kind.value for kind in VerdictKind]), metavar="VERDICT",
-    help=f"Only these: {', '.join(VerdictKind)}. May be repeated.",
-)  # fmt: skip
-@click.option("--stage", default="", help="Only orders in this stage.")
-@click.option("--path", default="", help="Only orders of this path.")
-@click.option("--flow", default="", help="Only orders of this flow.")
-@click.option("--user", default="", help="Orders of a user, in clear or as shown.")
-@click.option("--alias", default="", help="Orders that another system calls this.")
-@click.option("--trace", default="", help="Orders that this trace handled.")
-@click.option("--prefix", default="", help="Orders whose id begins like this.")
+@order_filters()
 @click.option("--open/--all", "open_only", default=False, help="Leave out ended orders, or not.  [default: all]")
 @_in_time
 @_into

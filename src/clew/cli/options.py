@@ -12,6 +12,7 @@ import click
 
 from clew.cli import screen
 from clew.cli.client import DEFAULT_URL
+from clew.model.journey import VerdictKind
 
 # Those below U+0020 JSON escapes itself.
 _CONTROLS = re.compile(r"[\x7f-\x9f]")
@@ -56,6 +57,29 @@ def pages(command: Command) -> Command:
     ):
         command = option(command)
     return command
+
+
+def order_filters(too: str = "") -> Callable[[Command], Command]:
+    """``--verdict`` to ``--prefix``: which orders. ``too`` is added to the help of what finds ended ones as well."""
+
+    def decorate(command: Command) -> Command:
+        plain = {
+            "--stage": "Only orders in this stage.",
+            "--path": "Only orders of this path.",
+            "--flow": "Only orders of this flow.",
+            "--user": f"Orders of a user, in clear or as shown{too}.",
+            "--alias": f"Orders that another system calls this{too}.",
+            "--trace": f"Orders that this trace handled{too}.",
+            "--prefix": f"Orders whose id begins like this{too}.",
+        }
+        for name, help_ in reversed(plain.items()):
+            command = click.option(name, default="", help=help_)(command)
+        kinds = click.Choice([kind.value for kind in VerdictKind])
+        told = f"Only these: {', '.join(VerdictKind)}. May be repeated."
+        verdict = click.option("--verdict", "verdicts", multiple=True, type=kinds, metavar="VERDICT", help=told)
+        return verdict(command)
+
+    return decorate
 
 
 def print_json(answer: Any) -> None:  # noqa: ANN401 - JSON is what it is

@@ -18,9 +18,8 @@ from rich.text import Text
 
 from clew.cli.client import Client, NoAnswer, Params, open_client
 from clew.cli.entries import unbroken
-from clew.cli.options import asks, pages, print_json
+from clew.cli.options import asks, order_filters, pages, print_json
 from clew.cli.screen import ROOMY, STYLES, clock, console, grid, joined, long, show, text, verdict_text, words, working
-from clew.model.journey import VerdictKind
 
 _EPILOG = """\b
 Examples:
@@ -34,17 +33,7 @@ Examples:
 
 
 @click.command(epilog=_EPILOG)
-@click.option(
-    "--verdict", "verdicts", multiple=True, type=click.Choice([kind.value for kind in VerdictKind]), metavar="VERDICT",
-    help=f"Only these: {', '.join(VerdictKind)}. May be repeated.",
-)  # fmt: skip
-@click.option("--stage", default="", help="Only orders in this stage.")
-@click.option("--path", default="", help="Only orders of this path.")
-@click.option("--flow", default="", help="Only orders of this flow.")
-@click.option("--user", default="", help="Orders of a user, ended ones too. In clear or as shown.")
-@click.option("--alias", default="", help="Orders that another system calls this, ended ones too.")
-@click.option("--trace", default="", help="Orders that this trace handled, ended ones too.")
-@click.option("--prefix", default="", help="Orders whose id begins like this, ended ones too.")
+@order_filters(", ended ones too")
 @click.option("--all", "ended", is_flag=True, help="Ended orders too.")
 @click.option("--at", default="", metavar="TIME", help="As of a past moment: 2h, or 2026-11-22T08:15:00Z.")
 @click.option("--watch", is_flag=True, help="Keep the list up to date until Ctrl-C.")
@@ -52,8 +41,8 @@ Examples:
 @pages
 @asks
 def orders(
-    verdicts: tuple[str, ...], stage: str, path: str, flow: str, user: str, alias: str, trace: str, prefix: str,
-    ended: bool, at: str, watch: bool, every: float, limit: int, after: str, url: str, data: Path | None, as_json: bool,
+    verdicts: tuple[str, ...], ended: bool, at: str, watch: bool, every: float, limit: int, after: str, url: str,
+    data: Path | None, as_json: bool, **fields: str,
 ) -> None:  # fmt: skip
     """Orders, worst first: lost, failed, stuck, in jeopardy, on hold, on time.
 
@@ -63,12 +52,9 @@ def orders(
         raise click.UsageError("--watch draws on a terminal; call `clew orders --json` again and again instead")
     if watch and at:
         raise click.UsageError("--watch shows the present, --at a past moment; leave one of them out")
-    named = any((user, alias, trace, prefix, verdicts))
-    params: Params = {
-        "verdict": verdicts, "stage": stage, "path": path, "flow": flow, "user": user, "alias": alias, "trace": trace,
-        "prefix": prefix, "open": not ended and not named, "limit": limit, "after": after,
-        "at": at,
-    }  # fmt: skip
+    named = verdicts or any(fields[each] for each in ("user", "alias", "trace", "prefix"))
+    open_only = not ended and not named
+    params: Params = {**fields, "verdict": verdicts, "open": open_only, "limit": limit, "after": after, "at": at}
     with open_client(url, data) as client:
         if watch:
             watch_list(lambda screen: render_watched(client.get("orders", params), screen), every, str(data or url))
