@@ -41,6 +41,10 @@ ROOMS = {
         *("clew.model", "clew.flow", "clew.journey", "clew.store", "clew.settings"),
         *("clew.report", "clew.learn", "clew.export"),
     ),
+    "clew.web": (
+        *("clew.model", "clew.flow", "clew.journey", "clew.store", "clew.settings"),
+        *("clew.report", "clew.learn", "clew.api"),
+    ),
     "clew.cli": ("*",),
     "clew.app": ("*",),
 }

@@ -113,7 +113,7 @@ def install_errors(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def on_validation_error(_: Request, error: RequestValidationError) -> JSONResponse:
-        return answer(422, "invalid_request", "; ".join(map(_mistake, error.errors())), _CONTRACT)
+        return answer(422, "invalid_request", mistakes_of(error), _CONTRACT)
 
     @app.exception_handler(HTTPException)
     async def on_http_error(_: Request, error: HTTPException) -> JSONResponse:
@@ -124,6 +124,11 @@ def install_errors(app: FastAPI) -> None:
     async def on_mistake(request: Request, _: Exception) -> JSONResponse:
         message = f"a mistake in Clew: {request.method} {request.url.path} failed"
         return answer(500, "internal", message, "see the log of `clew serve`, and report it")
+
+
+def mistakes_of(error: RequestValidationError) -> str:
+    """All that is wrong with a request, in one sentence."""
+    return "; ".join(map(_mistake, error.errors()))
 
 
 def _mistake(error: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from clew.api.times import SECOND_NS, parse_moment
-from clew.journey.words import how_long
+from clew.journey.words import how_brief, how_long
 
 STYLES = {
     "lost": "bold magenta",
@@ -125,13 +125,7 @@ def long(seconds: float) -> str:
 
 def short(seconds: float) -> str:
     """A length of time of a program: ``340 µs``, ``12.3 ms``, ``1.24 s``, from a minute on in words."""
-    if seconds >= 60:
-        return long(seconds)
-    if seconds >= 1:
-        return f"{seconds:.2f} s"
-    if seconds >= 0.001:
-        return f"{seconds * 1000:.1f} ms"
-    return f"{seconds * 1_000_000:.0f} µs"
+    return how_brief(round(seconds * SECOND_NS))
 
 
 def bar(share: float, cells: int) -> str:

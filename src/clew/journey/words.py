@@ -24,6 +24,17 @@ def how_long(length_ns: int) -> str:
     return "less than 1 s"
 
 
+def how_brief(length_ns: int) -> str:
+    """A length of time of a program: ``340 µs``, ``12.3 ms``, ``1.24 s``, from a minute on as `how_long`."""
+    if length_ns >= 60_000_000_000:
+        return how_long(length_ns)
+    if length_ns >= 1_000_000_000:
+        return f"{length_ns / 1e9:.2f} s"
+    if length_ns >= 1_000_000:
+        return f"{length_ns / 1e6:.1f} ms"
+    return f"{length_ns / 1e3:.0f} µs"
+
+
 def ago(at_ns: int, now_ns: int) -> str:
     """How long before now a moment was: ``42 min ago``; "just now" within the last second."""
     return "just now" if now_ns - at_ns < 1_000_000_000 else f"{how_long(now_ns - at_ns)} ago"

@@ -1,0 +1,48 @@
+"""The web pages as an ASGI application."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.staticfiles import StaticFiles
+
+from clew.api.deps import ApiDeps
+from clew.web.errors import install_error_pages
+from clew.web.guard import Guard
+from clew.web.live import live_routes
+from clew.web.pages import STATIC, Pages, static_path
+from clew.web.preferences import preference_routes
+
+# FastAPI traces itself as soon as some OpenTelemetry provider is set in the process; Clew doesn't follow itself.
+_SILENT: Any = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
+_COMPRESSED_FROM = 2_000
+
+PAGES: tuple[Callable[[ApiDeps, Pages], APIRouter], ...] = ()
+"""The routes of every page; a page is a folder below clew.web.pages."""
+
+
+def create_web(deps: ApiDeps, ending: Callable[[], bool] = lambda: False) -> FastAPI:
+    """The pages over a store and its flows; ``ending`` says that the process stops, so that live connections end.
+
+    Every answer that isn't a success is a page that says what went wrong and what to do.
+    """
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, telemetry=_SILENT)
+    pages = Pages(deps.now_ns, deps.problem)
+    install_error_pages(app, pages)
+    for routes in PAGES:
+        app.include_router(routes(deps, pages))
+    app.include_router(live_routes(deps, ending))
+    app.include_router(preference_routes())
+    app.mount(static_path(), StaticFiles(directory=STATIC))
+    app.add_middleware(GZipMiddleware, minimum_size=_COMPRESSED_FROM, compresslevel=5)
+    app.add_middleware(Guard)
+    return app

@@ -1,0 +1,110 @@
+"""How moments, lengths of time and numbers are written on a page: pure functions, the filters of every template."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from clew.journey.words import how_brief, how_long
+
+_SECOND_NS = 10**9
+VERDICT_WORDS = {
+    "lost": "lost",
+    "failed": "failed",
+    "stuck": "stuck",
+    "in_jeopardy": "in jeopardy",
+    "on_hold": "on hold",
+    "on_time": "on time",
+    "cancelled": "cancelled",
+    "closed": "closed",
+}
+
+
+def _local(at_ns: int, zone: ZoneInfo) -> datetime:
+    return datetime.fromtimestamp(at_ns // _SECOND_NS, UTC).astimezone(zone)
+
+
+def clock(at_ns: int, zone: ZoneInfo, near_ns: int = 0) -> str:
+    """A moment in a zone: the time alone on the same day as ``near_ns``, the date as well on any other."""
+    shown = _local(at_ns, zone)
+    if near_ns and _local(near_ns, zone).date() == shown.date():
+        return f"{shown:%H:%M:%S}"
+    return f"{shown:%Y-%m-%d %H:%M:%S}"
+
+
+def day(at_ns: int, zone: ZoneInfo) -> str:
+    """The day of a moment in a zone: ``2026-11-22``."""
+    return f"{_local(at_ns, zone):%Y-%m-%d}"
+
+
+def exact(at_ns: int, zone: ZoneInfo) -> str:
+    """A moment to the microsecond with its zone: ``2026-11-22 08:15:00.123456 +0100 (Europe/Berlin)``."""
+    shown = _local(at_ns, zone)
+    fraction = at_ns % _SECOND_NS // 1_000
+    return f"{shown:%Y-%m-%d %H:%M:%S}.{fraction:06d} {shown:%z} ({zone.key})"
+
+
+def iso(at_ns: int) -> str:
+    """A moment for programs: RFC 3339 in UTC with milliseconds, the form of ``<time datetime>``."""
+    shown = datetime.fromtimestamp(at_ns // _SECOND_NS, UTC)
+    return f"{shown:%Y-%m-%dT%H:%M:%S}.{at_ns % _SECOND_NS // 10**6:03d}Z"
+
+
+def length(length_ns: int) -> str:
+    """A length of time for people: ``2 h 10 min``, ``3 days 4 h``."""
+    return how_long(length_ns)
+
+
+def brief(length_ns: int) -> str:
+    """A length of time of a program: ``340 µs``, ``12.3 ms``, ``1.24 s``."""
+    return how_brief(length_ns)
+
+
+def ago(at_ns: int, now_ns: int) -> str:
+    """How long before now a moment was: ``42 min ago``; "just now" within the last second, "in 5 min" ahead of it."""
+    if at_ns - now_ns >= _SECOND_NS:
+        return f"in {how_long(at_ns - now_ns)}"
+    return "just now" if now_ns - at_ns < _SECOND_NS else f"{how_long(now_ns - at_ns)} ago"
+
+
+def number(value: float) -> str:
+    """A number with thin groups: ``12,345``, ``0.25``, ``1.2``; an absent one (NaN) is a dash."""
+    if value != value:
+        return "-"
+    if float(value).is_integer():
+        return f"{int(value):,}"
+    return f"{value:,.1f}" if abs(value) >= 10 else f"{value:.3g}"
+
+
+def share(value: float) -> str:
+    """A share as per cent: ``12 %``, ``0.4 %``; never 100 % or 0 % of what isn't all or nothing."""
+    if value != value:
+        return "-"
+    percent = value * 100
+    if 0 < percent < 0.1:
+        return "< 0.1 %"
+    if 99.9 < percent < 100:
+        return "> 99.9 %"
+    return f"{percent:.0f} %" if percent >= 10 or percent == 0 else f"{percent:.1f} %"
+
+
+def size(count: int) -> str:
+    """Bytes for people: ``812 B``, ``4.2 MB``."""
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000 or unit == "GB":
+            break
+        value /= 1000
+    else:
+        unit = "GB"
+    return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.1f} {unit}"
+
+
+def counted(count: int, what: str) -> str:
+    """``1 span``, ``2,000 spans``."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def verdict(kind: str) -> str:
+    """A verdict, a reason or a deviation in words: ``in_jeopardy`` is "in jeopardy"."""
+    return VERDICT_WORDS.get(kind, kind.replace("_", " "))

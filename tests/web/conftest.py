@@ -1,0 +1,106 @@
+"""A browser on the pages of a small shop's day. Any error on a page's console fails the test that looked at it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, ConsoleMessage, Page
+
+from clew.api import ApiDeps, create_api
+from clew.store.embedded import open_store
+from clew.web import create_web, site
+from tests.services.browser import browser as run_browser
+from tests.services.packages import Unavailable
+from tests.serving import serving
+from tests.story import tell
+
+AXE = Axe()
+WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A browser for the tests of a module. Playwright's loop runs in this thread meanwhile: no test here is async."""
+    try:
+        with run_browser() as running:
+            yield running
+    except Unavailable as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiDeps]:
+    """The day of tests.story in a store; tests only read it."""
+    store = open_store(tmp_path_factory.mktemp("web"))
+    yield tell(store)
+    store.close()
+
+
+@pytest.fixture(scope="session")
+def url(told: ApiDeps) -> Iterator[str]:
+    """The address of pages and API over that day."""
+    with serving(site(create_api(told), create_web(told))) as address:
+        yield address
+
+
+@dataclass
+class Viewer:
+    """A person at a browser: opens pages by their path."""
+
+    page: Page
+    url: str
+    said: list[str] = field(default_factory=list)
+
+    def open(self, path: str, status: int = 200) -> Page:
+        """The page at a path, loaded."""
+        answer = self.page.goto(self.url + path)
+        assert answer is not None
+        assert answer.status == status, answer.text()[:2_000]
+        return self.page
+
+    def complaints(self) -> list[str]:
+        """What axe has against the page as it is now (https://github.com/dequelabs/axe-core, WCAG 2.2 AA)."""
+        found = AXE.run(self.page, options=WCAG).response["violations"]
+        return [f"{each['id']}: {each['help']}: {node['html'][:200]}" for each in found for node in each["nodes"]]
+
+
+@pytest.fixture
+def viewer(chromium: Browser, url: str) -> Iterator[Viewer]:
+    """A viewer in Berlin with a wide window. Errors on the console and requests to elsewhere fail the test."""
+    yield from _viewer(chromium, url)
+
+
+@pytest.fixture
+def viewer_of(chromium: Browser, url: str) -> Iterator[Callable[..., Viewer]]:
+    """Makes viewers with other windows: ``viewer_of(width=390, color_scheme="dark", java_script_enabled=False)``."""
+    made = []
+
+    def make(width: int = 1440, height: int = 900, **context: object) -> Viewer:
+        made.append(_viewer(chromium, url, viewport={"width": width, "height": height}, **context))
+        return next(made[-1])
+
+    yield make
+    for each in made:
+        next(each, None)
+
+
+def _viewer(chromium: Browser, url: str, **context: object) -> Iterator[Viewer]:
+    settings = {"viewport": {"width": 1440, "height": 900}, "timezone_id": "Europe/Berlin"} | context
+    opened = chromium.new_context(**settings)
+    opened.add_cookies([{"name": "clew_zone", "value": "Europe/Berlin", "url": url}])
+    opened.grant_permissions(["clipboard-read", "clipboard-write"])
+    viewer = Viewer(opened.new_page(), url)
+
+    def hear(message: ConsoleMessage) -> None:
+        if message.type == "error" and "status of 4" not in message.text:
+            viewer.said.append(message.text)
+
+    viewer.page.on("console", hear)
+    viewer.page.on("pageerror", lambda error: viewer.said.append(str(error)))
+    viewer.page.on("request", lambda asked: asked.url.startswith((url, "data:")) or viewer.said.append(asked.url))
+    yield viewer
+    opened.close()
+    assert viewer.said == []

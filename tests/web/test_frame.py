@@ -1,0 +1,88 @@
+"""The frame of every page: headers, errors as pages, preferences, and what comes from other sites."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from clew.web.guard import POLICY
+
+
+@pytest.fixture
+def web(url):
+    with httpx.Client(base_url=url) as client:
+        yield client
+
+
+def test_nothing_inline_and_nothing_from_elsewhere_may_run(web):
+    assert "unsafe" not in POLICY
+    for path in ("/", "/no-such-page"):
+        assert web.get(path).headers["content-security-policy"] == POLICY
+
+
+def test_an_unknown_page_says_so_in_a_page_of_its_own(web):
+    answer = web.get("/no-such-page")
+    assert answer.status_code == 404
+    assert "There is no page /no-such-page" in answer.text
+
+
+def test_an_unknown_path_of_the_api_keeps_the_form_of_the_api(web):
+    assert web.get("/api/v1/no-such-thing").json()["error"]["code"] == "not_found"
+
+
+def test_hostile_paths_are_shown_as_text(web):
+    answer = web.get("/%3Cscript%3Ealert(1)%3C/script%3E")
+    assert answer.status_code == 404
+    assert "<script>alert" not in answer.text
+    assert "&lt;script&gt;alert" in answer.text
+
+
+def test_preferences_are_kept_in_cookies_and_lead_back(web):
+    answer = web.post("/preferences", data={"theme": "dark", "zone": "Asia/Tokyo", "back": "/traces?q=1"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/traces?q=1")
+    assert 'data-theme="dark"' in web.get("/no-such-page").text
+    assert "times in Asia/Tokyo" in web.get("/no-such-page").text
+
+
+@pytest.mark.parametrize("back", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:1", ""])
+def test_preferences_lead_to_no_other_site(web, back):
+    assert web.post("/preferences", data={"theme": "dark", "back": back}).headers["location"] == "/"
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [({"theme": "pink"}, "There is no theme pink"), ({"zone": "../etc/passwd"}, "There is no time zone ../etc/passwd")],
+)
+def test_unknown_preferences_are_refused_with_the_mend(web, sent, said):
+    answer = web.post("/preferences", data=sent)
+    assert answer.status_code == 422
+    assert said in answer.text
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Sec-Fetch-Site": "same-origin"}, 303),
+        ({"Origin": "https://evil.example"}, 403),
+        ({}, 303),
+    ],
+)
+def test_a_page_of_another_site_changes_nothing(web, headers, status):
+    assert web.post("/preferences", data={"theme": "dark"}, headers=headers).status_code == status
+
+
+def test_assets_may_be_kept_for_ever_and_pages_never(web):
+    page = web.get("/no-such-page")
+    assert page.headers["cache-control"] == "no-store"
+    asset = page.text.split('<link rel="stylesheet" href="')[1].split('"')[0]
+    assert "immutable" in web.get(asset).headers["cache-control"]
+    assert "immutable" not in web.get("/static/none.css").headers["cache-control"]
+
+
+def test_the_error_page_is_accessible_in_both_themes(viewer_of):
+    for scheme in ("light", "dark"):
+        viewer = viewer_of(color_scheme=scheme)
+        viewer.open("/no-such-page", 404)
+        assert viewer.complaints() == []
