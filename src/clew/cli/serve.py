@@ -30,7 +30,7 @@ SIGTERM or Ctrl-C: what was received is finished, then it stops.
 @click.option("--flow", "flows", multiple=True, metavar="FILE", help="A flow to judge by. May be repeated.")
 @click.option("--otlp-http", default="", metavar="HOST:PORT", help="OTLP over HTTP.  [default: 127.0.0.1:4318]")
 @click.option("--otlp-grpc", default="", metavar="HOST:PORT", help="OTLP over gRPC.  [default: 127.0.0.1:4317]")
-@click.option("--listen", default="", metavar="HOST:PORT", help="The API.  [default: 127.0.0.1:4380]")
+@click.option("--listen", default="", metavar="HOST:PORT", help="Pages and API.  [default: 127.0.0.1:4380]")
 @click.option("--log-level", default="", metavar="LEVEL", help="debug, info, warning or error.  [default: info]")
 def serve(
     config: Path | None, data: str, flows: tuple[str, ...], otlp_http: str, otlp_grpc: str, listen: str, log_level: str
