@@ -13,8 +13,8 @@ from clew.api.deps import ApiDeps
 from clew.web.errors import install_error_pages
 from clew.web.guard import Guard
 from clew.web.live import live_routes
-from clew.web.pages import STATIC, Pages, static_path
 from clew.web.preferences import preference_routes
+from clew.web.rendering import STATIC, Pages, static_path
 
 # FastAPI traces itself as soon as some OpenTelemetry provider is set in the process; Clew doesn't follow itself.
 _SILENT: Any = {

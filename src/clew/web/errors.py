@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse
 
 from clew.api.errors import ApiError, mistakes_of, of_clew_error
 from clew.model.errors import ClewError
-from clew.web.pages import Pages
+from clew.web.rendering import Pages
 
 log = logging.getLogger(__name__)
 
