@@ -1,7 +1,7 @@
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint lock clean
+.PHONY: help demo test bench images lint lock clean
 
 BIN := .venv/bin
 LOCKS := requirements/run.txt requirements/dev.txt
@@ -24,6 +24,9 @@ test: $(READY)  ## run all tests; ARGS="tests/flow -x" for some of them
 
 bench: $(READY)  ## measure throughput, latency and memory
 	@$(BIN)/python -m bench $(ARGS)
+
+images: $(READY)  ## take the pictures of README and docs anew, from a story of the demo
+	@$(BIN)/python -m docs.make_images
 
 lint: $(READY)  ## check style, formatting and types
 	@$(BIN)/ruff check .

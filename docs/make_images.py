@@ -1,6 +1,6 @@
-"""Makes the pictures of the README from the real thing: the demo's story, then Clew's answers in a terminal.
+"""Makes all pictures of README and docs from the real thing: the demo's story, then Clew in a terminal and a browser.
 
-Run it from the repository: ``.venv/bin/python docs/make_images.py``. It takes about a minute and a half.
+``make images`` runs it. It takes about three minutes.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
+
+from docs.make_page_images import take_pages
 
 IMAGES = Path(__file__).parent / "images"
 COLUMNS = 132
@@ -87,6 +89,7 @@ def main() -> None:
         order = planted["dead-letter"]
         picture("order", f"clew order {order}", [*CLEW, "order", order, *data])
         picture("map", "clew report map", [*CLEW, "report", "map", *data])
+        take_pages(place / "clew", order)
 
 
 if __name__ == "__main__":
