@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, Field
 
+from clew.api.order_line import order_line
 from clew.api.span_models import SpanModel, TraceSummaryModel, span_model, trace_summary_model
 from clew.api.times import moment, moment_or_none, seconds
 from clew.journey.dwell import dwells
 from clew.journey.holds import held_ns
-from clew.journey.judge import judge, loss_sentence
-from clew.learn.projection import projected_end_ns
+from clew.journey.judge import loss_sentence
 from clew.model.flow import Flow
 from clew.model.journey import Deviation, Journey, Loss, Milestone, Verdict
 from clew.model.message import Delivery, Message
@@ -199,32 +199,25 @@ def verdict_model(verdict: Verdict) -> VerdictModel:
 
 def order_model(journey: Journey, flow: Flow, now_ns: int) -> OrderModel:
     """An order in a line, judged by its flow at a moment."""
-    stage = flow.stage(journey.stage)
-    limit = stage.limit(journey.path) if stage else None
+    line = order_line(journey, flow, now_ns)
     return OrderModel(
         order_id=journey.order_id,
         flow=journey.flow,
         path=journey.path,
-        verdict=verdict_model(judge(journey, flow, now_ns)),
+        verdict=verdict_model(line.verdict),
         stage=journey.stage,
         entered_at=moment(journey.entered_ns),
-        dwell_s=seconds(next(iter(dwells(journey, now_ns)[-1:]), max(0, now_ns - journey.entered_ns))),
-        limit_s=seconds(limit.allowed_ns) if limit else None,
+        dwell_s=seconds(line.dwell_ns),
+        limit_s=seconds(line.limit.allowed_ns) if line.limit else None,
         deadline_at=moment_or_none(journey.deadline_at_ns),
         due_at=moment_or_none(journey.due_at_ns),
-        projected_end_at=_projected_end(journey, now_ns),
+        projected_end_at=moment_or_none(line.projected_end_ns),
         first_at=moment(journey.first_ns),
         last_at=moment(journey.last_ns),
         user_id=journey.user_id,
         aliases=dict(journey.aliases),
         errors=journey.errors,
     )
-
-
-def _projected_end(journey: Journey, now_ns: int) -> str | None:
-    if journey.terminal or not journey.remaining_ns:
-        return None
-    return moment(projected_end_ns(journey.remaining_ns, journey.entered_ns, now_ns))
 
 
 def journey_model(order: WholeOrder, flow: Flow, now_ns: int, failed: Sequence[Span]) -> JourneyModel:

@@ -7,19 +7,17 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 
 from clew.api.deps import ApiDeps
-from clew.api.errors import RESPONSES, ApiError, invalid, not_found
+from clew.api.errors import RESPONSES, ApiError, not_found
+from clew.api.order_list import TRACE_ID, list_at, list_now, stored_user
 from clew.api.order_models import JourneyModel, OrderPageModel, journey_model, order_model
 from clew.api.span_models import OrderSpansModel, span_model
-from clew.api.times import moment, parse_moment
-from clew.learn.as_of import TooManyOrders, orders_at
+from clew.api.times import moment
 from clew.model.journey import VerdictKind
 from clew.store.order_spans import order_spans
-from clew.store.orders import OrderFilter, OrderPage, count_orders, find_orders, read_order
-from clew.store.search import masked
+from clew.store.orders import OrderFilter, read_order
 from clew.store.spans import Span
 from clew.store.whole_order import read_whole_order
 
-TRACE_ID = r"^[0-9a-fA-F]{32}$"
 _ERRORS_SHOWN = 20
 
 
@@ -42,13 +40,10 @@ def order_routes(deps: ApiDeps) -> APIRouter:
         after: Annotated[str, Query(description="`next` of the page before")] = "",
         at: Annotated[str, Query(description="as of a past moment, such as 2026-11-22T08:15:00Z or 2h")] = "",
     ) -> OrderPageModel:
-        shown = masked(user) if user and deps.users_masked else user
+        shown = stored_user(deps, user)
         filter_ = OrderFilter(tuple(verdict or ()), stage, path, shown, alias, trace.lower(), prefix, flow, open_only)
-        if at:
-            page, counts = _listed_at(deps, filter_, at, limit, after)
-        else:
-            page = find_orders(deps.store, filter_, deps.now_ns(), limit, after or None)
-            counts = {} if after else count_orders(deps.store, filter_, page.now_ns)
+        listed = list_at(deps, filter_, at, limit, after) if at else list_now(deps, filter_, limit, after)
+        page, counts = listed.page, listed.counts
         return OrderPageModel(
             items=[order_model(each, deps.flow_of(each.flow), page.now_ns) for each in page.items],
             next=page.next,
@@ -85,25 +80,6 @@ def order_routes(deps: ApiDeps) -> APIRouter:
         return journey_model(order, deps.flow_of(order.journey.flow), deps.now_ns(), failed[-_ERRORS_SHOWN:])
 
     return routes
-
-
-def _listed_at(
-    deps: ApiDeps, filter_: OrderFilter, at: str, limit: int, after: str
-) -> tuple[OrderPage, dict[VerdictKind, int]]:
-    """A page as of a past moment, with the counts of all."""
-    now_ns = deps.now_ns()
-    try:
-        at_ns = max(0, parse_moment(at, now_ns))
-    except ValueError as error:
-        raise invalid(f"at: {error}", "give a moment such as 2026-11-22T08:15:00Z, or 2h for two hours ago") from error
-    if at_ns > now_ns:
-        raise invalid("at: this moment lies ahead", "give a past one")
-    try:
-        past = orders_at(deps.store, deps.book.current, filter_, at_ns, limit, after or None)
-    except TooManyOrders as error:
-        mend = "narrow it by flow, user, alias, trace or prefix, or ask for a later moment"
-        raise invalid(f"at: {error}", mend) from error
-    return past.page, past.counts
 
 
 def _unknown(order_id: str) -> ApiError:

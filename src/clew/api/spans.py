@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Path, Query
 
 from clew.api.deps import ApiDeps
 from clew.api.errors import RESPONSES, ApiError, invalid, not_found
-from clew.api.orders import TRACE_ID
+from clew.api.order_list import TRACE_ID
 from clew.api.span_models import (
     ServiceGraphModel,
     SpanPageModel,
