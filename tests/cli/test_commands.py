@@ -18,7 +18,6 @@ from clew.cli.checks import Level, check_stages, check_status, check_telemetry
 from clew.cli.client import Client, CommandError, NoAnswer
 from clew.cli.main import main
 from clew.cli.options import print_json
-from clew.cli.order import deviations_told
 from clew.cli.orders import render_orders, render_watched, watch_list
 from clew.cli.trace import tree_order
 from clew.flow import default_flow_text
@@ -160,25 +159,6 @@ def test_an_order_draws_its_journey(clew):
 
 def test_an_order_is_found_by_another_id_of_it(clew):
     assert clew("order", "D77").startswith("order 4711")
-
-
-@pytest.mark.parametrize(
-    ("kinds", "before", "told"),
-    [
-        (["skipped A", "skipped B"], "X", ["skipped A, B"]),
-        (["skipped A", "accepted B"], "X", ["skipped A", "skipped B (accepted)"]),
-        (["out_of_sequence S"], "X", ["out of sequence after X"]),
-        (["out_of_sequence S"], "", ["out of sequence at the beginning"]),
-        ([], "X", []),
-    ],
-)
-def test_every_deviation_of_a_visit_is_told(kinds, before, told):
-    pairs = [each.split() for each in kinds]
-    deviations = [
-        {"kind": "skipped" if kind == "accepted" else kind, "stage": stage, "accepted": kind == "accepted"}
-        for kind, stage in pairs
-    ]
-    assert list(deviations_told({"deviations": deviations}, before)) == told
 
 
 def test_an_id_that_only_spans_name_leads_to_them(url, monkeypatch):

@@ -9,14 +9,13 @@ from pydantic import BaseModel, Field
 from clew.api.order_line import order_line
 from clew.api.span_models import SpanModel, TraceSummaryModel, span_model, trace_summary_model
 from clew.api.times import moment, moment_or_none, seconds
-from clew.journey.dwell import dwells
-from clew.journey.holds import held_ns
 from clew.journey.judge import loss_sentence
+from clew.journey.visits import StageVisit, stage_visits, visits_after_end
 from clew.model.flow import Flow
-from clew.model.journey import Deviation, Journey, Loss, Milestone, Verdict
+from clew.model.journey import Journey, Loss, Verdict
 from clew.model.message import Delivery, Message
 from clew.store.spans import Span
-from clew.store.whole_order import WholeOrder
+from clew.store.whole_order import WholeOrder, losses_by_message
 
 
 class VerdictModel(BaseModel):
@@ -224,67 +223,41 @@ def journey_model(order: WholeOrder, flow: Flow, now_ns: int, failed: Sequence[S
     """An order with its journey, judged by its flow at a moment."""
     journey, traces = order.journey, order.traces
     stage = flow.stage(journey.stage)
-    services = {milestone.service for milestone in (*journey.milestones, *journey.after_end)}
-    services |= {service for trace in traces for service in trace.services}
-    lost = {(loss.trace_id, loss.span_id): loss.reason.value for loss in journey.losses}
+    lost = losses_by_message(journey)
     return JourneyModel(
         **order_model(journey, flow, now_ns).model_dump(),
         singular=flow.singular,
         flow_declared=bool(flow.stages),
         terminal=journey.terminal,
         attributes=dict(journey.attributes),
-        stages=_visits(journey, flow, now_ns),
-        after_end=_visits_after_end(journey, flow),
+        stages=[_visit_model(each) for each in stage_visits(journey, flow, now_ns)],
+        after_end=[_visit_model(each) for each in visits_after_end(journey, flow)],
         stages_ahead=list(stage.next) if stage and not journey.terminal else [],
         holds=[HoldModel(begin_at=moment(each.begin_ns), end_at=moment_or_none(each.end_ns)) for each in journey.holds],
         failure=_failure_model(journey),
         losses=[loss_model(each, now_ns) for each in journey.losses],
         messages=[_message_model(each, lost) for each in order.messages if not each.wrapped],
-        services=sorted(services - {""}),
+        services=list(order.services),
         traces=[trace_summary_model(each) for each in traces],
         spans_complete=order.spans.complete,
-        traces_gone=sorted(set(journey.traces) - {each.trace_id for each in traces}),
+        traces_gone=list(order.traces_gone),
         errors_found=[span_model(each) for each in failed],
     )
 
 
-def _visits(journey: Journey, flow: Flow, now_ns: int) -> list[StageVisitModel]:
-    milestones = journey.milestones
-    ends = [milestone.at_ns for milestone in milestones[1:]]
-    left: list[int | None] = [*ends, None]
-    return [
-        _visit(journey, flow, index, milestone, dwell_ns, left[index], now_ns)
-        for index, (milestone, dwell_ns) in enumerate(zip(milestones, dwells(journey, now_ns), strict=True))
-    ]
-
-
-def _visits_after_end(journey: Journey, flow: Flow) -> list[StageVisitModel]:
-    start = len(journey.milestones)
-    return [
-        _visit(journey, flow, start + index, milestone, 0, milestone.at_ns, milestone.at_ns)
-        for index, milestone in enumerate(journey.after_end)
-    ]
-
-
-def _visit(
-    journey: Journey, flow: Flow, index: int, milestone: Milestone, dwell_ns: int, left_ns: int | None, now_ns: int
-) -> StageVisitModel:
-    stage = flow.stage(milestone.stage)
-    limit = stage.limit(journey.path) if stage else None
-    deviation = _deviation_at(journey, index)
-    current = left_ns is None
-    end_ns = milestone.at_ns if current and journey.terminal else (now_ns if left_ns is None else left_ns)
+def _visit_model(visit: StageVisit) -> StageVisitModel:
+    milestone, limit, deviation = visit.milestone, visit.limit, visit.deviation
     return StageVisitModel(
         stage=milestone.stage,
-        meaning=stage.meaning if stage else "",
+        meaning=visit.meaning,
         entered_at=moment(milestone.at_ns),
-        left_at=moment_or_none(left_ns),
-        dwell_s=seconds(dwell_ns),
-        held_s=seconds(held_ns(journey.holds, milestone.at_ns, end_ns)),
+        left_at=moment_or_none(visit.left_ns),
+        dwell_s=seconds(visit.dwell_ns),
+        held_s=seconds(visit.held_ns),
         limit_s=seconds(limit.allowed_ns) if limit else None,
         warn_s=seconds(limit.warn_ns) if limit else None,
-        used=round(dwell_ns / limit.allowed_ns, 4) if limit else None,
-        current=current,
+        used=None if visit.used is None else round(visit.used, 4),
+        current=visit.current,
         service=milestone.service,
         actor=milestone.actor,
         trace_id=milestone.trace_id,
@@ -292,16 +265,9 @@ def _visit(
         deviation=f"{deviation.kind.value} {deviation.stage}" if deviation else "",
         accepted=deviation.accepted if deviation else False,
         deviations=[
-            DeviationModel(kind=each.kind, stage=each.stage, accepted=each.accepted)
-            for each in journey.deviations
-            if each.index == index
+            DeviationModel(kind=each.kind, stage=each.stage, accepted=each.accepted) for each in visit.deviations
         ],
     )
-
-
-def _deviation_at(journey: Journey, index: int) -> Deviation | None:
-    at = [each for each in journey.deviations if each.index == index]
-    return next((each for each in at if not each.accepted), at[0] if at else None)
 
 
 def _failure_model(journey: Journey) -> FailureModel | None:

@@ -15,10 +15,7 @@ from clew.api.times import moment
 from clew.model.journey import VerdictKind
 from clew.store.order_spans import order_spans
 from clew.store.orders import OrderFilter, read_order
-from clew.store.spans import Span
-from clew.store.whole_order import read_whole_order
-
-_ERRORS_SHOWN = 20
+from clew.store.whole_order import failed_spans, read_whole_order
 
 
 def order_routes(deps: ApiDeps) -> APIRouter:
@@ -74,10 +71,8 @@ def order_routes(deps: ApiDeps) -> APIRouter:
         order = read_whole_order(deps.store, order_id)
         if order is None:
             raise _unknown(order_id)
-        failed: tuple[Span, ...] = ()
-        if any(trace.errors for trace in order.traces):
-            failed = order_spans(deps.store, order_id, 1_000, scope=order.scope, failed_only=True).spans
-        return journey_model(order, deps.flow_of(order.journey.flow), deps.now_ns(), failed[-_ERRORS_SHOWN:])
+        failed = failed_spans(deps.store, order)
+        return journey_model(order, deps.flow_of(order.journey.flow), deps.now_ns(), failed)
 
     return routes
 

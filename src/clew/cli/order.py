@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +34,7 @@ from clew.cli.screen import (
     text,
     words,
 )
+from clew.journey.remarks import after_kind, delivery_remarks, deviation_words, message_fate, went_on
 
 _EPILOG = """\b
 Examples:
@@ -109,9 +108,7 @@ def _headline(journey: dict[str, Any]) -> Text:
     verdict = journey["verdict"]
     kind = Text(words(verdict["kind"]), style=f"reverse {STYLES.get(verdict['kind'], '')}")
     name = text(f"{journey['singular']} {journey['order_id']}: ", "bold")
-    reason = verdict["reason"].removeprefix(f"{words(verdict['kind'])} ")
-    apart = reason.startswith(("published ", "last seen ", "first heard "))
-    return name + kind + Text(", " if apart else " ") + text(reason, "bold")
+    return name + kind + text(after_kind(verdict["kind"], verdict["reason"]), "bold")
 
 
 def _facts(journey: dict[str, Any], width: int) -> Text:
@@ -191,19 +188,9 @@ def _dwell(journey: dict[str, Any], visit: dict[str, Any]) -> Text:
 def _remarks(visit: dict[str, Any], before: str) -> Text:
     held = f"{long(visit['held_s'])} on hold" if visit["held_s"] else ""
     by = f"by {visit['actor']}" if visit["actor"] else ""
-    told = joined([by, held, *deviations_told(visit, before)], ", ")
+    deviations = [(each["kind"], each["stage"], each["accepted"]) for each in visit["deviations"]]
+    told = joined([by, held, *deviation_words(deviations, before)], ", ")
     return text(told, "yellow" if any(not each["accepted"] for each in visit["deviations"]) else "dim")
-
-
-def deviations_told(visit: dict[str, Any], before: str) -> Iterator[str]:
-    """How the visit leaves the flow, all skipped stages in one; ``before`` is the stage that the order came from."""
-    kinds: dict[tuple[str, bool], list[str]] = defaultdict(list)
-    for each in visit["deviations"]:
-        kinds[each["kind"], each["accepted"]].append(each["stage"])
-    for (kind, accepted), stages in kinds.items():
-        told = f"after {before}" if before else "at the beginning"
-        what = told if kind == "out_of_sequence" else ", ".join(stages)
-        yield f"{words(kind)} {what}{' (accepted)' if accepted else ''}"
 
 
 def _holds(journey: dict[str, Any], now: str) -> RenderableType | None:
@@ -243,36 +230,21 @@ def _messages(journey: dict[str, Any], now: str, room: int) -> RenderableType | 
 
 
 def _went_on(journey: dict[str, Any], message: dict[str, Any]) -> bool:
-    """Whether a service other than the publisher moved the order since, which is what heals a loss as well."""
-    since_ns = nanoseconds(message["published_at"])
-    return any(
-        visit["service"] != message["service"] and nanoseconds(visit["entered_at"]) > since_ns
-        for visit in journey["stages"] + journey["after_end"]
-    )
+    visits = journey["stages"] + journey["after_end"]
+    entries = [(visit["service"], nanoseconds(visit["entered_at"])) for visit in visits]
+    return went_on(message["service"], nanoseconds(message["published_at"]), entries)
 
 
-def _fate(message: dict[str, Any], went_on: bool) -> Text:
-    if message["lost"]:
-        return Text(f"lost: {words(message['lost'])}", style=STYLES["lost"])
-    if message["error"]:
-        return text(f"not published: {message['error']}", "red")
-    if message["deliveries"]:
-        return Text("")
-    if went_on:
-        return Text("no word of its being taken; the order went on", style="dim")
-    return Text("not taken yet", style="yellow")
+def _fate(message: dict[str, Any], order_went_on: bool) -> Text:
+    told = message_fate(message["lost"], message["error"], bool(message["deliveries"]), order_went_on)
+    style = STYLES["lost"] if message["lost"] else "red" if message["error"] else "dim" if order_went_on else "yellow"
+    return text(told, style) if told else Text("")
 
 
 def _delivery(delivery: dict[str, Any]) -> tuple[Text, Text]:
     """When it was taken, and what is remarkable."""
-    settled = {"reject": "rejected", "requeue": "put back", "none": "connection lost before it was settled"}
-    ended = settled.get(delivery["settlement"], "")
-    death = (
-        f"dead-lettered from {delivery['death_queue'] or 'a queue'} ({delivery['death_reason']})"
-        if delivery["death_reason"]
-        else ""
-    )
-    remarks = joined(["redelivered" if delivery["redelivered"] else "", death, ended, delivery["error"]], ", ")
+    told = ("settlement", "redelivered", "death_reason", "death_queue", "error")
+    remarks = ", ".join(delivery_remarks(*(delivery[name] for name in told)))
     return Text(f"taken after {short(delivery['transit_s'])}"), text(remarks, "yellow")
 
 

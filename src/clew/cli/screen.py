@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from clew.api.times import SECOND_NS, parse_moment
+from clew.journey.remarks import in_words, printable
 from clew.journey.words import how_brief, how_long
 
 STYLES = {
@@ -26,6 +27,9 @@ STYLES = {
     "cancelled": "dim",
     "closed": "dim",
 }
+words, plain = in_words, printable
+"""What every door says, by the short names that commands use."""
+
 ROOMY = 120
 """Columns of a terminal from which on there is room for everything in one line."""
 
@@ -62,19 +66,9 @@ def working(what: str) -> Iterator[None]:
         yield
 
 
-def plain(value: object) -> str:
-    """A text from telemetry as one printable line: control characters, escapes included, become dots."""
-    return "".join(char if char.isprintable() else " " if char in "\n\t\r" else "·" for char in str(value))
-
-
 def text(value: object, style: str = "") -> Text:
     """A text from telemetry, never read as markup."""
     return Text(plain(value), style=style)
-
-
-def words(kind: str) -> str:
-    """A verdict or the like as words: ``in_jeopardy`` is "in jeopardy"."""
-    return kind.replace("_", " ")
 
 
 def verdict_text(kind: str) -> Text:
