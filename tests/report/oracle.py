@@ -37,6 +37,16 @@ def edges(orders):
     }  # fmt: skip
 
 
+def taken(orders, before, after):
+    """Every time that the step was taken, the slowest first: minus its nanoseconds, the order, and when."""
+    return sorted(
+        (a.at_ns - b.at_ns, order.order_id, b.at_ns)
+        for order in orders
+        for a, b in pairwise(order.visits)
+        if (a.stage, b.stage) == (before, after)
+    )
+
+
 def starts(orders):
     return Counter(order.stages[0] for order in orders)
 

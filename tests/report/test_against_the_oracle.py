@@ -10,13 +10,16 @@ from hypothesis import strategies as st
 
 from clew.model.event import Source, StageEvent
 from clew.report.conformance import conformance
+from clew.report.dots import MOST_DOTS, dots
 from clew.report.dwell import LEVELS, dwells
 from clew.report.filter import By, ReportFilter
 from clew.report.funnel import funnel
 from clew.report.heat_map import heat_map
+from clew.report.histogram import histogram
 from clew.report.per_day import arrivals, work_in_progress
 from clew.report.process_map import process_map
 from clew.report.rework import rework
+from clew.report.step import step_orders
 from clew.report.throughput import throughput
 from clew.report.variants import variant_of_order, variants, visits_of_order
 from clew.store.embedded import open_store
@@ -85,6 +88,9 @@ def test_every_report_counts_what_the_oracle_counts(store, asked):
     check_variants(store, filter_, orders)
     check_dwells(store, log, filter_, orders)
     check_throughput(store, filter_, orders)
+    check_histogram(store, filter_, orders)
+    check_steps(store, filter_, orders)
+    check_dots(store, filter_, orders)
     check_rework(store, filter_, orders)
     check_heat_map(store, filter_, orders)
     check_funnel(store, filter_, orders)
@@ -151,6 +157,41 @@ def check_throughput(store, filter_, orders):
         assert group.n == len(own)
         assert [group.median, group.p90, group.p95, group.p99] == near(quantiles, abs=1e-6)
         assert group.mean == near(oracle.mean(own))
+
+
+def check_histogram(store, filter_, orders):
+    found = histogram(store, filter_)
+    ended = [order for order in orders if order.end]
+    assert (found.finished, bool(found.bins)) == (len(ended), bool(ended))
+    assert [each.low for each in found.bins] == near([i * found.width for i in range(len(found.bins))])
+    assert all(each.high is not None for each in found.bins[:-1])
+    for kind in ("closed", "cancelled"):
+        lasted = [oracle.throughput([order])[0] / 1e9 for order in ended if order.terminal == kind]
+        expected = [sum(each.low <= length < (each.high or 1e18) for length in lasted) for each in found.bins]
+        assert [getattr(each, kind) for each in found.bins] == expected
+
+
+def check_steps(store, filter_, orders):
+    for before, after in list(oracle.edges(orders))[:2]:
+        taken = oracle.taken(orders, before, after)
+        found = step_orders(store, filter_, before, after, limit=3)
+        assert (found.count, found.orders) == (len(taken), len({order_id for _, order_id, _ in taken}))
+        assert [(-round(each.dwell * 1e9), each.order_id, each.at_ns) for each in found.taken] == taken[:3]
+
+
+def check_dots(store, filter_, orders):
+    by_begin = sorted(orders, key=lambda order: (-order.visits[0].at_ns, order.order_id))
+    found = dots(store, filter_, 2)
+    assert (found.orders, len(found.rows)) == (len(orders), min(2, len(orders)))
+    assert sum(len(each.visits) for each in found.rows) <= MOST_DOTS
+    for own, expected in zip(found.rows, by_begin, strict=False):
+        assert (own.order_id, own.path, own.ended) == (expected.order_id, expected.path, expected.terminal)
+        assert [(visit.stage, visit.at_ns) for visit in own.visits] == [
+            (visit.stage, visit.at_ns) for visit in expected.visits
+        ]
+    some = dots(store, filter_, 2, spread=True)
+    assert some == dots(store, filter_, 2, spread=True)
+    assert {each.order_id for each in some.rows} <= {order.order_id for order in orders}
 
 
 def check_rework(store, filter_, orders):

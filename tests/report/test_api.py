@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from types import SimpleNamespace
 
 import httpx
 import pytest
 
 from clew.api import ApiDeps, create_api
-from clew.api.reports import known_zones
+from clew.api.asked import known_zones
 from clew.api.times import moment
 from clew.flow import default_flow
 from clew.journey.in_force import FlowInForce
@@ -218,7 +220,7 @@ def test_the_filter_picks_whole_orders(get, params, orders):
     assert get("variants", **params)["orders"] == orders
 
 
-@pytest.mark.parametrize("name", REPORTS)
+@pytest.mark.parametrize("name", [*REPORTS, "histogram", "dots"])
 @pytest.mark.parametrize("params", [{}, {"flow": "loans"}, {"from_": "1h"}, {"path": "nowhere"}])
 def test_every_report_answers_for_any_flow_and_for_no_orders(get, name, params):
     found = get(name, **params)
@@ -226,12 +228,51 @@ def test_every_report_answers_for_any_flow_and_for_no_orders(get, name, params):
     assert found["against"] is None
 
 
-@pytest.mark.parametrize("name", REPORTS)
+@pytest.mark.parametrize("name", [*REPORTS, "histogram", "dots"])
 def test_every_report_is_compared_with_another_range_or_path(get, name):
     found = get(name, from_=at(1), to=at(2), against="previous")
     assert (found["against"]["asked"]["from_at"], found["against"]["asked"]["to_at"]) == (at(0), at(1))
     assert found["against"].keys() == found.keys()
     assert get(name, path="b2c", against_path="b2b")["against"]["asked"]["path"] == "b2b"
+
+
+@pytest.mark.parametrize("name", [*REPORTS, "histogram", "dots"])
+def test_every_report_comes_as_a_table_too(api, name):
+    for more in ({}, {"path": "b2c", "against_path": "b2b"}):
+        answer = api.get(name, params={"format": "csv", **more})
+        assert answer.status_code == 200, answer.text
+        assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+        assert answer.headers["content-disposition"] == f'attachment; filename="clew-{name}.csv"'
+        table = list(csv.reader(io.StringIO(answer.text)))
+        assert len(table) > 1
+        assert {len(row) for row in table} == {len(table[0])}
+    assert any(column.startswith("against_") for column in table[0]) or name == "dots"
+
+
+def test_the_histogram_has_round_bins_up_to_the_slowest(get):
+    found = get("histogram")
+    assert (found["finished"], found["width"]) == (3, HOUR_S / 2)
+    taken = [each for each in found["bins"] if each["closed"] or each["cancelled"]]
+    assert [(each["low"] / HOUR_S, each["closed"], each["cancelled"]) for each in taken] == [
+        (2.0, 0, 1), (9.0, 1, 0), (11.0, 1, 0),
+    ]  # fmt: skip
+    assert [each["high"] is None for each in found["bins"][-2:]] == [False, True]
+
+
+def test_a_step_has_its_orders_the_slowest_first(get):
+    found = get("step", before="MANUFACTURING_STARTED", after="MANUFACTURING_COMPLETED")
+    assert (found["count"], found["orders"]) == (3, 2)
+    assert [(each["order_id"], each["dwell"]) for each in found["taken"]] == [
+        ("1", HOUR_S), ("2", HOUR_S), ("2", HOUR_S),
+    ]  # fmt: skip
+    assert get("step", before="CLOSED", after="INITIATED")["taken"] == []
+
+
+def test_dots_are_those_of_the_newest_orders_unless_a_spread_is_asked_for(get):
+    found = get("dots", orders=2)
+    assert ([each["order_id"] for each in found["rows"]], found["orders"]) == (["4", "3"], 4)
+    assert found["rows"][0]["visits"][0] == {"stage": "INITIATED", "at": at(3)}
+    assert len(get("dots", orders=2, spread=True)["rows"]) == 2
 
 
 def test_the_other_range_can_be_given(get):

@@ -13,11 +13,11 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from clew.api import create_api
+from clew.api.report_tables import Kind, as_csv
 from clew.api.times import moment
 from clew.cli.main import main
 from clew.cli.report_hints import hints_of
 from clew.cli.report_screen import render_report, told_value
-from clew.cli.report_tables import Kind, as_csv
 from clew.store.embedded import open_store
 from tests.report.histories import BEGIN, DAY
 from tests.report.shop import WAY, tell_shop

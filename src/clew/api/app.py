@@ -54,7 +54,7 @@ def create_api(deps: ApiDeps) -> FastAPI:
     for routes in (order_routes, span_routes, flow_routes, export_routes, status_routes):
         v1.include_router(routes(deps))
     v1.include_router(import_routes(deps), dependencies=[Depends(in_turns(2, "imports"))])
-    reports = Depends(in_turns(2, "reports"))
+    reports = Depends(deps.report_turns)
     for routes in (report_routes, hint_routes, learn_routes):
         v1.include_router(routes(deps), dependencies=[reports])
     app.include_router(v1)

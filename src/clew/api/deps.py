@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from clew.api.turns import in_turns
 from clew.flow import default_flow
 from clew.journey.backfill import Backfill
 from clew.journey.in_force import FlowBook, FlowInForce
@@ -75,6 +76,7 @@ class ApiDeps:
     users_masked: bool = True
     now_ns: Callable[[], int] = time.time_ns
     started_ns: int = field(default_factory=time.time_ns)
+    report_turns: Callable[[], AsyncIterator[None]] = field(default_factory=lambda: in_turns(2, "reports"))
 
     def flow_of(self, name: str) -> Flow:
         """The flow of that name in force, without a name the first; one without stages when nobody declares it."""

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
+from clew.api.asked import Asked, FlowVersion, Picked, picked_orders
 from clew.api.deps import ApiDeps
 from clew.api.errors import RESPONSES, ApiError, invalid, not_found
 from clew.api.flows import YAML_BODY, FlowText
@@ -22,7 +23,6 @@ from clew.api.learn_models import (
     replayed_model,
 )
 from clew.api.report_models import asked_model
-from clew.api.reports import Asked, FlowVersion, Picked, picked_orders
 from clew.api.times import parse_length, seconds
 from clew.flow import parse_flow
 from clew.learn.diff import difference

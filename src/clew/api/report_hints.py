@@ -7,9 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from clew.api.asked import Asked, FlowVersion, picked_orders
 from clew.api.deps import ApiDeps
 from clew.api.errors import RESPONSES
-from clew.api.reports import Asked, FlowVersion, picked_orders
 from clew.report.unknown import Named, unknown_names
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from clew.api.times import moment, moment_or_none
 from clew.report.filter import ReportFilter
@@ -203,6 +204,24 @@ class ThroughputsModel(ReportModel):
     against: ThroughputsModel | None = None
 
 
+class BinModel(_Model):
+    """Orders that took from ``low`` to below ``high`` seconds (null: however long), by how they ended."""
+
+    low: float
+    high: float | None
+    closed: int
+    cancelled: int
+
+
+class HistogramModel(ReportModel):
+    """Finished orders by throughput time, in bins of ``width`` seconds; the last one has all that took longer."""
+
+    finished: int
+    width: float
+    bins: list[BinModel]
+    against: HistogramModel | None = None
+
+
 class StageReworkModel(_Model):
     """Entries beyond the first into a stage: ``again`` in all, ``direct`` of them straight from the stage itself."""
 
@@ -278,6 +297,52 @@ class WorkInProgressModel(ReportModel):
     zone: str
     days: list[DayEndModel]
     against: WorkInProgressModel | None = None
+
+
+class VisitModel(_Model):
+    """An order entered a stage."""
+
+    stage: str
+    at: Annotated[str, BeforeValidator(moment)] = Field(validation_alias="at_ns")
+
+
+class DottedOrderModel(_Model):
+    """One order with its visits; ``ended`` is empty where it hasn't ended."""
+
+    order_id: str
+    path: str
+    ended: str
+    visits: list[VisitModel]
+
+
+class DotsModel(ReportModel):
+    """Some of ``orders`` orders, the one that began last first; ``spread``: they are chosen from all alike."""
+
+    orders: int
+    spread: bool
+    rows: list[DottedOrderModel]
+    against: DotsModel | None = None
+
+
+class TakenModel(_Model):
+    """An order took the step ``dwell`` seconds after it had entered the stage before."""
+
+    order_id: str
+    path: str
+    ended: str
+    dwell: float
+    at: Annotated[str, BeforeValidator(moment)] = Field(validation_alias="at_ns")
+
+
+class StepOrdersModel(ReportModel):
+    """The slowest times that a step was taken, of ``count`` in ``orders`` orders."""
+
+    before: str
+    after: str
+    count: int
+    orders: int
+    taken: list[TakenModel]
+    against: StepOrdersModel | None = None
 
 
 class DeviationCountModel(_Model):

@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 
 import click
 
+from clew.api.report_tables import as_csv
 from clew.cli.client import Params, open_client
 from clew.cli.options import asks, print_json
 from clew.cli.report_hints import hints_of, with_hints
 from clew.cli.report_screen import render_report
-from clew.cli.report_tables import as_csv
 from clew.cli.screen import console, show
 
 _EPILOG = """\b

@@ -11,7 +11,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from clew.cli.report_tables import DAYS, TABLES, Column, Kind, Report, Table, compared_rows
+from clew.api.report_tables import DAYS, TABLES, Column, Kind, Report, Table, compared_rows
 from clew.cli.screen import ROOMY, bar, clock, counted, grid, joined, long, short, text, words
 
 _SHADES = "·░▒▓█"

@@ -163,6 +163,29 @@ def _heat_map(report: Report) -> Table:
     return Table(columns, rows, keys=3)
 
 
+def _histogram(report: Report) -> Table:
+    columns = (*_columns(Kind.TIME, "low", "high"), *_columns(Kind.COUNT, "closed", "cancelled", compared=True))
+    return Table(columns, [_cells(columns, each) for each in report["bins"]], keys=2)
+
+
+def _dots(report: Report) -> Table:
+    columns = _columns(Kind.TEXT, "order_id", "path", "ended", "stage", "at")
+    rows = [
+        (each["order_id"], each["path"], each["ended"], visit["stage"], visit["at"])
+        for each in report["rows"]
+        for visit in each["visits"]
+    ]
+    return Table(columns, rows, keys=5)
+
+
+def _step(report: Report) -> Table:
+    columns = (
+        *_columns(Kind.TEXT, "order_id", "path", "ended", "at"),
+        Column("dwell", Kind.TIME, compared=True),
+    )
+    return Table(columns, [_cells(columns, each) for each in report["taken"]], keys=4)
+
+
 def _arrivals(report: Report) -> Table:
     columns = (Column("day", Kind.TEXT), *_columns(Kind.COUNT, "arrived", "closed", "cancelled"))
     return Table(columns, [_cells(columns, each) for each in report["days"]])
@@ -195,7 +218,10 @@ TABLES: dict[str, Callable[[Report], Table]] = {
     "dwell": _dwell,
     "throughput": _throughput,
     "rework": _rework,
+    "histogram": _histogram,
     "heatmap": _heat_map,
+    "dots": _dots,
+    "step": _step,
     "arrivals": _arrivals,
     "wip": _work_in_progress,
     "conformance": _conformance,
