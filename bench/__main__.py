@@ -19,7 +19,7 @@ from pathlib import Path
 
 import click
 
-from bench import archive, history, ingest, kills, learn, reports, small, stages
+from bench import archive, export, history, ingest, kills, learn, reports, small, stages
 from bench.figures import Figure, Part, as_markdown, read_parts, shown, write_parts
 
 ROOT = Path(__file__).parent.parent
@@ -76,6 +76,7 @@ PARTS: Mapping[str, Callable[[Options], Iterator[Figure]]] = {
     "sdk": _sdk,
     "reports": lambda o: reports.measure(o.fresh("reports"), o.orders, min(10, o.repeats)),
     "reports-large": lambda o: reports.measure(o.fresh("reports"), 5 * o.orders, min(4, o.repeats)),
+    "export": lambda o: export.measure(o.fresh("export"), o.orders),
     "learn": lambda o: learn.measure(o.fresh("learn"), o.orders // 50),
     "import": lambda o: history.measure(o.fresh("import"), o.spans * 3 // 10, o.spans // 2),
 }
@@ -127,7 +128,7 @@ def _asked(name: str, options: Options) -> str:
         return f"{name} --seconds {options.seconds:g} --senders {options.senders}"
     if name in ("traces", "orders", "restart", "disk"):
         return f"{name} --spans {options.spans} --orders {options.orders}"
-    if name.startswith("reports"):
+    if name.startswith("reports") or name == "export":
         return f"{name} --orders {options.orders}"
     if name == "import":
         return f"{name} --spans {options.spans}"
