@@ -45,6 +45,11 @@ class Program:
         line = self.process.stdout.readline().strip()
         assert line == word, self.process.communicate(timeout=20)[1]
 
+    def last_lines(self) -> int:
+        """How many lines it still says up to its end; `communicate` would lose those that were read ahead."""
+        assert self.process.stdout is not None
+        return len(self.process.stdout.readlines())
+
     def says(self, word: str) -> None:
         assert self.process.stdin is not None
         self.process.stdin.write(f"{word}\n")
@@ -109,8 +114,7 @@ def test_a_kill_while_sending_loses_and_doubles_nothing(run, backend: Backend, m
         program.hears(str(number))
     wait_for(lambda: len(backend.requests) > moment)
     program.process.kill()
-    output, _ = program.process.communicate()
-    recorded = 20 + 30 * moment + len(output.splitlines())
+    recorded = 20 + 30 * moment + program.last_lines()
 
     run(SENDS_WHAT_IS_LEFT).ends()
     assert set(backend.stages.values()) == {1}
