@@ -47,7 +47,7 @@ class Failing:
 
 
 @pytest.mark.parametrize("error", [StoreError("the disk is full"), KeyError("a mistake of ours")])
-@pytest.mark.parametrize("made", [lambda part: watcher_of(part, part, lambda: 0), lambda part: upkeep_of(part, part)])
+@pytest.mark.parametrize("made", [lambda part: watcher_of(part, part, lambda: 0), lambda part: upkeep_of(part, part, part)])
 def test_a_worker_tells_what_fails_and_goes_on(monkeypatch, error, made):
     monkeypatch.setattr("clew.app._PAUSE_AFTER_ERROR_S", 0.2)
     failing = Failing(error)

@@ -30,6 +30,7 @@ ROOMS = {
     "clew.journey.ticker": ("clew.model", "clew.flow", "clew.store", "clew.journey"),
     "clew.journey.rebuilder": ("clew.model", "clew.flow", "clew.store", "clew.journey"),
     "clew.journey.backfill": ("clew.model", "clew.flow", "clew.store", "clew.journey"),
+    "clew.journey.undo": ("clew.model", "clew.flow", "clew.store", "clew.journey"),
     "clew.journey.losses": ("clew.model", "clew.flow", "clew.store", "clew.journey"),
     "clew.journey.in_force": ("clew.model", "clew.flow", "clew.store", "clew.journey"),
     "clew.report": ("clew.model", "clew.store"),
@@ -54,6 +55,7 @@ NOT_PURE = (
     "clew.journey.ticker",
     "clew.journey.rebuilder",
     "clew.journey.backfill",
+    "clew.journey.undo",
     "clew.journey.losses",
     "clew.journey.in_force",
 )

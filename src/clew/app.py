@@ -26,6 +26,7 @@ from clew.journey.in_force import FlowBook
 from clew.journey.losses import LossDetector
 from clew.journey.rebuilder import Rebuilder
 from clew.journey.ticker import Ticker
+from clew.journey.undo import Undoing
 from clew.learn.remaining import Forecast
 from clew.model.errors import ClewError, SettingsError
 from clew.receive.http_server import HttpServer
@@ -101,12 +102,14 @@ def watcher_of(ticker: Ticker, losses: LossDetector, commits: Callable[[], int])
     return Worker("clew-watcher", look, "journeys are not up to date")
 
 
-def upkeep_of(backfill: Backfill, forecast: Forecast) -> Worker:
-    """Does what may take long and needn't be at once: imports that were left unfinished, the base of projections."""
+def upkeep_of(backfill: Backfill, undoing: Undoing, forecast: Forecast) -> Worker:
+    """Does what may take long and needn't be at once: imports that were left unfinished, also half taken back ones, and
+    the base of projections.
+    """
 
     def keep_up() -> float:
         forecast.refresh()
-        return _TICK_S if backfill.step_forsaken() else _UPKEEP_EVERY_S
+        return _TICK_S if backfill.step_forsaken() or undoing.step_forsaken() else _UPKEEP_EVERY_S
 
     return Worker("clew-upkeep", keep_up, "projections and imported history are not up to date")
 
@@ -182,7 +185,7 @@ async def serve(settings: Settings, store: Store, announce: Callable[[str], None
         LossDetector, store, lambda: [each.flow for each in book.current], settled_ns=receiver.committer.settled_ns
     )
     watcher = watcher_of(ticker, losses, lambda: receiver.committer.counts.commits)
-    upkeep = upkeep_of(backfill, forecast)
+    upkeep = upkeep_of(backfill, Undoing(backfill, book), forecast)
     masked = "user.id" in layout_of(settings).masking.shortened
     deps = ApiDeps(
         store, book, backfill, receiver, ticker,

@@ -81,3 +81,37 @@ def test_a_misspelt_field_of_a_new_import_is_refused(api):
 def test_a_flow_name_that_no_file_can_declare_is_refused(api, flow):
     answer = api.post("/imports", json={"flow": flow})
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "invalid_request")
+
+
+def test_an_import_is_taken_back_by_asking_until_it_is_done(api):
+    import_id = begin(api, name="wrong.csv")
+    api.post(
+        f"/imports/{import_id}/events", content=b"\n".join([line("w-1"), line("w-1", stage="SUBMITTED"), line("w-2")])
+    )
+    assert api.get("/imports", params={"all": True}).json()[-1]["name"] == "wrong.csv"
+    first = api.delete(f"/imports/{import_id}", params={"limit": 1})
+    assert (first.status_code, first.json()["events_gone"], first.json()["done"]) == (200, True, False)
+    assert [
+        each["undoing"] for each in api.get("/imports", params={"all": True}).json() if each["name"] == "wrong.csv"
+    ] == [True]
+    while not (answer := api.delete(f"/imports/{import_id}", params={"limit": 1}).json())["done"]:
+        pass
+    assert {name: answer[name] for name in ("events", "orders", "rebuilt", "repeated")} == {
+        "events": 3, "orders": 2, "rebuilt": 2, "repeated": [],
+    }  # fmt: skip
+    assert api.get("/orders/w-1").status_code == 404
+    assert "wrong.csv" not in [each["name"] for each in api.get("/imports", params={"all": True}).json()]
+    assert api.delete(f"/imports/{import_id}").json()["done"]
+
+
+@pytest.mark.parametrize(("path", "body"), [("events", line()), ("rebuild", b"")])
+def test_an_import_that_is_taken_back_takes_no_more(api, path, body):
+    import_id = begin(api)
+    api.delete(f"/imports/{import_id}")
+    answer = api.post(f"/imports/{import_id}/{path}", content=body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "taken_back")
+
+
+def test_an_import_that_there_is_not_is_not_taken_back(api):
+    answer = api.delete("/imports/7")
+    assert (answer.status_code, answer.json()["error"]["message"]) == (404, "no import 7")

@@ -1,8 +1,9 @@
-"""Routes: imported history. Begin an import, send its events, then rebuild its journeys slice by slice."""
+"""Routes: imported history. Begin an import, send its events, rebuild its journeys slice by slice; take it back."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -14,7 +15,18 @@ from clew.api.errors import RESPONSES, ApiError, invalid, not_found
 from clew.api.times import moment
 from clew.flow.check import NAME_RULE, fits_name
 from clew.journey.backfill import ORDERS_A_SLICE
-from clew.store.imports import Import, note_arrival, read_import, unfinished_imports, write_import
+from clew.journey.undo import ORDERS_A_SLICE as ORDERS_AN_UNDO_SLICE
+from clew.journey.undo import Undoing
+from clew.store.imports import (
+    Import,
+    Undo,
+    known_imports,
+    note_arrival,
+    repeated_events,
+    storing_events,
+    unfinished_imports,
+    write_import,
+)
 
 _LARGEST = 16 << 20
 _LINES = {
@@ -35,14 +47,20 @@ class NewImport(BaseModel):
 
 
 class ImportModel(BaseModel):
-    """An import; ``rebuilt`` counts orders whose journeys are made."""
+    """An import. It told of ``events`` of about ``orders``, known when its journeys are begun; ``rebuilt`` are made.
+
+    ``undoing``: it is being taken back.
+    """
 
     import_id: str
     name: str
     flow: str
     begun_at: str
+    events: int
+    orders: int
     rebuilt: int
     done: bool
+    undoing: bool
 
 
 class ReceivedModel(BaseModel):
@@ -54,8 +72,31 @@ class ReceivedModel(BaseModel):
 class RebuiltModel(ImportModel):
     """How far the journeys are: ``orders`` in all (about), ``distinct`` events stored."""
 
-    orders: int
     distinct: int
+
+
+class RepeatedModel(BaseModel):
+    """An earlier import of which up to so many ``events`` went with the one that was taken back."""
+
+    import_id: str
+    name: str
+    events: int
+
+
+class UndoneModel(BaseModel):
+    """How far an import is taken back: first its events go, then ``orders`` are made anew, ``rebuilt`` so far.
+
+    ``repeated``, when all is done: imports whose events it had told again. To be sure of those, import them again.
+    """
+
+    import_id: str
+    name: str
+    events: int
+    events_gone: bool
+    orders: int
+    rebuilt: int
+    done: bool
+    repeated: list[RepeatedModel]
 
 
 async def event_lines(request: Request) -> bytes:
@@ -69,10 +110,13 @@ ImportId = Annotated[int, Path(description="the id that beginning the import gav
 def import_routes(deps: ApiDeps) -> APIRouter:
     """The routes below /imports. Blocking calls run on worker threads."""
     routes = APIRouter(tags=["imports"], responses=RESPONSES)
+    undoing = Undoing(deps.backfill, deps.book)
 
-    @routes.get("/imports", summary="Imports whose journeys are not all rebuilt")
-    def list_imports() -> list[ImportModel]:
-        return [import_model(each) for each in unfinished_imports(deps.store)]
+    @routes.get("/imports", summary="Imports whose journeys are not all rebuilt, or all")
+    def list_imports(
+        every: Annotated[bool, Query(alias="all", description="all that weren't taken back")] = False,
+    ) -> list[ImportModel]:
+        return [import_model(each) for each in (known_imports if every else unfinished_imports)(deps.store)]
 
     @routes.post("/imports", summary="Begin an import", status_code=201)
     def begin_import(new: NewImport) -> ImportModel:
@@ -84,12 +128,11 @@ def import_routes(deps: ApiDeps) -> APIRouter:
 
     @routes.post("/imports/{import_id}/events", summary="Store some of its events", openapi_extra=_LINES_BODY)
     def import_events(import_id: ImportId, lines: Annotated[bytes, Depends(event_lines)]) -> ReceivedModel:
-        known = read_import(deps.store, import_id)
-        if known is None:
-            raise _unknown(import_id)
-        token = f"import-{import_id}-{hashlib.sha256(lines).hexdigest()}"
-        deps.store.import_events(lines, known.flow, import_id, token)
-        note_arrival(deps.store, known)
+        with storing_events(deps.store, import_id) as found:
+            known = _kept(found, import_id)
+            token = f"import-{import_id}-{hashlib.sha256(lines).hexdigest()}"
+            deps.store.import_events(lines, known.flow, import_id, token)
+            note_arrival(deps.store, known)
         return ReceivedModel(events=sum(map(bool, lines.split(b"\n"))))
 
     @routes.post("/imports/{import_id}/rebuild", summary="Rebuild the journeys of its next orders")
@@ -97,18 +140,37 @@ def import_routes(deps: ApiDeps) -> APIRouter:
         import_id: ImportId,
         limit: Annotated[int, Query(ge=1, le=ORDERS_A_SLICE, description="orders at most")] = ORDERS_A_SLICE,
     ) -> RebuiltModel:
-        further = deps.backfill.step(import_id, limit)
+        further = _kept(deps.backfill.step(import_id, limit), import_id)
+        told = import_model(further).model_dump() | {"orders": max(further.orders, further.rebuilt)}
+        return RebuiltModel(**told, distinct=further.events)
+
+    @routes.delete("/imports/{import_id}", summary="Take it back: ask again until it is done")
+    def take_back(
+        import_id: ImportId,
+        limit: Annotated[
+            int, Query(ge=1, le=ORDERS_AN_UNDO_SLICE, description="orders at most whose journeys are rebuilt")
+        ] = ORDERS_AN_UNDO_SLICE,
+    ) -> UndoneModel:
+        further = undoing.step(import_id, limit)
         if further is None:
             raise _unknown(import_id)
-        return RebuiltModel(
-            **import_model(further).model_dump(), orders=max(further.orders, further.rebuilt), distinct=further.events
-        )
+        repeated = repeated_events(deps.store, further) if further.undo is Undo.DONE else []
+        return undone_model(further, repeated)
 
     return routes
 
 
+def _kept(import_: Import | None, import_id: int) -> Import:
+    """The import. Raises ApiError when there is none, or it is taken back."""
+    if import_ is None:
+        raise _unknown(import_id)
+    if import_.undo is not Undo.NONE:
+        raise ApiError(409, "taken_back", f"import {import_id} was taken back", "begin a new one")
+    return import_
+
+
 def _unknown(import_id: int) -> ApiError:
-    return not_found(f"no import {import_id}", "begin one with POST /api/v1/imports")
+    return not_found(f"no import {import_id}", "see `clew import --list`, or begin one with POST /api/v1/imports")
 
 
 def import_model(import_: Import) -> ImportModel:
@@ -118,6 +180,23 @@ def import_model(import_: Import) -> ImportModel:
         name=import_.name,
         flow=import_.flow,
         begun_at=moment(import_.import_id),
+        events=import_.events,
+        orders=import_.orders,
         rebuilt=import_.rebuilt,
         done=import_.done,
+        undoing=import_.undo is not Undo.NONE,
+    )
+
+
+def undone_model(import_: Import, repeated: Sequence[tuple[Import, int]]) -> UndoneModel:
+    """An import that is taken back, as it is told."""
+    return UndoneModel(
+        import_id=str(import_.import_id),
+        name=import_.name,
+        events=import_.events,
+        events_gone=import_.undo >= Undo.JOURNEYS,
+        orders=import_.orders,
+        rebuilt=import_.rebuilt,
+        done=import_.undo is Undo.DONE,
+        repeated=[RepeatedModel(import_id=str(each.import_id), name=each.name, events=n) for each, n in repeated],
     )

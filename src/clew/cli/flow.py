@@ -13,8 +13,8 @@ from rich.text import Text
 from clew.cli import screen
 from clew.cli.client import Client, CommandError, open_client, segment
 from clew.cli.entries import Entry, listed
-from clew.cli.import_ import progress_bars, rebuild_journeys
 from clew.cli.options import asks, changes, print_json
+from clew.cli.progress import progress_bars, rebuild_journeys
 from clew.cli.screen import clock, counted, joined, long, show, text
 from clew.flow import default_flow_text, format_problems, load_flow
 from clew.flow.acceptances import render_expiry

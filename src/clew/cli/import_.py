@@ -5,20 +5,20 @@ from __future__ import annotations
 import contextlib
 import csv
 import json
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 
 from clew.cli import screen
-from clew.cli.client import WRONG_CALL, Client, CommandError, NoAnswer, open_client
+from clew.cli.client import WRONG_CALL, Client, CommandError, open_client
 from clew.cli.import_report import flow_followed, render_report, report_of
+from clew.cli.import_undo import list_imports, take_back
 from clew.cli.options import changes, print_json
+from clew.cli.progress import patiently, progress_bars, rebuild_journeys
 from clew.cli.screen import console, show
 from clew.history.columns import COMMON
 from clew.history.recognise import Recogniser
@@ -29,9 +29,6 @@ from clew.history.transfer import send
 from clew.history.understand import Understood, Wishes, understand
 from clew.history.zones import Repeated
 
-_PATIENCE_S = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
-"""How long a server that can't take data now is waited for, from try to try."""
-
 _EPILOG = """\b
 Examples:
   clew import orders.csv --dry-run                      what would be understood; sends nothing
@@ -40,6 +37,8 @@ Examples:
   clew import hospital.xes.gz --flow treatments         history of a flow that isn't declared yet
   clew import erp.sqlite --object-type order            OCEL 2.0: what plays the order
   clew import --sql postgresql://clew@db/shop --query "SELECT order_id, status, changed_at FROM log"
+  clew import --list                                    what was imported, with the id of each import
+  clew import --undo 1763799362000000000                take one back: its events, and orders of it alone
 
 \b
 The whole file is checked before anything is sent. A line that can't be read is told with its number and
@@ -120,11 +119,15 @@ def _roles(command: Callable[..., Any]) -> Callable[..., Any]:
     metavar="FILE",
     help="Write number and reason of every bad line to this CSV file.",
 )
+@click.option("--list", "listed", is_flag=True, help="List the imports.")
+@click.option("--undo", type=click.IntRange(1, (1 << 62) - 1), metavar="ID", help="Take an import back.")
+@click.option("--yes", is_flag=True, help="With --undo: don't ask whether it is meant.")
 @changes
 def import_(
     file: Path | None, flow: str, form: str | None, time_format: str, zone: str, repeated_hour: Repeated | None,
     delimiter: str, encoding: str, object_type: str, sql: str, query: str, bound: tuple[str, ...], dry_run: bool,
-    max_errors: int, bad_lines: Path | None, url: str, data: Path | None, as_json: bool, **columns: str | None,
+    max_errors: int, bad_lines: Path | None, listed: bool, undo: int | None, yes: bool, url: str, data: Path | None,
+    as_json: bool, **columns: str | None,
 ) -> None:  # fmt: skip
     """Take in history: stage events from a FILE or a SQL query.
 
@@ -132,6 +135,14 @@ def import_(
     by common names unless they are named; an option with "" says that there is none. Other columns are kept as
     attributes. Imported orders have no clock: they are never stuck, and alert nobody.
     """
+    if listed or undo:
+        _expect_alone()
+        with open_client(url, data) as client:
+            if listed:
+                list_imports(client, as_json)
+            else:
+                take_back(client, str(undo), yes, as_json)
+        return
     file, sql = _one_of(file, sql, query)
     wishes = Wishes(
         {name.removeprefix("column_"): value for name, value in columns.items()}, time_format, zone, repeated_hour or ""
@@ -164,6 +175,17 @@ def _expect_server(url: str) -> None:
     """Raises CommandError when nobody is there to send to, before a large file is checked for nothing."""
     with open_client(url, None) as client:
         client.ready()
+
+
+def _expect_alone() -> None:
+    """Raises UsageError when --list or --undo stand beside what belongs to an import, or beside each other."""
+    context = click.get_current_context()
+    given = {
+        name for name in context.params
+        if context.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE
+    }  # fmt: skip
+    if len(given & {"listed", "undo"}) > 1 or given - {"listed", "undo", "yes", "url", "data", "as_json"}:
+        raise click.UsageError("--list and --undo stand alone; each works on what was imported before")
 
 
 def _one_of(file: Path | None, sql: str, query: str) -> tuple[Path | None, str]:
@@ -228,7 +250,7 @@ def _send(
     task = bars.add_task("sending", total=survey.events)
 
     def post(lines: bytes) -> None:
-        _patiently(lambda: client.post(f"{place}/events", lines))
+        patiently(lambda: client.post(f"{place}/events", lines))
 
     sent = send(source, recogniser, post, lambda events: bars.update(task, completed=events))
     if sent != survey.events:
@@ -240,30 +262,3 @@ def _send(
         "distinct": rebuilt["distinct"], "repeats": max(0, sent - rebuilt["distinct"]),
         "flow": followed,
     }  # fmt: skip
-
-
-def rebuild_journeys(client: Client, import_id: str, bars: Progress) -> dict[str, Any]:
-    """Have the journeys of an import rebuilt, slice by slice; the last answer."""
-    task = bars.add_task("journeys", total=None)
-    while True:
-        answer: dict[str, Any] = _patiently(lambda: client.post(f"imports/{import_id}/rebuild", ""))
-        bars.update(task, completed=answer["rebuilt"], total=answer["orders"])
-        if answer["done"]:
-            return answer
-
-
-def _patiently(ask: Callable[[], Any]) -> Any:  # noqa: ANN401 - JSON is what it is
-    """The answer, also of a server that can't take data just now; what is sent twice is stored once."""
-    for wait_s in _PATIENCE_S:
-        try:
-            return ask()
-        except NoAnswer:
-            time.sleep(wait_s)
-    return ask()
-
-
-def progress_bars() -> Progress:
-    """Progress on standard error; nothing where nobody looks."""
-    errors = Console(stderr=True)
-    columns = (TextColumn("{task.description:<8}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal)

@@ -20,9 +20,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class FlowInForce:
-    """A flow, its text, how often flows of its name were applied (``revision``), and flows of any name (``epoch``).
+    """A flow, its text, how often flows of its name were applied (``revision``), and the epoch it judges in.
 
-    What was judged in a later epoch outranks what was judged in an earlier one.
+    A new epoch begins when any flow is applied, or the events of an import were taken back. What was judged in a later
+    epoch outranks what was judged in an earlier one.
     """
 
     flow: Flow
@@ -103,6 +104,12 @@ class FlowBook:
             touch_open_orders(self._store, name)
             reopen_imports(self._store, name)
             log.info("flow %s is no longer in force", name)
+
+    def outrank(self) -> None:
+        """Have what is judged from now on outrank what was judged before facts were taken back."""
+        with self._changing:
+            epoch = count_applications(self._store)
+            self._current = tuple(replace(each, epoch=epoch) for each in self._current)
 
     def _record(self, text: str) -> FlowInForce:
         flow = parse_flow(text)

@@ -33,8 +33,11 @@ def applied_flows(store: Store, name: str = "") -> list[AppliedFlow]:
 
 
 def count_applications(store: Store) -> int:
-    """How often flows of any name were applied."""
-    return int(store.rows("SELECT count() AS n FROM flows FINAL")[0]["n"])
+    """How often flows of any name were applied, and imports taken back: each begins a new epoch of judging."""
+    rows = store.rows(
+        "SELECT (SELECT count() FROM flows FINAL) + (SELECT count() FROM imports FINAL WHERE undo >= 2) AS n"
+    )
+    return int(rows[0]["n"])
 
 
 def record_drop(store: Store, name: str) -> None:

@@ -191,16 +191,17 @@ class StoredOrder:
     bucket: date
     version: int
     first_ns: int
+    imported: bool = False
 
 
 def read_stored_orders(store: Store, ids: Iterable[str]) -> list[StoredOrder]:
     """The live rows of these order ids; one id has several only after a crash between two partitions."""
     rows = store.rows(
-        "SELECT order_id, bucket, version, toUnixTimestamp64Nano(first_seen) AS first_ns FROM orders FINAL "
+        "SELECT order_id, bucket, version, toUnixTimestamp64Nano(first_seen) AS first_ns, imported FROM orders FINAL "
         f"WHERE order_id IN {{ids:Array(String)}} {_FINAL}",
         {"ids": list(ids)},
     )
-    return [StoredOrder(row["order_id"], row["bucket"], row["version"], row["first_ns"]) for row in rows]
+    return [StoredOrder(**{**row, "imported": bool(row["imported"])}) for row in rows]
 
 
 def read_order(store: Store, order_id: str) -> Journey | None:
@@ -263,9 +264,10 @@ def _row_values(row: OrderRow) -> tuple[object, ...]:
 
 
 def _tombstone(row: StoredOrder) -> tuple[object, ...]:
+    # Kept as long as the row it lies over: else the time to live, when it takes the tombstone, brings that row back.
     return (
         row.bucket, row.order_id, row.version + 1, 1, "", 0, "", "", 0, 0, 0, "", 0, 0, "", 0, 0, 0, 0, 0, 0, 0, "", [],
-        0, [], [], {}, 0, [], [], [], "",
+        0, [], [], {}, int(row.imported), [], [], [], "",
     )  # fmt: skip
 
 

@@ -268,6 +268,7 @@ def _source(name: str, layout: Layout) -> list[str]:
         "error_told": ERROR_TOLD,
         "relation_columns": RELATION_COLUMNS,
         "local": "_local" if layout.cluster else "",
+        "on": f" ON CLUSTER {literal(layout.cluster)}" if layout.cluster else "",
         "spans_source": layout.spans_source,
     }
     return [Template(_expand(part, macros)).substitute(constants).strip() for part in text.split(";") if part.strip()]
@@ -358,6 +359,12 @@ def render_view(layout: Layout, name: str) -> str:
 def render_import(layout: Layout) -> str:
     """The statement that inserts imported stage events from ``{file:String}``; see schema/import.sql."""
     return _source("import.sql", layout)[0]
+
+
+def render_undo(layout: Layout) -> tuple[str, str, str]:
+    """Statements about import ``{id:Int64}``: note its orders, delete its events, forget those orders."""
+    note, delete, forget = _source("undo.sql", layout)
+    return note, delete, forget
 
 
 def render_derivation(rules: str) -> str:

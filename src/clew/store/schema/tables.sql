@@ -286,7 +286,7 @@ ORDER BY name
 SETTINGS ${durable};
 
 -- What was imported as history, and how far its journeys are rebuilt. import_id is the moment all its events say they
--- were received.
+-- were received. undo: 1 while its events are taken back, 2 while journeys are rebuilt without them, 3 afterwards.
 TABLE imports SHARD BY cityHash64(import_id)
 (
     import_id Int64,
@@ -298,8 +298,20 @@ TABLE imports SHARD BY cityHash64(import_id)
     position String,
     generation UInt32,
     done UInt8,
+    undo UInt8,
     written DateTime64(9, 'UTC')
 )
 ENGINE ReplacingMergeTree(written)
 ORDER BY import_id
+SETTINGS ${durable};
+
+-- The orders that an import told of which is being taken back: their journeys are rebuilt when its events are gone.
+TABLE undone_orders SHARD BY cityHash64(order_id)
+(
+    import_id Int64,
+    order_id String CODEC(ZSTD(1))
+)
+ENGINE ReplacingMergeTree
+PARTITION BY import_id
+ORDER BY order_id
 SETTINGS ${durable};
