@@ -165,7 +165,8 @@ _OWN = (
 )
 
 
-def _where(scope: OrderScope) -> tuple[str, dict[str, object]]:
+def scope_where(scope: OrderScope) -> tuple[str, dict[str, object]]:
+    """WHERE text and bindings of the spans that belong to an order; the same for its logs."""
     bind: dict[str, object] = {
         "traces": list(scope.traces),
         "since": max(0, scope.since_ns),
@@ -186,7 +187,7 @@ def order_spans(
     scope = scope or order_scope(store, order_id)
     if not scope.traces:
         return OrderSpans((), {}, True)
-    where, bind = _where(scope)
+    where, bind = scope_where(scope)
     failed = "AND (status = 2 OR error != '')" if failed_only else ""
     rows = store.rows(
         sql(
@@ -205,7 +206,7 @@ def order_spans(
     return OrderSpans(tuple(span_of(row) for row in rows[:limit]), scope.shared, len(rows) <= limit)
 
 
-_LINE = (
+LINE_COLUMNS = (
     "trace_id, span_id, parent_span_id, service, name, kind, status, toUnixTimestamp64Nano(ts) AS start_ns, "
     "duration_ns, error"
 )
@@ -215,9 +216,9 @@ def order_lines(store: Store, scope: OrderScope, limit: int = 50_000) -> OrderLi
     """The spans that belong to an order, as `order_spans` finds them, each in a line."""
     if not scope.traces:
         return OrderLines((), True)
-    where, bind = _where(scope)
+    where, bind = scope_where(scope)
     rows = store.rows(
-        sql("SELECT", _LINE, "FROM spans WHERE", where, "ORDER BY ts", ONCE, "LIMIT {limit:UInt32}", LOOKUP),
+        sql("SELECT", LINE_COLUMNS, "FROM spans WHERE", where, "ORDER BY ts", ONCE, "LIMIT {limit:UInt32}", LOOKUP),
         bind | {"limit": limit + 1},
     )
     return OrderLines(tuple(SpanLine(**line_fields(row)) for row in rows[:limit]), len(rows) <= limit)

@@ -201,7 +201,7 @@ def read_trace(store: Store, trace_id: str, limit: int = TRACE_LIMIT) -> Trace |
             ),
             {"trace": trace_id, "limit": limit + 1},
         ),
-        lambda: both(lambda: read_logs(store, [trace_id], limit), lambda: _linked_to(store, trace_id)),
+        lambda: both(lambda: read_logs(store, [trace_id], limit), lambda: linked_traces(store, trace_id)),
     )  # fmt: skip
     if not rows and not logs:
         return None
@@ -257,7 +257,8 @@ def _distinct(lists: Iterable[Iterable[str]]) -> tuple[str, ...]:
     return tuple(sorted({each for names in lists for each in names}))
 
 
-def _linked_to(store: Store, trace_id: str) -> tuple[str, ...]:
+def linked_traces(store: Store, trace_id: str) -> tuple[str, ...]:
+    """The traces that a trace links to, or that link to it."""
     rows = store.rows(
         "SELECT DISTINCT lower(hex(target)) AS linked FROM trace_orders "
         f"WHERE relation = 'link' AND ref = unhex({{trace:String}}) ORDER BY linked {LOOKUP}",

@@ -1,0 +1,149 @@
+"""One trace in lines, and one of its spans opened.
+
+A waterfall draws thousands of spans and shows attributes, events and links of one. Reading these for all of them costs
+three times as much, so they are read when a span is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from clew.store.contract import Store
+from clew.store.lookups import LOOKUP, both
+from clew.store.order_spans import LINE_COLUMNS, SpanLine
+from clew.store.spans import (
+    LOG_COLUMNS,
+    ONCE,
+    SPAN_COLUMNS,
+    TRACE_SET,
+    LogRecord,
+    Origin,
+    Span,
+    SpanKind,
+    SpanStatus,
+    line_fields,
+    linked_traces,
+    log_of,
+    read_origins,
+    span_of,
+    sql,
+)
+
+MOST_LINES = 50_000
+_MOST_LINKING = 100
+_MOST_LOGS = 200
+_KINDS, _STATUSES = tuple(SpanKind), tuple(SpanStatus)
+_ROOT = bytes(8)
+
+
+@dataclass(frozen=True, slots=True)
+class TraceLines:
+    """The spans of a trace by start, each in a line; ``complete`` is false when there are more than were read."""
+
+    lines: tuple[SpanLine, ...]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedSpan:
+    """A span with its logs by time, where it comes from, and the spans that link to it, from whichever trace.
+
+    ``origin`` is None when it was dropped already. ``more_logs``: there are more than were read.
+    """
+
+    span: Span
+    logs: tuple[LogRecord, ...]
+    more_logs: bool
+    origin: Origin | None
+    linked_by: tuple[SpanLine, ...]
+
+
+def trace_lines(store: Store, trace_id: str, limit: int = MOST_LINES) -> TraceLines:
+    """The spans of a trace by its id in hex; none when it is unknown. A span that was received twice is given once."""
+    found = store.columns(
+        sql(
+            "SELECT", LINE_COLUMNS, "FROM spans WHERE trace_id = toFixedString(unhex({trace:String}), 16)",
+            "ORDER BY ts, span_id", ONCE, "LIMIT {limit:UInt32}", LOOKUP,
+        ),
+        {"trace": trace_id, "limit": limit + 1},
+    )  # fmt: skip
+    lines = _lines(trace_id, found)
+    return TraceLines(lines[:limit], len(lines) <= limit)
+
+
+def _lines(trace_id: str, found: Mapping[str, Sequence[Any]]) -> tuple[SpanLine, ...]:
+    """Lines from columns: for thousands of spans this costs a fifth of what rows cost."""
+    if not found:  # without rows the driver names no columns
+        return ()
+    names = (
+        "span_id", "parent_span_id", "service", "name", "kind", "status", "start_ns", "duration_ns", "error",
+    )  # fmt: skip
+    return tuple(
+        SpanLine(
+            trace_id,
+            span_id.hex(),
+            "" if parent == _ROOT else parent.hex(),
+            service,
+            name,
+            _member(_KINDS, kind),
+            _member(_STATUSES, status),
+            start_ns,
+            duration_ns,
+            error,
+        )
+        for span_id, parent, service, name, kind, status, start_ns, duration_ns, error in zip(
+            *(found[column] for column in names), strict=True
+        )
+    )
+
+
+def _member(members: Sequence[Any], index: int) -> Any:  # noqa: ANN401 - of either enumeration
+    return members[index] if 0 <= index < len(members) else members[0]
+
+
+def open_span(store: Store, trace_id: str, span_id: str) -> OpenedSpan | None:
+    """All that is stored of one span, by ids in hex; None when it is unknown."""
+    bind = {"trace": trace_id, "span": span_id}
+    rows, (logs, linked_by) = both(
+        lambda: store.rows(sql("SELECT", SPAN_COLUMNS, "FROM spans WHERE", _THIS_SPAN, "LIMIT 1", LOOKUP), bind),
+        lambda: both(lambda: _logs_of(store, bind), lambda: _linking_to(store, trace_id, span_id)),
+    )
+    if not rows:
+        return None
+    span = span_of(rows[0])
+    origins = read_origins(store, [span.origin_id])
+    return OpenedSpan(
+        span, logs[:_MOST_LOGS], len(logs) > _MOST_LOGS, next(iter(origins), None), linked_by
+    )  # fmt: skip
+
+
+_THIS_SPAN = "trace_id = toFixedString(unhex({trace:String}), 16) AND span_id = toFixedString(unhex({span:String}), 8)"
+
+
+def _logs_of(store: Store, bind: Mapping[str, object]) -> tuple[LogRecord, ...]:
+    rows = store.rows(
+        sql(
+            "SELECT", LOG_COLUMNS, "FROM logs WHERE", _THIS_SPAN,
+            "ORDER BY ts LIMIT 1 BY ts, service, event_name, body, uid, toString(attrs) LIMIT {limit:UInt32}", LOOKUP,
+        ),
+        {**bind, "limit": _MOST_LOGS + 1},
+    )  # fmt: skip
+    return tuple(log_of(row) for row in rows)
+
+
+def _linking_to(store: Store, trace_id: str, span_id: str) -> tuple[SpanLine, ...]:
+    """Spans that name this one in a link: of the same trace, and of those that a link connects with it."""
+    rows = store.rows(
+        sql(
+            "SELECT", LINE_COLUMNS, "FROM spans WHERE trace_id IN", TRACE_SET,
+            "AND arrayExists(l -> l.trace_id = unhex({trace:String}) AND l.span_id = unhex({span:String}), links)",
+            "ORDER BY ts", ONCE, "LIMIT {limit:UInt32}", LOOKUP,
+        ),
+        {
+            "traces": [trace_id, *linked_traces(store, trace_id)], "trace": trace_id, "span": span_id,
+            "limit": _MOST_LINKING,
+        },
+    )  # fmt: skip
+    return tuple(SpanLine(**line_fields(row)) for row in rows)

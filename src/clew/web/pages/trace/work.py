@@ -1,0 +1,147 @@
+"""Where a trace's time went: self times, summed up by operation and by the way to it, and two traces compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from clew.store.order_spans import SpanLine
+from clew.web.pages.trace.tree import NO_PARENT, TraceTree
+
+
+def self_times(tree: TraceTree) -> tuple[int, ...]:
+    """How long each span worked itself, in nanoseconds: its duration without what its children cover of it."""
+    covered = [0] * len(tree.lines)
+    reached = [line.start_ns for line in tree.lines]
+    # Siblings come by start, so what is covered is summed up in one go.
+    for line, parent in zip(tree.lines, tree.parents, strict=True):
+        if parent == NO_PARENT:
+            continue
+        above = tree.lines[parent]
+        begin_ns = max(line.start_ns, reached[parent])
+        end_ns = min(line.start_ns + line.duration_ns, above.start_ns + above.duration_ns)
+        if end_ns > begin_ns:
+            covered[parent] += end_ns - begin_ns
+            reached[parent] = end_ns
+    return tuple(line.duration_ns - part for line, part in zip(tree.lines, covered, strict=True))
+
+
+@dataclass(slots=True)
+class FlameNode:
+    """All spans of one operation that were reached the same way; times are nanoseconds.
+
+    ``place`` is the longest of them in the tree. ``all_ns`` is the self time of it and of all below it.
+    """
+
+    service: str
+    name: str
+    count: int = 0
+    failed: int = 0
+    own_ns: int = 0
+    all_ns: int = 0
+    place: int = 0
+    below: dict[tuple[str, str], FlameNode] = field(default_factory=dict)
+
+
+def flame_of(tree: TraceTree) -> FlameNode:
+    """Spans summed up by service and operation path; the root stands for the trace, its ``place`` is `NO_PARENT`."""
+    top = FlameNode("", "", place=NO_PARENT)
+    nodes: list[FlameNode] = []
+    for place, (line, parent, own_ns) in enumerate(zip(tree.lines, tree.parents, self_times(tree), strict=True)):
+        above = top if parent == NO_PARENT else nodes[parent]
+        key = (line.service, line.name)
+        node = above.below.get(key)
+        if node is None:
+            node = above.below[key] = FlameNode(*key, place=place)
+        elif line.duration_ns > tree.lines[node.place].duration_ns:
+            node.place = place
+        node.count += 1
+        node.failed += line.failed
+        node.own_ns += own_ns
+        nodes.append(node)
+    _sum_up(top)
+    return top
+
+
+def _sum_up(top: FlameNode) -> None:
+    ordered = [top]
+    for node in ordered:
+        ordered += node.below.values()
+    for node in reversed(ordered):
+        node.all_ns = node.own_ns + sum(each.all_ns for each in node.below.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """All spans of a service with one name; times are nanoseconds, ``place`` is the longest of them in the tree."""
+
+    service: str
+    name: str
+    count: int
+    failed: int
+    total_ns: int
+    own_ns: int
+    longest_ns: int
+    place: int
+
+
+def operations_of(tree: TraceTree) -> tuple[Operation, ...]:
+    """What a trace's spans did, by service and name: what took longest itself first."""
+    groups: dict[tuple[str, str], list[int]] = {}
+    for place, line in enumerate(tree.lines):
+        groups.setdefault((line.service, line.name), []).append(place)
+    own = self_times(tree)
+    found = [_operation(key, places, tree.lines, own) for key, places in groups.items()]
+    return tuple(sorted(found, key=lambda each: (-each.own_ns, -each.total_ns, each.service, each.name)))
+
+
+def _operation(key: tuple[str, str], places: list[int], lines: tuple[SpanLine, ...], own: tuple[int, ...]) -> Operation:
+    longest = max(places, key=lambda place: lines[place].duration_ns)
+    return Operation(
+        *key,
+        count=len(places),
+        failed=sum(lines[place].failed for place in places),
+        total_ns=sum(lines[place].duration_ns for place in places),
+        own_ns=sum(own[place] for place in places),
+        longest_ns=lines[longest].duration_ns,
+        place=longest,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One operation in two traces; None where a trace hasn't it."""
+
+    service: str
+    name: str
+    first: Operation | None
+    second: Operation | None
+
+    @property
+    def count(self) -> int:
+        """How many spans more the second has; negative: fewer."""
+        return _of(self.second, "count") - _of(self.first, "count")
+
+    @property
+    def own_ns(self) -> int:
+        """How much longer the second worked on it itself, in nanoseconds; negative: less long."""
+        return _of(self.second, "own_ns") - _of(self.first, "own_ns")
+
+    @property
+    def total_ns(self) -> int:
+        """How much longer its spans took in the second, all summed up, in nanoseconds; negative: less long."""
+        return _of(self.second, "total_ns") - _of(self.first, "total_ns")
+
+
+def _of(operation: Operation | None, name: str) -> int:
+    return int(getattr(operation, name)) if operation else 0
+
+
+def differences(first: Iterable[Operation], second: Iterable[Operation]) -> tuple[Difference, ...]:
+    """The operations of two traces side by side: where self times differ most first."""
+    a = {(each.service, each.name): each for each in first}
+    b = {(each.service, each.name): each for each in second}
+    found = [Difference(*key, a.get(key), b.get(key)) for key in {**a, **b}]
+    return tuple(
+        sorted(found, key=lambda each: (-abs(each.own_ns), -abs(each.total_ns), each.service, each.name))
+    )  # fmt: skip
