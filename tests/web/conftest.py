@@ -31,15 +31,15 @@ def chromium() -> Iterator[Browser]:
         pytest.skip(str(missing))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiDeps]:
-    """The day of tests.story in a store; tests only read it."""
+    """The day of tests.story in a store, of a module: a process has one engine open. Tests only read it."""
     store = open_store(tmp_path_factory.mktemp("web"))
     yield tell(store)
     store.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def url(told: ApiDeps) -> Iterator[str]:
     """The address of pages and API over that day."""
     with serving(site(create_api(told), create_web(told))) as address:
