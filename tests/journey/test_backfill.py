@@ -158,6 +158,7 @@ def test_history_may_follow_a_flow_that_is_declared_later(bench):
         b"{}",
         b"no json",
     ],
+    ids=range(12),
 )
 def test_of_a_request_with_a_wrong_line_nothing_is_stored(bench, wrong):
     import_ = bench.begin()

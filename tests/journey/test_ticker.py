@@ -428,7 +428,11 @@ def test_what_was_put_off_is_done_without_further_news(bench, monkeypatch):
         assert bench.stages("patient") == stages
 
 
-@pytest.mark.parametrize("at_ns", [0, NOW - 500 * 24 * 60 * MINUTE, NOW + 3 * 24 * 60 * MINUTE, 2**63 + 5])
+@pytest.mark.parametrize(
+    "at_ns",
+    [0, NOW - 500 * 24 * 60 * MINUTE, NOW + 3 * 24 * 60 * MINUTE, 2**63 + 5],
+    ids=["none", "long ago", "soon", "no moment"],
+)
 def test_a_stage_with_a_moment_out_of_range_in_a_span_event_is_no_fact(bench, at_ns):
     order_id = f"odd-{at_ns}"
     told = span(62, 1, NOW, order__id=order_id, events=[("order.stage", at_ns, {"order.stage": "ORDERED"})])
