@@ -3,6 +3,7 @@
 import gzip
 import json
 import sqlite3
+from xml.etree import ElementTree
 
 import pyarrow
 from pyarrow import parquet
@@ -89,6 +90,31 @@ def as_ocel(rows):
             for number, row in enumerate(rows)
         ],
     }  # fmt: skip
+
+
+def as_ocel_xml(log):
+    """The same log in the XML form of the standard."""
+    root = ElementTree.Element("log")
+    for kind in ("object", "event"):
+        types = ElementTree.SubElement(root, f"{kind}-types")
+        for name in dict.fromkeys(each["type"] for each in log[f"{kind}s"]):
+            declared = ElementTree.SubElement(ElementTree.SubElement(types, f"{kind}-type", name=name), "attributes")
+            ElementTree.SubElement(declared, "attribute", name="amount", type="string")
+    for kind in ("object", "event"):
+        section = ElementTree.SubElement(root, f"{kind}s")
+        for each in log[f"{kind}s"]:
+            said = {name: each[name] for name in ("id", "type", "time") if name in each}
+            element = ElementTree.SubElement(section, kind, said)
+            attributes = ElementTree.SubElement(element, "attributes")
+            for one in each.get("attributes", []):
+                named = {name: one[name] for name in ("name", "time") if name in one}
+                ElementTree.SubElement(attributes, "attribute", named).text = one["value"]
+            related = ElementTree.SubElement(element, "objects")
+            for one in each.get("relationships", []):
+                names = {"object-id": one["objectId"], "qualifier": one["qualifier"]}
+                ElementTree.SubElement(related, "relationship", names)
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, "utf-8", xml_declaration=True)
 
 
 def write_ocel_sqlite(path, rows):

@@ -17,6 +17,7 @@ from tests.history.logs import (
     as_csv,
     as_json_lines,
     as_ocel,
+    as_ocel_xml,
     as_xes,
     read,
     write,
@@ -70,6 +71,35 @@ def test_an_ocel_document_tells_the_same_history(tmp_path, name, indent):
     events, bad, remarks = read(path, How(object_type="order"))
     assert (named(events), bad, remarks) == (IN_CASES, [], [])
     assert events[0][4]["ocel:eid"] == "e0"
+
+
+@pytest.mark.parametrize("name", ["log.xml", "log.xmlocel", "log.xml.gz"])
+def test_an_ocel_log_in_xml_tells_the_same_history(tmp_path, name):
+    events, bad, remarks = read(write(tmp_path, name, as_ocel_xml(as_ocel(ROWS))), How(object_type="order"))
+    assert (named(events), bad, remarks) == (IN_CASES, [], [])
+    of_json, *_ = read(write(tmp_path, "log.json", json.dumps(as_ocel(ROWS)).encode()), How(object_type="order"))
+    assert events == of_json
+
+
+OCEL_XML = b"""<?xml version='1.0'?>
+<!-- written by hand --><ocel:log xmlns:ocel='x'> <!-- types left out -->
+<ocel:events>
+ <ocel:event id='e1' type='SUBMITTED' time='2024-01-02T10:00:00Z'><ocel:objects>
+  <ocel:object object-id='o1' qualifier='of'/><ocel:object object-id='lost'/></ocel:objects>
+  <ocel:attributes><ocel:attribute name='note'>a &lt; b &#246;</ocel:attribute></ocel:attributes></ocel:event>
+ <ocel:event id='e2' type='SHIPPED' time='2024-01-03T10:00:00Z'/>
+</ocel:events>
+<ocel:objects><ocel:object id='o1' type='order'><ocel:objects><ocel:relationship object-id='o1'/></ocel:objects>
+</ocel:object></ocel:objects></ocel:log>"""
+
+
+def test_what_an_ocel_log_in_xml_leaves_out_is_told_and_events_may_come_first(tmp_path):
+    events, bad, remarks = read(write(tmp_path, "log.xml", OCEL_XML))
+    (event,) = events
+    assert event[:2] == ("o1", "SUBMITTED")
+    assert {"note": "a < b ö", "ocel:qualifier": "of", "ocel:eid": "e1"}.items() <= event[4].items()
+    assert bad == [(1, "it names the object 'lost', which the log doesn't hold")]
+    assert remarks == ["1 events have no object of the type order and are left out"]
 
 
 def test_an_ocel_database_tells_the_same_history_in_utc(tmp_path):
@@ -253,10 +283,13 @@ def test_an_event_with_several_objects_of_the_type_counts_for_each(tmp_path):
     assert len(read(path, How(object_type="box"))[0]) == 3
 
 
-@pytest.mark.parametrize("form", ["json", "sqlite"])
+@pytest.mark.parametrize("form", ["json", "sqlite", "xml"])
 def test_without_a_type_the_types_are_listed(tmp_path, form):
     path = tmp_path / f"log.{form}"
-    write_ocel_sqlite(path, ROWS) if form == "sqlite" else path.write_text(json.dumps(as_ocel(ROWS)))
+    if form == "sqlite":
+        write_ocel_sqlite(path, ROWS)
+    else:
+        path.write_bytes(as_ocel_xml(as_ocel(ROWS)) if form == "xml" else json.dumps(as_ocel(ROWS)).encode())
     with pytest.raises(HistoryError, match=r"several types: order \(2\), box \(1\)") as raised:
         open_source(path, How())
     assert raised.value.mend == 'say which plays the order: --object-type "order"'
@@ -273,6 +306,8 @@ def test_without_a_type_the_types_are_listed(tmp_path, form):
         ("log.json", b'[{"a": 1}', "no whole JSON document", "mend"),
         ("log.xes", b"<log><trace>", "no whole XES log", "mend"),
         ("log.xml", b"<html></html>", "no XES log", "export"),
+        ("log.xml", b"<log><events><event id='1'>", "no whole OCEL log", "mend"),
+        ("log.xml", b'<!DOCTYPE x [<!ENTITY a "b">]><log><events></events></log>', "XML entities", "DTD"),
         ("log.xes", b'<!DOCTYPE x [<!ENTITY a "b">]><log></log>', "XML entities", "DTD"),
         ("log.csv", b"", "no header", "first line"),
         (

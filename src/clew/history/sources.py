@@ -14,12 +14,13 @@ from clew.history.csv_lines import open_csv
 from clew.history.files import GZIP, PARQUET, SQLITE, beginning
 from clew.history.json_lines import open_json, refuse_deep
 from clew.history.ocel import open_ocel
+from clew.history.ocel_xml import is_ocel_xml, open_ocel_xml
 from clew.history.own_export import maybe_own
 from clew.history.parquet import open_parquet
 from clew.history.rows import HistoryError, Source
 from clew.history.xes import open_xes
 
-FORMATS = ("csv", "tsv", "jsonl", "json", "parquet", "xes", "ocel", "ocel-sqlite", "cloudevents")
+FORMATS = ("csv", "tsv", "jsonl", "json", "parquet", "xes", "ocel", "ocel-xml", "ocel-sqlite", "cloudevents")
 """Formats of files. ``json`` is an array of objects; ``cloudevents`` may be either form of JSON."""
 
 _LINES = 10
@@ -57,6 +58,7 @@ def open_source(path: Path, how: How) -> Source:
         "parquet": lambda: open_parquet(path),
         "xes": lambda: open_xes(path),
         "ocel": lambda: open_ocel(path, start, how.object_type),
+        "ocel-xml": lambda: open_ocel_xml(path, how.object_type),
         "ocel-sqlite": lambda: _ocel_sqlite(path, how.object_type),
     }
     source = opening[form]()
@@ -89,7 +91,7 @@ def _shown(path: Path, start: bytes) -> str:
         return "ocel-sqlite"
     text = start.lstrip(b"\xef\xbb\xbf \t\r\n")
     if text.startswith(b"<"):
-        return "xes"
+        return "ocel-xml" if is_ocel_xml(text) else "xes"
     if text.startswith(b"["):
         return "cloudevents" if b'"specversion"' in text else "json"
     if text.startswith(b"{"):

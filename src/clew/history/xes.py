@@ -46,7 +46,7 @@ class XesSource(BaseSource):
             raise HistoryError(f"{self.path.name} is no whole XES log: {error}", "mend or copy the file") from error
         yield from walk.taken()
         if not walk.is_log:
-            raise HistoryError(f"{self.path.name} is XML, but no XES log", "export it as XES, CSV or OCEL 2.0 (JSON)")
+            raise HistoryError(f"{self.path.name} is XML, but no XES log", "export it as XES, CSV or OCEL 2.0")
 
 
 @dataclass(slots=True)
@@ -70,7 +70,7 @@ class _Walk:
         parser = expat.ParserCreate()
         parser.ordered_attributes = True
         parser.StartElementHandler, parser.EndElementHandler = self._start, self._end
-        parser.EntityDeclHandler = _refuse
+        parser.EntityDeclHandler = refuse_entities
         self._parser = parser
         return parser
 
@@ -124,7 +124,8 @@ class _Walk:
             self.names.add(hash(name))
 
 
-def _refuse(*_: object) -> None:
+def refuse_entities(*_: object) -> None:
+    """Raises HistoryError: a few lines of entities may stand for more text than memory holds."""
     raise HistoryError("the file declares XML entities, which no log needs", "export it without a DTD")
 
 
