@@ -315,3 +315,15 @@ ENGINE ReplacingMergeTree
 PARTITION BY import_id
 ORDER BY order_id
 SETTINGS ${durable};
+
+-- Saved views of the list of orders: a name, and the query string that it stands for; gone = 1 forgets it.
+TABLE views SHARD BY cityHash64(name)
+(
+    name String,
+    filter String,
+    gone UInt8,
+    written DateTime64(9, 'UTC')
+)
+ENGINE ReplacingMergeTree(written)
+ORDER BY name
+SETTINGS ${durable};
