@@ -1,5 +1,6 @@
 """``clew import`` over a real server and over a directory: what it tells, what it stores, and that twice is once."""
 
+import contextlib
 import json
 import os
 import random
@@ -232,6 +233,39 @@ def test_orders_of_an_object_log_together_hold_more_events_than_the_log(clew, vi
     told = json.loads(clew("import", path, "--object-type", "order", "--json"))
     assert told["distinct"] == 4 > len(log["events"])
     assert sum(len(stages) for stages, _ in visits("ocel ").values()) == 4
+
+
+class Server:
+    """Takes all, and remembers the size of what it got."""
+
+    def __init__(self):
+        self.bodies, self.slices = [], []
+
+    def ready(self):
+        return None
+
+    def get(self, path):
+        return []
+
+    def post(self, path, body, params=None):
+        if path.endswith("/events"):
+            self.bodies.append(len(body))
+        elif path.endswith("/rebuild"):
+            self.slices.append(params["limit"])
+        return {"import_id": "1", "rebuilt": 1, "orders": 1, "distinct": 1, "done": True}
+
+
+@pytest.mark.parametrize(("where", "most_bytes", "orders"), [("--url", 12 << 20, 0), ("--data", 3 << 20, 1_000)])
+def test_beside_the_engine_less_is_stored_at_once_so_that_one_process_stays_small(
+    tmp_path, monkeypatch, where, most_bytes, orders
+):
+    rows = [{"order_id": f"{n}", "stage": "A", "at": "2024-01-02T10:00:00Z", "note": "x" * 900} for n in range(20_000)]
+    path, server = write(tmp_path, "large.csv", as_csv(rows)), Server()
+    monkeypatch.setattr(import_module, "open_client", lambda *_, **__: contextlib.nullcontext(server))
+    done = CliRunner().invoke(main, ["import", str(path), where, str(tmp_path / "data")])
+    assert done.exit_code == 0, done.output + repr(done.exception)
+    assert most_bytes / 2 < max(server.bodies) <= most_bytes
+    assert server.slices == [orders]
 
 
 def test_history_is_taken_in_without_a_server_and_read_from_the_directory(tmp_path):

@@ -78,8 +78,9 @@ def test_bodies_hold_no_more_than_they_may(monkeypatch):
     made = list(bodies(source, understood(source)))
     assert [body.events for body in made] == [8, 8, 9]
     assert all(body.lines.count(b"\n") == body.events for body in made)
-    monkeypatch.setattr(transfer, "BYTES_A_BODY", 300)
-    assert max(len(body.lines) for body in bodies(source, understood(source))) <= 1000
+    small = list(bodies(source, understood(source), 300))
+    assert sum(body.events for body in small) == 25
+    assert max(body.events for body in small) <= 8
 
 
 def test_when_sending_fails_the_reader_stops_too(monkeypatch):

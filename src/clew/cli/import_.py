@@ -25,7 +25,7 @@ from clew.history.recognise import Recogniser
 from clew.history.rows import BadLine, HistoryError, Source
 from clew.history.sources import FORMATS, How, open_source
 from clew.history.survey import Survey, check
-from clew.history.transfer import send
+from clew.history.transfer import BYTES_A_BODY, BYTES_BESIDE_THE_ENGINE, send
 from clew.history.understand import Understood, Wishes, understand
 from clew.history.zones import Repeated
 
@@ -44,6 +44,19 @@ Examples:
 The whole file is checked before anything is sent. A line that can't be read is told with its number and
 reason, and then nothing is sent, unless --max-errors allows so many. The same import again doubles nothing.
 """
+
+
+@dataclass(frozen=True, slots=True)
+class _Size:
+    """How much is stored and rebuilt at once (0 orders: as the server likes)."""
+
+    bytes_a_body: int
+    orders_a_slice: int
+
+
+_TO_A_SERVER = _Size(BYTES_A_BODY, 0)
+_BESIDE_THE_ENGINE = _Size(BYTES_BESIDE_THE_ENGINE, 1_000)
+"""One process then holds what is read, the engine and the orders: less of each at once, so that it stays small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +173,8 @@ def import_(
                 done = report | {"dry_run": dry_run, "sent": False}
             else:
                 with open_client(url, data, make=True) as client:
-                    done = report | _send(client, source, recogniser, bars, survey, asked.name, flow)
+                    size = _BESIDE_THE_ENGINE if data else _TO_A_SERVER
+                    done = report | _send(client, source, recogniser, bars, survey, asked.name, flow, size)
     except HistoryError as error:
         raise CommandError(str(error), error.mend, WRONG_CALL if error.of_call else 1) from error
     if as_json:
@@ -241,7 +255,14 @@ def _written(path: Path | None, unit: str) -> Iterator[Callable[[BadLine], None]
 
 
 def _send(
-    client: Client, source: Source, recogniser: Recogniser, bars: Progress, survey: Survey, name: str, flow: str
+    client: Client,
+    source: Source,
+    recogniser: Recogniser,
+    bars: Progress,
+    survey: Survey,
+    name: str,
+    flow: str,
+    size: _Size,
 ) -> dict[str, Any]:
     """Send everything and have the journeys rebuilt."""
     followed = flow_followed(client.get("flows"), set(survey.stages), flow)
@@ -252,11 +273,11 @@ def _send(
     def post(lines: bytes) -> None:
         patiently(lambda: client.post(f"{place}/events", lines))
 
-    sent = send(source, recogniser, post, lambda events: bars.update(task, completed=events))
+    sent = send(source, recogniser, post, lambda events: bars.update(task, completed=events), size.bytes_a_body)
     if sent != survey.events:
         told = f"{name} changed while it was read: {survey.events} events were checked, {sent} sent"
         raise CommandError(told, "import it again when nobody writes to it; what is there already isn't doubled")
-    rebuilt = rebuild_journeys(client, begun["import_id"], bars)
+    rebuilt = rebuild_journeys(client, begun["import_id"], bars, size.orders_a_slice)
     return {
         "dry_run": False, "sent": True, "import_id": begun["import_id"], "orders": rebuilt["rebuilt"],
         "distinct": rebuilt["distinct"], "repeats": max(0, sent - rebuilt["distinct"]),

@@ -15,11 +15,11 @@ _PATIENCE_S = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 """How long a server that can't take data now is waited for, from try to try."""
 
 
-def rebuild_journeys(client: Client, import_id: str, bars: Progress) -> dict[str, Any]:
-    """Have the journeys of an import rebuilt, slice by slice; the last answer."""
+def rebuild_journeys(client: Client, import_id: str, bars: Progress, a_slice: int = 0) -> dict[str, Any]:
+    """Have the journeys of an import rebuilt, so many orders a slice (0: as many as the API likes); the last answer."""
     task = bars.add_task("journeys", total=None)
     while True:
-        answer: dict[str, Any] = patiently(lambda: client.post(f"imports/{import_id}/rebuild", ""))
+        answer: dict[str, Any] = patiently(lambda: client.post(f"imports/{import_id}/rebuild", "", {"limit": a_slice}))
         bars.update(task, completed=answer["rebuilt"], total=answer["orders"])
         if answer["done"]:
             return answer

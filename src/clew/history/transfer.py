@@ -16,6 +16,9 @@ from clew.history.rows import Source
 EVENTS_A_BODY = 50_000
 BYTES_A_BODY = 12 * 1024 * 1024
 """As large as the API takes, with some room: each body becomes a part of its own for every month that it tells of."""
+BYTES_BESIDE_THE_ENGINE = 3 * 1024 * 1024
+"""The same where one process reads the file and stores it: what a body becomes in the engine is 20 times as large."""
+
 _WAITING_BODIES = 2
 
 
@@ -27,16 +30,16 @@ class Body:
     lines: bytes
 
 
-def bodies(source: Source, recogniser: Recogniser) -> Iterator[Body]:
-    """All events of a source in bodies of a good size."""
+def bodies(source: Source, recogniser: Recogniser, most_bytes: int = BYTES_A_BODY) -> Iterator[Body]:
+    """All events of a source in bodies of a good size, but none larger than said unless one event is."""
     gathered: list[bytes] = []
     count = size = 0
     for batch in source.batches():
         events, _ = recogniser.recognise(batch)
-        for lines in _portions(events.encoded()):
+        for lines in _portions(events.encoded(), most_bytes):
             # Joined at once: many small texts that live long would break the memory into pieces.
             part = b"".join(lines)
-            if count and (count + len(lines) > EVENTS_A_BODY or size + len(part) > BYTES_A_BODY):
+            if count and (count + len(lines) > EVENTS_A_BODY or size + len(part) > most_bytes):
                 yield Body(count, b"".join(gathered))
                 gathered, count, size = [], 0, 0
             gathered.append(part)
@@ -46,12 +49,12 @@ def bodies(source: Source, recogniser: Recogniser) -> Iterator[Body]:
         yield Body(count, b"".join(gathered))
 
 
-def _portions(lines: list[bytes]) -> Iterator[list[bytes]]:
+def _portions(lines: list[bytes], most_bytes: int) -> Iterator[list[bytes]]:
     """The lines in portions that each fit a body: as a rule all of them."""
-    if sum(map(len, lines)) <= BYTES_A_BODY:
+    if sum(map(len, lines)) <= most_bytes:
         yield lines
         return
-    # No event is larger than a twelfth of a body.
+    # Eight of the largest events fit into what the API takes.
     for first in range(0, len(lines), 8):
         yield lines[first : first + 8]
 
@@ -91,13 +94,19 @@ def ahead(made: Iterator[Body]) -> Iterator[Body]:
         thread.join()
 
 
-def send(source: Source, recogniser: Recogniser, post: Callable[[bytes], object], step: Callable[[int], None]) -> int:
+def send(
+    source: Source,
+    recogniser: Recogniser,
+    post: Callable[[bytes], object],
+    step: Callable[[int], None],
+    most_bytes: int = BYTES_A_BODY,
+) -> int:
     """Send all events of a source and return their number.
 
-    ``post`` takes lines of JSON, ``step`` is told how many events are out.
+    ``post`` takes lines of JSON of ``most_bytes`` at most, ``step`` is told how many events are out.
     """
     sent = 0
-    for body in ahead(bodies(source, recogniser)):
+    for body in ahead(bodies(source, recogniser, most_bytes)):
         post(body.lines)
         sent += body.events
         step(sent)
