@@ -1,3 +1,3 @@
 """What all tests of this repository share, those of clew-sdk included."""
 
-pytest_plugins = ["pytester", "tests.services.fixtures", "tests.unrun", "tests.surroundings"]
+pytest_plugins = ["pytester", "tests.services.fixtures", "tests.unrun", "tests.surroundings", "tests.longest_first"]

@@ -1,9 +1,12 @@
 """A test that CI leaves out fails the run, unless it is listed with a reason."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.unrun import Unrun, allowed_skips, forbidden
 
+ROOT = Path(__file__).parent.parent
 SKIPS = """
 import pytest
 
@@ -35,6 +38,17 @@ def test_a_skipped_test_decides_the_run(pytester, ci, allowed, exit_code):
 def test_a_skipped_module_fails_ci_too(pytester):
     pytester.makepyfile(test_whole="import pytest\npytest.importorskip('no_such_package_anywhere')\n")
     assert pytester.inline_run(*PLAIN, plugins=[Unrun({}, ci=True)]).ret == 1
+
+
+def test_what_workers_left_out_decides_the_run_as_well(pytester, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("CI", "true")
+    pytester.makepyfile(test_broker=SKIPS, test_whole="import pytest\npytest.importorskip('no_such_package')\n")
+    result = pytester.runpytest_subprocess(*PLAIN, "-p", "tests.unrun", "-n", "2")
+    assert result.ret == 1
+    told = result.stdout.str()
+    assert f"{SKIPPED}: RabbitMQ is not installed" in told
+    assert told.count("test_whole.py: could not import 'no_such_package'") == 1
 
 
 def test_an_expected_failure_counts_as_left_out(pytester):

@@ -8,6 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
+import pytest
 from clew_demo.ledger import ALARMS, read_ledger
 from clew_demo.story import STORY
 
@@ -49,6 +50,7 @@ def check(data, code, screen):
     assert still_running(data) == []
 
 
+@pytest.mark.long
 def test_clew_names_the_planted_orders_and_only_those_with_the_stand_ins(tmp_path):
     code, screen = play(tmp_path / "demo")
     assert "a stand-in for RabbitMQ" in screen
@@ -56,6 +58,7 @@ def test_clew_names_the_planted_orders_and_only_those_with_the_stand_ins(tmp_pat
     check(tmp_path / "demo", code, screen)
 
 
+@pytest.mark.long
 def test_clew_names_the_planted_orders_and_only_those_with_rabbitmq_and_postgresql(
     tmp_path, rabbitmq_vhost_url, postgres_database
 ):

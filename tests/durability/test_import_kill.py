@@ -12,6 +12,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from clew.cli.main import main
@@ -51,6 +52,7 @@ def told(data: Path, *asked: str) -> dict:
     return json.loads(done.stdout)
 
 
+@pytest.mark.long
 def test_an_import_that_was_killed_and_done_again_is_whole_and_single(tmp_path):
     file, data = tmp_path / "history.csv", tmp_path / "data"
     ways = write_history(file)

@@ -1,8 +1,11 @@
 """SIGKILL under load, five times: what was acknowledged is all there, and once."""
 
+import pytest
+
 from bench.kills import run_kills
 
 
+@pytest.mark.long
 def test_kills_at_random_moments_lose_and_double_nothing_that_was_acknowledged(tmp_path):
     report = run_kills(tmp_path, kills=5, seed=11, senders=3, checked_traces=60)
 
