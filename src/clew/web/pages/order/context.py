@@ -21,6 +21,7 @@ from clew.store.spans import LogRecord, Span
 from clew.store.whole_order import WholeOrder, losses_by_message
 from clew.web.pages.order.drawing import Timeline
 from clew.web.pages.order.log_text import log_level, log_text, severity_word
+from clew.web.pages.order.texts import sentence
 from clew.web.pages.order.timeline import Drawn, timeline_of
 from clew.web.pages.order.way import WayRow, way_rows
 
@@ -139,8 +140,8 @@ class OrderPage:
     ``sentence`` follows the word of the verdict. ``singular`` is what an order is called, ``declared`` whether anybody
     declared its flow. ``here`` is its stay in the current stage, None before the first. ``services`` told of it.
     ``timeline`` is the picture. ``way`` are the rows of expected and actual way, ``way_left`` how many earlier ones
-    aren't shown. ``holds``, ``losses`` and ``failures`` are all there are to tell of. ``messages``, ``traces`` and
-    ``logs`` are the latest, ``messages_left`` and ``traces_left`` how many earlier ones there are, ``logs_left``
+    aren't shown. ``holds`` and ``losses`` are all there are. ``failures``, ``messages``, ``traces`` and ``logs`` are
+    the latest; ``failures_left``, ``messages_left`` and ``traces_left`` say how many earlier ones there are, ``logs_left``
     whether there are some. ``gone`` are traces whose spans aren't stored. ``spans`` is how many spans were read,
     ``spans_complete`` whether these are all. ``sections`` are those of the page, ``ticket`` is all of it as plain text.
     """
@@ -158,6 +159,7 @@ class OrderPage:
     holds: tuple[HoldRow, ...]
     losses: tuple[LossRow, ...]
     failures: tuple[FailureRow, ...]
+    failures_left: int
     messages: tuple[MessageRow, ...]
     messages_left: int
     traces: tuple[TraceSummary, ...]
@@ -174,7 +176,7 @@ class OrderPage:
         """The parts of the page that have something to show, in their order."""
         listed = (
             Section("lost", "Lost", len(self.losses), bad=True),
-            Section("failed", "Failed", len(self.failures), bad=True),
+            Section("failed", "Failed", len(self.failures) + self.failures_left, bad=True),
             Section("holds", "Holds", len(self.holds)),
             Section("messages", "Messages", len(self.messages) + self.messages_left),
             Section("traces", "Traces", len(self.traces) + self.traces_left + len(self.gone)),
@@ -212,7 +214,7 @@ def order_page(kept: Kept, flow: Flow, asked: Asked, now_ns: int) -> OrderPage:
     return OrderPage(
         asked=asked,
         line=line,
-        sentence=after_kind(line.verdict.kind.value, line.verdict.reason),
+        sentence=sentence(after_kind(line.verdict.kind.value, line.verdict.reason)),
         singular=flow.singular,
         declared=bool(flow.stages),
         here=visits[-1] if visits else None,
@@ -221,8 +223,9 @@ def order_page(kept: Kept, flow: Flow, asked: Asked, now_ns: int) -> OrderPage:
         way=tuple(way_shown),
         way_left=len(way) - len(way_shown),
         holds=tuple(_hold_row(each, drawn.until_ns) for each in journey.holds),
-        losses=tuple(LossRow(each, loss_sentence(each, now_ns)) for each in journey.losses),
+        losses=tuple(LossRow(each, sentence(loss_sentence(each, now_ns))) for each in journey.losses),
         failures=tuple(_failures(journey, kept.spans)),
+        failures_left=max(0, sum(trace.errors for trace in order.traces) - len(kept.spans)),
         messages=tuple(_message_rows(messages_shown, journey)),
         messages_left=len(messages) - len(messages_shown),
         traces=tuple(traces_shown),
@@ -247,10 +250,10 @@ def _failures(journey: Journey, spans: Iterable[Span]) -> Iterator[FailureRow]:
     failure = journey.failure
     if failure:
         told = f"{failure.stage} failed: {failure.error or 'no reason given'}"
-        yield FailureRow(failure.at_ns, failure.service, told, failure.trace_id, failure.span_id)
+        yield FailureRow(failure.at_ns, failure.service, sentence(told), failure.trace_id, failure.span_id)
     for span in spans:
         told = ": ".join(each for each in (span.name, span.error, span.status_message) if each)
-        yield FailureRow(span.start_ns, span.service, told, span.trace_id, span.span_id)
+        yield FailureRow(span.start_ns, span.service, sentence(told), span.trace_id, span.span_id)
 
 
 def _message_rows(messages: Iterable[Message], journey: Journey) -> Iterator[MessageRow]:
@@ -262,12 +265,12 @@ def _message_rows(messages: Iterable[Message], journey: Journey) -> Iterator[Mes
         fate = message_fate(reason, message.error, bool(message.deliveries), on)
         tone = "lost" if reason else "failed" if message.error else "quiet" if on else "waiting"
         rows = tuple(_delivery_row(each, message.published_ns) for each in message.deliveries)
-        yield MessageRow(message, fate, tone if fate else "", rows)
+        yield MessageRow(message, sentence(fate), tone if fate else "", rows)
 
 
 def _delivery_row(each: Delivery, published_ns: int) -> DeliveryRow:
     told = delivery_remarks(each.settlement, each.redelivered, each.death_reason, each.death_queue, each.error)
-    return DeliveryRow(each, max(0, each.started_ns - published_ns), ", ".join(told))
+    return DeliveryRow(each, max(0, each.started_ns - published_ns), sentence(", ".join(told)))
 
 
 def _log_rows(records: Iterable[LogRecord]) -> Iterator[LogRow]:

@@ -13,6 +13,7 @@ from clew.store.whole_order import losses_by_message
 from clew.web.pages.order.drawing import Arrow, Bar, Lane, Sign, span_href
 from clew.web.pages.order.lanes import LaneKey, queue_key, service_key
 from clew.web.pages.order.scale import TimeScale
+from clew.web.pages.order.texts import label
 
 _THINNEST = 0.3
 _GIVEN_BACK = (Settlement.REJECT, Settlement.REQUEUE, Settlement.NONE)
@@ -55,14 +56,14 @@ def hops_of(
 
 def _published(message: Message, fate: str) -> str:
     target = message.destination or message.queue or "?"
-    return "\n".join(each for each in (f"{message.service} published to {target}", fate) if each)
+    return label((f"{message.service} published to {target}", fate))
 
 
 def _taken(message: Message, each: Delivery) -> str:
     told = delivery_remarks(each.settlement, each.redelivered, each.death_reason, each.death_queue, each.error)
     transit = how_brief(max(0, each.started_ns - message.published_ns))
     queue = queue_key(message, each)[1]
-    return "\n".join([f"{each.service} took it from {queue} after {transit}", *told])
+    return label((f"{each.service} took it from {queue} after {transit}", *told))
 
 
 def _arrows(message: Message, canvas: _Canvas, tone: str, fate: str) -> Iterator[Arrow]:

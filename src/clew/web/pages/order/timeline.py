@@ -33,6 +33,7 @@ from clew.web.pages.order.drawing import (
 from clew.web.pages.order.hops import hops_of
 from clew.web.pages.order.lanes import LaneKey, entry_spans, lanes_of, service_key
 from clew.web.pages.order.scale import Spell, TimeScale, time_scale
+from clew.web.pages.order.texts import label
 from clew.web.pages.order.ticks import placed_marks, ticks_of
 from clew.web.words import clock, counted, verdict
 
@@ -122,9 +123,9 @@ def _marks(drawn: Drawn, scale: TimeScale) -> Iterator[Mark]:
     else:
         limit = "end of the longest hold" if journey.on_hold else "limit"
         told = [("limit", limit, journey.deadline_at_ns), ("now", "now", drawn.now_ns)]
-    for kind, label, at_ns in (*told, ("due", "due", journey.due_at_ns)):
+    for kind, name, at_ns in (*told, ("due", "due", journey.due_at_ns)):
         if at_ns:
-            yield Mark(scale.x(at_ns), kind, label, 0, "middle", f"{label}: {drawn.clock(at_ns)}")
+            yield Mark(scale.x(at_ns), kind, name, 0, "middle", f"{name}: {drawn.clock(at_ns)}")
 
 
 def _block(drawn: Drawn, visit: StageVisit, scale: TimeScale, lanes: Mapping[LaneKey, Lane]) -> Block:
@@ -140,10 +141,10 @@ def _block(drawn: Drawn, visit: StageVisit, scale: TimeScale, lanes: Mapping[Lan
         width=width,
         y=lane.y + BLOCK_AT,
         over_x=scale.x(over_ns) if over_ns is not None and over_ns < left_ns else None,
-        label=milestone.stage if width >= _LABEL_FROM else "",
+        label=milestone.stage[:60] if width >= _LABEL_FROM else "",
         tone=f"verdict-{drawn.kind}" if visit.current else "left",
         href=span_href(milestone.trace_id, milestone.span_id),
-        text="\n".join(_block_words(drawn, visit, ended=ended)),
+        text=label(_block_words(drawn, visit, ended=ended)),
     )
 
 
@@ -190,7 +191,7 @@ def _work(lane: Lane, group: Sequence[SpanLine], scale: TimeScale) -> Bar:
     end = max(scale.x(line.start_ns + line.duration_ns) for line in group)
     names = list(dict.fromkeys(f"{line.name}, {how_brief(line.duration_ns)}" for line in group))
     more = [f"and {len(names) - 4} more"] if len(names) > 4 else []
-    text = "\n".join([lane.name if lane.kind == "service" else first.service, *names[:4], *more])
+    text = label([first.service, *names[:4], *more])
     return Bar(x, max(_THINNEST, end - x), lane.line, "work", span_href(first.trace_id, first.span_id), text)
 
 
@@ -240,7 +241,7 @@ def _gathered(kind: str, told: Iterable[tuple[Lane, float, str, str]]) -> Iterat
     for lane, groups in of_lane.items():
         for group in groups:
             more = [f"and {len(group) - 5} more"] if len(group) > 5 else []
-            text = "\n".join([*(text for _, _, text in group[:5]), *more])
+            text = label([*(text for _, _, text in group[:5]), *more])
             yield Sign(group[0][0], lane.line, kind, len(group), group[0][1], text)
 
 

@@ -17,6 +17,7 @@ from clew.journey.visits import StageVisit
 from clew.journey.words import in_short
 from clew.model.flow import Flow, Stage, Terminal
 from clew.model.journey import Failure, Journey
+from clew.web.pages.order.texts import sentence
 
 WayMark = Literal[
     "entered", "here", "skipped", "repeated", "out_of_sequence", "unknown_stage", "after_end", "left_out", "failed",
@@ -98,7 +99,7 @@ def _entered(stage: Stage | None, so_far: Sequence[StageVisit], shown: set[str],
     accepted = all(each.accepted for each in told)
     worst = next((each for each in told if not each.accepted), told[0])
     words = deviation_words([(each.kind.value, each.stage, each.accepted) for each in told], before)
-    return WayRow(stage, visit, worst.kind.value, "; ".join(words), accepted)
+    return WayRow(stage, visit, worst.kind.value, sentence("; ".join(words)), accepted)
 
 
 def _not_entered(stage: Stage, skipped: dict[str, bool], *, cut_short: bool) -> WayRow:
@@ -120,7 +121,7 @@ def _ahead(stage: Stage, current: Stage | None, journey: Journey) -> WayRow:
 
 def _failed(failure: Failure) -> str:
     by = f" by {failure.service}" if failure.service else ""
-    return f"failed{by}{': ' + in_short(failure.error) if failure.error else ''}"
+    return sentence(f"failed{by}{': ' + in_short(failure.error) if failure.error else ''}")
 
 
 def _matched(expected: Sequence[str], actual: Sequence[str]) -> dict[int, int]:
