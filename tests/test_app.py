@@ -43,11 +43,14 @@ class Failing:
     def step_forsaken(self):
         return False
 
+    step = step_forsaken
     refresh = tick
 
 
 @pytest.mark.parametrize("error", [StoreError("the disk is full"), KeyError("a mistake of ours")])
-@pytest.mark.parametrize("made", [lambda part: watcher_of(part, part, lambda: 0), lambda part: upkeep_of(part, part, part)])
+@pytest.mark.parametrize(
+    "made", [lambda part: watcher_of(part, part, lambda: 0), lambda part: upkeep_of(part, part, part, part)]
+)
 def test_a_worker_tells_what_fails_and_goes_on(monkeypatch, error, made):
     monkeypatch.setattr("clew.app._PAUSE_AFTER_ERROR_S", 0.2)
     failing = Failing(error)
@@ -81,7 +84,7 @@ async def test_a_running_server_tells_what_its_upkeep_cannot_do(tmp_path, monkey
         async with asyncio.timeout(30), httpx.AsyncClient() as client:
             await failed.wait()
             told = (await client.get(f"{api}/api/v1/status")).json()
-        assert told["upkeep_problem"] == "projections and imported history are not up to date: the disk is full"
+        assert told["upkeep_problem"] == "projections, key figures and imported history are not up to date: the disk is full"
         assert told["problem"] is None
     finally:
         signal.raise_signal(signal.SIGTERM)

@@ -27,7 +27,7 @@ flow: [a.yaml, b.yaml]
 otlp: {{http: 127.0.0.1:5318, grpc: "[::1]:5317", memory: 128MiB, max_request: 33554432}}
 api: {{listen: "5380"}}
 encryption: {{key: {KEY.upper()}}}
-retention: {{spans: 7d, events: never}}
+retention: {{spans: 7d, events: never, figures: 90d}}
 masking: {{removed: [secret.key], shortened: []}}
 engine: {{memory: 2GiB}}
 log: {{level: DEBUG}}
@@ -39,7 +39,7 @@ log: {{level: DEBUG}}
     assert (read.otlp_memory, read.otlp_max_request, read.engine_memory) == (128 << 20, 32 << 20, 2 << 30)
     assert read.api_listen == Address("127.0.0.1", 5380)
     assert read.encryption_key.reveal() == KEY
-    assert (read.retention_spans_days, read.retention_events_days) == (7, 0)
+    assert (read.retention_spans_days, read.retention_events_days, read.retention_figures_days) == (7, 0, 90)
     assert (read.masking_removed, read.masking_shortened, read.masking_urls) == (("secret.key",), (), None)
     assert read.log_level == "debug"
 

@@ -2,7 +2,7 @@
 
 main thread: opens the engine, then runs the event loop (ports, signals) and never queries
 writer threads: commit batches        watcher thread: ticks and looks for losses        workers: answer the API
-upkeep thread: imports left unfinished, remaining times for projections
+upkeep thread: imports left unfinished, remaining times for projections, minutes of spans for key figures
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from clew.store.contract import Store
 from clew.store.embedded import READERS, open_store
 from clew.store.engine_config import EngineLimits
 from clew.store.render import Layout, Masking
+from clew.store.roll_up import RollUp
 from clew.web import create_web, site
 
 log = logging.getLogger(__name__)
@@ -102,16 +103,17 @@ def watcher_of(ticker: Ticker, losses: LossDetector, commits: Callable[[], int])
     return Worker("clew-watcher", look, "journeys are not up to date")
 
 
-def upkeep_of(backfill: Backfill, undoing: Undoing, forecast: Forecast) -> Worker:
+def upkeep_of(backfill: Backfill, undoing: Undoing, forecast: Forecast, minutes: RollUp) -> Worker:
     """Does what may take long and needn't be at once: imports that were left unfinished, also half taken back ones, and
-    the base of projections.
+    the base of projections, and minutes of spans for key figures.
     """
 
     def keep_up() -> float:
         forecast.refresh()
-        return _TICK_S if backfill.step_forsaken() or undoing.step_forsaken() else _UPKEEP_EVERY_S
+        more = [backfill.step_forsaken() or undoing.step_forsaken(), minutes.step()]
+        return _TICK_S if any(more) else _UPKEEP_EVERY_S
 
-    return Worker("clew-upkeep", keep_up, "projections and imported history are not up to date")
+    return Worker("clew-upkeep", keep_up, "projections, key figures and imported history are not up to date")
 
 
 def layout_of(settings: Settings) -> Layout:
@@ -120,6 +122,7 @@ def layout_of(settings: Settings) -> Layout:
     return Layout(
         span_days=settings.retention_spans_days,
         event_days=settings.retention_events_days,
+        figure_days=settings.retention_figures_days,
         masking=Masking(
             removed=default.removed if settings.masking_removed is None else settings.masking_removed,
             shortened=default.shortened if settings.masking_shortened is None else settings.masking_shortened,
@@ -185,7 +188,7 @@ async def serve(settings: Settings, store: Store, announce: Callable[[str], None
         LossDetector, store, lambda: [each.flow for each in book.current], settled_ns=receiver.committer.settled_ns
     )
     watcher = watcher_of(ticker, losses, lambda: receiver.committer.counts.commits)
-    upkeep = upkeep_of(backfill, Undoing(backfill, book), forecast)
+    upkeep = upkeep_of(backfill, Undoing(backfill, book), forecast, RollUp(store, settings.retention_figures_days))
     masked = "user.id" in layout_of(settings).masking.shortened
     deps = ApiDeps(
         store, book, backfill, receiver, ticker,

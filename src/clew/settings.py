@@ -79,6 +79,7 @@ class Settings:
     encryption_key: Secret = field(default_factory=lambda: Secret(""))
     retention_spans_days: int = 30
     retention_events_days: int = 400
+    retention_figures_days: int = 400
     masking_removed: tuple[str, ...] | None = None
     masking_shortened: tuple[str, ...] | None = None
     masking_urls: tuple[str, ...] | None = None
@@ -170,6 +171,7 @@ _KEYS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "encryption.key_file": ("encryption_key", _key_file),
     "retention.spans": ("retention_spans_days", _days),
     "retention.events": ("retention_events_days", _days),
+    "retention.figures": ("retention_figures_days", _days),
     "masking.removed": ("masking_removed", _names),
     "masking.shortened": ("masking_shortened", _names),
     "masking.urls": ("masking_urls", _names),

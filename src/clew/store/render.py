@@ -56,6 +56,7 @@ class Layout:
     cluster: str = ""
     span_days: int = 30
     event_days: int = 400
+    figure_days: int = 400
     disk: str = ""
     fsync_directory: bool = True
     rules: str = NO_RULES
@@ -208,6 +209,7 @@ def retention(layout: Layout) -> dict[str, str]:
         "hops": after("t", layout.span_days),
         "origins": after("day", layout.event_days),
         "order_events": unless("source = 'import'", "ts", layout.event_days),
+        "span_minutes": after("minute", layout.figure_days),
         "hop_losses": after("published", layout.event_days),
         "order_touch": "toDateTime(received) + toIntervalDay(2)",
         "trace_orders": after("last_ts", layout.event_days),

@@ -327,3 +327,28 @@ TABLE views SHARD BY cityHash64(name)
 ENGINE ReplacingMergeTree(written)
 ORDER BY name
 SETTINGS ${durable};
+
+-- What ran, minute by minute, rolled up from spans: the base of key figures over weeks. work says what the spans did,
+-- buckets and counts how long they lasted; see clew.store.minutes. received counts repeated spans, too: the row that
+-- has seen more spans counts.
+TABLE span_minutes SHARD BY cityHash64(service)
+(
+    minute DateTime('UTC') CODEC(Delta, ZSTD(1)),
+    service ${text},
+    work ${text},
+    spans UInt64 CODEC(ZSTD(1)),
+    errors UInt64 CODEC(ZSTD(1)),
+    http_5xx UInt64 CODEC(ZSTD(1)),
+    http_500 UInt64 CODEC(ZSTD(1)),
+    retries UInt64 CODEC(ZSTD(1)),
+    timeouts UInt64 CODEC(ZSTD(1)),
+    duration_ns UInt64 CODEC(ZSTD(1)),
+    buckets Array(UInt16) CODEC(ZSTD(1)),
+    counts Array(UInt32) CODEC(ZSTD(1)),
+    received UInt64 CODEC(ZSTD(1))
+)
+ENGINE ReplacingMergeTree(received)
+PARTITION BY toDate(minute)
+ORDER BY (minute, service, work)
+${ttl_span_minutes}
+SETTINGS ${durable};
