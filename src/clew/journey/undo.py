@@ -80,8 +80,8 @@ class Undoing:
 
     def _take_events(self, import_: Import) -> Import:
         note_orders, delete_events, _ = render_undo(self.layout)
-        import_ = self._noted(counted(self._store, import_))
         await_stored(import_.import_id)
+        import_ = self._noted(counted(self._store, import_))
         self._store.command(note_orders, {"id": import_.import_id})
         self._store.command(delete_events, {"id": import_.import_id})
         self._await_folds(import_)
