@@ -13,6 +13,7 @@ from clew.journey.ticker import Ticker
 from clew.model.errors import MalformedHistory
 from clew.model.journey import VerdictKind
 from clew.store.embedded import open_store
+from clew.store.facts import read_events
 from clew.store.imports import Import, imported_orders, note_arrival, read_import, unfinished_imports, write_import
 from clew.store.orders import OrderFilter, count_orders, find_orders, read_order
 from tests.builders import ingest, logs, stage_event
@@ -119,6 +120,24 @@ def test_importing_again_doubles_nothing(bench):
     assert read_order(bench.store, "again").attributes == {"metal": "tin"}
     row = bench.store.rows("SELECT count() AS n, any(stages) AS s FROM orders FINAL WHERE order_id = 'again'")[0]
     assert row == {"n": 1, "s": ["ORDERED", "ORDERED", "MADE"]}
+
+
+def test_nobody_has_no_facts(bench):
+    assert read_events(bench.store, ["nobody"]) == {}
+
+
+def test_names_and_values_of_attributes_come_back_as_they_were(bench):
+    told = {'quo"te': "back\\slash/ and \n line", "größe": "—", "": "no name", "empty": ""}
+    bench.bring(("odd attributes", "ORDERED", LONG_AGO, told), ("odd attributes", "MADE", LONG_AGO + 1))
+    assert read_order(bench.store, "odd attributes").attributes == dict(sorted(told.items()))
+
+
+def test_attributes_that_are_no_utf8_are_shown_with_marks(bench):
+    import_ = bench.begin()
+    line = lines(("no utf-8", "ORDERED", LONG_AGO, {"metal": "tin"})).replace(b'"tin"', b'"t\xffn"')
+    bench.store.import_events(line, "", import_.import_id, "no utf-8")
+    bench.rebuild(import_)
+    assert read_order(bench.store, "no utf-8").attributes == {"metal": "t\ufffdn"}
 
 
 def test_telemetry_of_an_imported_order_makes_it_one_to_watch(bench):

@@ -302,7 +302,7 @@ def test_a_loss_is_only_taken_back_by_facts(told, lost):
 
 
 def test_the_evidence_of_a_waiting_order_is_its_last_milestone():
-    verdict = verdict_at(60, dataclasses.replace(event("ORDERED", 0), trace_id="1" * 32))
+    verdict = verdict_at(60, event("ORDERED", 0, trace_id="1" * 32))
     assert (verdict.trace_id, verdict.span_id) == ("1" * 32, event("ORDERED", 0).span_id)
 
 

@@ -1,4 +1,3 @@
-import dataclasses
 from itertools import pairwise
 
 import pytest
@@ -6,6 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clew.journey import dwells, rebuild
+from clew.journey.plan import plan_of
+from clew.journey.rebuild import distinct_facts
 from clew.model.event import Outcome, Source, StageEvent
 from clew.model.flow import Terminal
 from clew.model.journey import Milestone
@@ -45,14 +46,25 @@ def test_late_shuffled_and_repeated_events_tell_the_same_journey(told, data):
 def test_arriving_again_later_or_by_another_door_changes_nothing(told, data):
     doors = st.sampled_from([Source.LOG, Source.SPAN, Source.SPAN_EVENT, Source.RULE])
     again = [
-        dataclasses.replace(
-            each,
+        each._replace(
             source=Source.IMPORT if each.source is Source.IMPORT else data.draw(doors),
             received_ns=data.draw(st.integers(0, 10)),
         )
         for each in told
     ]
     assert rebuild("4711", [*told, *again], FLOW) == rebuild("4711", told, FLOW)
+
+
+@given(stories)
+def test_what_is_remembered_of_a_flow_tells_the_same_as_a_flow_never_seen(told):
+    assert rebuild("4711", told, FLOW) == rebuild("4711", told, ring_flow())
+
+
+@given(st.lists(events, max_size=12, unique_by=lambda each: each.at_ns), st.data())
+def test_moments_that_tell_facts_apart_order_them_as_all_that_they_say_does(told, data):
+    facts = data.draw(st.permutations(told))
+    by_all = distinct_facts([*facts, *facts], plan_of(FLOW).position)
+    assert list(distinct_facts(facts, plan_of(FLOW).position)) == list(by_all)
 
 
 @given(stories, stories)
@@ -100,7 +112,7 @@ def test_every_journey_is_whole(told):
 )
 def test_facts_that_differ_in_what_they_say_are_two(change):
     one = event("ORDERED", 0, hold=True, due_at_ns=6)
-    assert rebuild("4711", [one, dataclasses.replace(one, **change)], FLOW).facts == 2
+    assert rebuild("4711", [one, one._replace(**change)], FLOW).facts == 2
 
 
 def test_an_order_without_facts_is_an_empty_journey():

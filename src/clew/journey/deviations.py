@@ -16,29 +16,40 @@ journey is the same whenever it is looked at.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from clew.flow.graph import Ways
 from clew.model.flow import Flow
-from clew.model.journey import Deviation, DeviationKind, Milestone
+from clew.model.journey import Deviation, DeviationKind
 
 
-def deviations_of(milestones: Sequence[Milestone], flow: Flow, ways: Ways, path: str) -> tuple[Deviation, ...]:
-    """Every deviation in journey order, accepted ones marked; an index points to the milestone it shows at."""
-    found: list[Deviation] = []
+class Departure(NamedTuple):
+    """One departure from the flow, at the milestone of that place; ``token`` is how an acceptance names it."""
+
+    kind: DeviationKind
+    stage: str
+    place: int
+    token: str
+
+    def at(self, at_ns: int, flow: Flow) -> Deviation:
+        """As a deviation that shows at a moment."""
+        return Deviation(self.kind, self.stage, self.place, accepted=flow.accepts(self.token, at_ns))
+
+
+def departures_of(stages: Sequence[str], flow: Flow, ways: Ways, path: str) -> Iterator[Departure]:
+    """Every departure of a journey through these stages, in journey order."""
     before: str | None = None
     seen: set[str] = set()
-    for index, milestone in enumerate(milestones):
-        stage = milestone.stage
+    for index, stage in enumerate(stages):
         if not ways.knows(stage):
-            found.append(_deviation(flow, DeviationKind.UNKNOWN_STAGE, stage, index, milestone.at_ns))
+            yield _departure(DeviationKind.UNKNOWN_STAGE, stage, index)
             continue
         if before != stage and not ways.declared(before, stage):
             starts = _entries(flow, path) if before is None else (before,)
-            for kind, about, token in _step(ways, before, starts, stage, stage in seen):
-                found.append(_deviation(flow, kind, about, index, milestone.at_ns, token))
+            for kind, about, named in _step(ways, before, starts, stage, stage in seen):
+                yield _departure(kind, about, index, named)
         seen.add(stage)
         before = stage
-    return tuple(found)
 
 
 def _entries(flow: Flow, path: str) -> tuple[str, ...]:
@@ -64,5 +75,5 @@ def _step(
         yield DeviationKind.SKIPPED, stage, ""
 
 
-def _deviation(flow: Flow, kind: DeviationKind, stage: str, index: int, at_ns: int, token: str = "") -> Deviation:
-    return Deviation(kind, stage, index, accepted=flow.accepts(f"{kind}:{token or stage}", at_ns))
+def _departure(kind: DeviationKind, stage: str, index: int, named: str = "") -> Departure:
+    return Departure(kind, stage, index, f"{kind}:{named or stage}")

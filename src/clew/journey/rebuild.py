@@ -10,12 +10,13 @@ The rules are argued in docs/decisions/0050 to 0052.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from operator import attrgetter
+from typing import NamedTuple
 
 from clew.flow.graph import Ways
-from clew.journey.deviations import deviations_of
 from clew.journey.holds import holds_of, moment_after
+from clew.journey.plan import plan_of
 from clew.model.event import Outcome, Source, StageEvent
 from clew.model.flow import Flow
 from clew.model.journey import Failure, Hold, Journey, Loss, LostReason, Milestone, Visit
@@ -30,20 +31,20 @@ def rebuild(order_id: str, events: Iterable[StageEvent], flow: Flow, losses: Seq
 
     Events may come in any order, late and repeated. A failed attempt enters no stage and resets no clock.
     """
-    facts = distinct_facts(events, flow)
-    ways = Ways(flow)
-    entries = _clocks_put_right([fact for fact in facts if _enters(fact)], ways)
-    milestones, after_end = _cut_at_end(_collapsed(entries), flow)
-    imported = bool(facts) and all(fact.source is Source.IMPORT for fact in facts)
-    last = flow.stage(milestones[-1].stage) if milestones else None
-    terminal = last.terminal if last else None
-    path = _path(facts, milestones, flow)
-    holds = holds_of(facts, milestones[-1].at_ns if terminal else None)
-    due_at_ns = next((fact.due_at_ns for fact in reversed(facts) if fact.due_at_ns is not None), None)
+    plan = plan_of(flow)
+    facts = distinct_facts(events, plan.position)
+    told = _told_by(facts)
+    entries = _clocks_put_right([fact for fact in facts if _enters(fact)], plan.ways)
+    milestones, after_end = _cut_at_end(_collapsed(entries), plan.ends)
+    imported = bool(facts) and set(told.source) == {Source.IMPORT}
+    terminal = plan.ends.get(milestones[-1].stage) if milestones else None
+    path = _path(told, milestones, flow)
+    holds = holds_of(facts, milestones[-1].at_ns if terminal else None) if told.hold.count(None) < len(facts) else ()
+    due_at_ns = next((due_at_ns for due_at_ns in reversed(told.due_at_ns) if due_at_ns is not None), None)
     warn_at_ns, deadline_at_ns = (
         (None, None) if terminal or imported else _clock(milestones, holds, flow, path, due_at_ns)
     )
-    open_losses = _surest_first(unhealed(losses, facts))
+    open_losses = _surest_first(unhealed(losses, facts)) if losses else ()
     return Journey(
         order_id=order_id,
         flow=flow.name,
@@ -52,7 +53,7 @@ def rebuild(order_id: str, events: Iterable[StageEvent], flow: Flow, losses: Seq
         milestones=milestones,
         after_end=after_end,
         holds=holds,
-        deviations=deviations_of(milestones + after_end, flow, ways, path),
+        deviations=plan.deviations(milestones + after_end, path),
         failure=_failure(facts),
         losses=open_losses,
         lost_from_ns=lost_from(open_losses, deadline_at_ns),
@@ -60,28 +61,63 @@ def rebuild(order_id: str, events: Iterable[StageEvent], flow: Flow, losses: Seq
         warn_at_ns=warn_at_ns,
         deadline_at_ns=deadline_at_ns,
         due_at_ns=due_at_ns,
-        user_id=next((fact.user_id for fact in facts if fact.user_id), ""),
-        aliases=_union(fact.aliases for fact in facts),
-        first_ns=min((fact.at_ns for fact in facts), default=0),
-        last_ns=max((fact.at_ns for fact in facts), default=0),
-        traces=tuple(sorted({fact.trace_id for fact in facts if fact.trace_id})),
-        errors=sum(fact.outcome is Outcome.FAILED for fact in facts),
+        user_id=next(filter(None, told.user_id), ""),
+        aliases=_union(told.aliases),
+        first_ns=told.at_ns[0] if facts else 0,
+        last_ns=told.at_ns[-1] if facts else 0,
+        traces=tuple(sorted({*told.trace_id} - {""})),
+        errors=told.outcome.count(Outcome.FAILED),
         facts=len(facts),
         visits=_visits(entries),
-        attributes=_union(fact.attributes for fact in facts),
+        attributes=_union(told.attributes),
         imported=imported,
     )
 
 
-def distinct_facts(events: Iterable[StageEvent], flow: Flow) -> list[StageEvent]:
+def distinct_facts(events: Iterable[StageEvent], position: Mapping[str, int]) -> Sequence[StageEvent]:
     """The events without repeats, ordered by time, then the flow's order, then span id, then content.
 
     Two events are the same fact when they differ at most in when and by which door they came in; what telemetry tells
-    and what an import tells are two.
+    and what an import tells are two. ``position`` is the place of each stage in the flow.
     """
-    position = {stage.name: index for index, stage in enumerate(flow.stages)}
-    known = {_identity(event, position): event for event in events}
+    ordered = sorted(events, key=_AT_NS)
+    if len({event.at_ns for event in ordered}) == len(ordered):
+        return ordered  # time alone tells them apart, as it mostly does
+    known = {_identity(event, position): event for event in ordered}
     return [known[key] for key in sorted(known)]
+
+
+_AT_NS = attrgetter("at_ns")
+
+
+class _Told(NamedTuple):
+    """Facts by column: what each of them says, in their order."""
+
+    order_id: tuple[str, ...]
+    stage: tuple[str, ...]
+    at_ns: tuple[int, ...]
+    service: tuple[str, ...]
+    trace_id: tuple[str, ...]
+    span_id: tuple[str, ...]
+    flow: tuple[str, ...]
+    path: tuple[str, ...]
+    actor: tuple[str, ...]
+    outcome: tuple[Outcome, ...]
+    error: tuple[str, ...]
+    hold: tuple[bool | None, ...]
+    due_at_ns: tuple[int | None, ...]
+    user_id: tuple[str, ...]
+    aliases: tuple[Mapping[str, str], ...]
+    attributes: tuple[Mapping[str, str], ...]
+    source: tuple[Source, ...]
+    received_ns: tuple[int, ...]
+
+
+_NOTHING_TOLD = _Told(*[()] * len(_Told._fields))
+
+
+def _told_by(facts: Sequence[StageEvent]) -> _Told:
+    return _Told(*zip(*facts, strict=True)) if facts else _NOTHING_TOLD
 
 
 def unhealed(losses: Iterable[Loss], facts: Iterable[StageEvent]) -> tuple[Loss, ...]:
@@ -162,6 +198,8 @@ def _clocks_put_right(entries: Sequence[StageEvent], ways: Ways) -> list[StageEv
     An entry moves before those that another service reported up to `CLOCK_SKEW_NS` earlier, when the
     flow itself says it comes first.
     """
+    if len({entry.service for entry in entries}) < 2:
+        return list(entries)
     ordered: list[StageEvent] = []
     for entry in entries:
         place = len(ordered)
@@ -206,18 +244,19 @@ def _visits(entries: Sequence[StageEvent]) -> tuple[Visit, ...]:
     return tuple(visits)
 
 
-def _cut_at_end(milestones: Sequence[Milestone], flow: Flow) -> tuple[tuple[Milestone, ...], tuple[Milestone, ...]]:
+def _cut_at_end(
+    milestones: Sequence[Milestone], ends: Container[str]
+) -> tuple[tuple[Milestone, ...], tuple[Milestone, ...]]:
     """The journey up to its first terminal stage, and what came after: an ended order doesn't reopen."""
-    terminal = {stage.name for stage in flow.stages if stage.terminal}
     for index, milestone in enumerate(milestones, start=1):
-        if milestone.stage in terminal:
+        if milestone.stage in ends:
             return tuple(milestones[:index]), tuple(milestones[index:])
     return tuple(milestones), ()
 
 
-def _path(facts: Iterable[StageEvent], milestones: Sequence[Milestone], flow: Flow) -> str:
+def _path(told: _Told, milestones: Sequence[Milestone], flow: Flow) -> str:
     """The path that the earliest fact names, else the first that the first stage is an entry of."""
-    named = next((fact.path for fact in facts if fact.path), "")
+    named = next(filter(None, told.path), "")
     if named or not milestones:
         return named
     first = milestones[0].stage
@@ -260,6 +299,9 @@ def _failure(facts: Sequence[StageEvent]) -> Failure | None:
 def _union(told: Iterable[Mapping[str, str]]) -> dict[str, str]:
     """All that facts, the earliest first, told by name; where two differ, the later one is right. Sorted by name."""
     union: dict[str, str] = {}
+    before: Mapping[str, str] = union
     for each in told:
-        union.update(each)
+        if each is not before:
+            union.update(each)
+            before = each
     return dict(sorted(union.items()))

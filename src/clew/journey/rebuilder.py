@@ -10,11 +10,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from operator import attrgetter
 
 from clew.journey.identity import same_orders
 from clew.journey.in_force import FlowInForce
+from clew.journey.overlap import overlapped
+from clew.journey.plan import plan_of
 from clew.journey.rebuild import rebuild
 from clew.model.event import Source, StageEvent
 from clew.model.flow import Flow
@@ -22,10 +26,14 @@ from clew.model.journey import Journey
 from clew.store.codec import journey_to_json
 from clew.store.contract import Store
 from clew.store.facts import LossSaid, read_alias_edges, read_events, read_losses
-from clew.store.orders import OrderRow, StoredOrder, bucket_of, read_stored_orders, write_orders
+from clew.store.orders import EncodedOrder, OrderRow, StoredOrder, encode_order, read_stored_orders, write_encoded
 
 LARGE_FACTS = 5_000
 """An order with more facts costs so much that it isn't rebuilt at every tick."""
+
+_READ_AT_ONCE = 2_500
+_WRITTEN_AT_ONCE = 5_000
+"""As many as memory allows: an insert makes a part for every week in which one of its orders ended."""
 
 _MOST_FACTS = (1 << 20) - 1
 _RECENT_NS = 7 * 86_400 * 10**9
@@ -61,24 +69,46 @@ class Rebuilder:
                 speaker: min(known_ns[each] for each in group) if group <= known_ns.keys() else 0
                 for speaker, group in groups.items()
             }
-            return self._write(self._fold(groups, self._recent_and_old(groups, since_ns)), groups, stored)
+            said = read_losses(self.store, _everyone(groups))
+            told = _Told(groups, self._recent_and_old(groups, since_ns), said)
+            return self._write(self._fold(told), groups, stored)
 
     def rebuild_whole(self, ids: Sequence[str]) -> tuple[int, int]:
-        """Rebuild these orders from all their facts; others may write until it does.
+        """Rebuild these orders from all their facts, many as they may be; others may write meanwhile.
 
         Returns as `rebuild` does.
         """
+        written = list(overlapped(self._write_better, self._batches(ids)))
+        return sum(live for live, _ in written), sum(left for _, left in written)
+
+    def _batches(self, ids: Sequence[str]) -> Iterator[_Batch]:
+        """What becomes of these orders, in batches of a good size to write."""
+        batch = _Batch()
+        slices = [ids[at : at + _READ_AT_ONCE] for at in range(0, len(ids), _READ_AT_ONCE)]
+        for told in overlapped(self._told_of, slices):
+            batch.groups.update(told.groups)
+            batch.rows.extend(self._fold(told))
+            if len(batch.groups) >= _WRITTEN_AT_ONCE:
+                yield batch
+                batch = _Batch()
+        if batch.groups:
+            yield batch
+
+    def _told_of(self, ids: Sequence[str]) -> _Told:
         groups = self._groups(ids)
-        live = self._fold(groups, read_events(self.store, _everyone(groups)))
+        everyone = _everyone(groups)
+        return _Told(groups, read_events(self.store, everyone), read_losses(self.store, everyone))
+
+    def _write_better(self, batch: _Batch) -> tuple[int, int]:
         with self._writing:
-            stored = read_stored_orders(self.store, _everyone(groups))
+            stored = read_stored_orders(self.store, _everyone(batch.groups))
             known = {row.order_id: row.version // 2 for row in stored}
             # Somebody else wrote meanwhile; or telemetry is gone by now whose journey is still there.
-            better = {each.journey.order_id for each in live if _knows_less(each, known.get(each.journey.order_id, 0))}
-            groups = {speaker: group for speaker, group in groups.items() if speaker not in better}
+            better = {each.order_id for each in batch.rows if _knows_less(each, known.get(each.order_id, 0))}
+            groups = {speaker: group for speaker, group in batch.groups.items() if speaker not in better}
             mine = set(_everyone(groups))
             return self._write(
-                [row for row in live if row.journey.order_id not in better],
+                [row for row in batch.rows if row.order_id not in better],
                 groups,
                 [row for row in stored if row.order_id in mine],
             )
@@ -87,10 +117,10 @@ class Rebuilder:
         return same_orders(ids, read_alias_edges(self.store, ids))
 
     def _write(
-        self, live: Sequence[OrderRow], groups: Mapping[str, frozenset[str]], stored: Sequence[StoredOrder]
+        self, live: Sequence[EncodedOrder], groups: Mapping[str, frozenset[str]], stored: Sequence[StoredOrder]
     ) -> tuple[int, int]:
         left = _left(live, groups, stored)
-        write_orders(self.store, live, left)
+        write_encoded(self.store, live, left)
         return len(live), len(left)
 
     def _recent_and_old(
@@ -107,39 +137,49 @@ class Rebuilder:
                 events |= read_events(self.store, ids, min(since_ns[speaker] for speaker in speakers))
         return events
 
-    def _fold(self, groups: Mapping[str, frozenset[str]], events: Mapping[str, list[StageEvent]]) -> list[OrderRow]:
-        said = read_losses(self.store, _everyone(groups))
+    def _fold(self, told: _Told) -> list[EncodedOrder]:
         flows = self.flows()
-        made = (
-            _row(speaker, group, [e for each in group for e in events.get(each, ())], said, flows, self.project)
-            for speaker, group in groups.items()
-        )
-        rows = [row for row in made if row is not None]
-        for row in rows:
-            ids = {row.journey.order_id, *row.other_ids}
-            self.large = self.large | ids if row.journey.facts > LARGE_FACTS else self.large - ids
+        epoch = max(each.epoch for each in flows)
+        rows: list[EncodedOrder] = []
+        large, small = set[str](), set[str]()
+        for speaker, group in told.groups.items():
+            events = [event for each in group for event in told.events.get(each, ())]
+            if not events:
+                continue
+            said = [each for order_id in sorted(group) for each in told.said.get(order_id, ())] if told.said else []
+            losses = [each.loss for each in said if each.loss]
+            journey = self.project(rebuild(speaker, events, choose_flow(flows, events), losses))
+            others = _other_ids(journey, group)
+            rows.append(
+                encode_order(OrderRow(journey, journey_to_json(journey), _version(epoch, journey, said), others))
+            )
+            if journey.facts > LARGE_FACTS:
+                large.update((speaker, *others))
+            elif self.large:
+                small.update((speaker, *others))
+        self.large = self.large - small | large
         return rows
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What is known of groups of ids that are one order each: facts and statements about messages, by id."""
+
+    groups: Mapping[str, frozenset[str]]
+    events: Mapping[str, Sequence[StageEvent]]
+    said: Mapping[str, Sequence[LossSaid]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Orders that are written together, and the groups that were looked at."""
+
+    groups: dict[str, frozenset[str]] = field(default_factory=dict)
+    rows: list[EncodedOrder] = field(default_factory=list)
 
 
 def _everyone(groups: Mapping[str, frozenset[str]]) -> list[str]:
     return sorted({each for group in groups.values() for each in group})
-
-
-def _row(
-    speaker: str,
-    group: frozenset[str],
-    events: list[StageEvent],
-    said: Mapping[str, list[LossSaid]],
-    flows: Sequence[FlowInForce],
-    project: Callable[[Journey], Journey],
-) -> OrderRow | None:
-    if not events:
-        return None
-    of_group = [each for order_id in sorted(group) for each in said.get(order_id, ())]
-    flow = choose_flow(flows, events)
-    journey = project(rebuild(speaker, events, flow, [each.loss for each in of_group if each.loss]))
-    version = _version(max(each.epoch for each in flows), journey, of_group)
-    return OrderRow(journey, journey_to_json(journey), version, _other_ids(journey, group))
 
 
 def choose_flow(flows: Sequence[FlowInForce], events: Iterable[StageEvent]) -> Flow:
@@ -148,17 +188,26 @@ def choose_flow(flows: Sequence[FlowInForce], events: Iterable[StageEvent]) -> F
     Imported history may name a flow that nobody has declared yet: then it is one without stages.
     """
     by_name = {each.flow.name: each.flow for each in flows}
-    facts = sorted(events, key=lambda event: event.at_ns)
-    for event in facts:
+    events = list(events)
+    for event in sorted([event for event in events if event.flow], key=attrgetter("at_ns")):
         if event.flow in by_name:
             return by_name[event.flow]
-        if event.flow and event.source is Source.IMPORT:
-            return Flow(event.flow, 0, ())
-    stages = {event.stage for event in facts}
-    return max((each.flow for each in flows), key=lambda flow: len(stages & {stage.name for stage in flow.stages}))
+        if event.source is Source.IMPORT:
+            return _undeclared(event.flow)
+    if len(flows) == 1:
+        return flows[0].flow
+    stages = {event.stage for event in events}
+    return max((each.flow for each in flows), key=lambda flow: len(stages & plan_of(flow).position.keys()))
+
+
+@lru_cache(64)
+def _undeclared(name: str) -> Flow:
+    return Flow(name, 0, ())
 
 
 def _other_ids(journey: Journey, group: frozenset[str]) -> tuple[str, ...]:
+    if len(group) == 1 and not journey.aliases:
+        return ()
     return tuple(sorted((group | set(journey.aliases.values())) - {journey.order_id}))
 
 
@@ -171,9 +220,9 @@ def _version(epoch: int, journey: Journey, said: Iterable[LossSaid]) -> int:
     return epoch << 44 | min(journey.facts, _MOST_FACTS) << 24 | min(statements, (1 << 24) - 1)
 
 
-def _knows_less(row: OrderRow, stored_version: int) -> bool:
+def _knows_less(row: EncodedOrder, stored_version: int) -> bool:
     """Whether the stored row is of a later flow, or of more facts, than this one."""
-    return row.version < stored_version or row.journey.facts < _facts_of(stored_version)
+    return row.version < stored_version or _facts_of(row.version) < _facts_of(stored_version)
 
 
 def _facts_of(version: int) -> int:
@@ -181,9 +230,9 @@ def _facts_of(version: int) -> int:
 
 
 def _left(
-    live: Iterable[OrderRow], groups: Mapping[str, frozenset[str]], stored: Iterable[StoredOrder]
+    live: Iterable[EncodedOrder], groups: Mapping[str, frozenset[str]], stored: Iterable[StoredOrder]
 ) -> list[StoredOrder]:
     """Rows that are no longer true: in a bucket that the order has left, or of an id that another now speaks for."""
     speaker_of = {each: speaker for speaker, group in groups.items() for each in group}
-    bucket = {row.journey.order_id: bucket_of(row.journey) for row in live}
+    bucket = {row.order_id: row.bucket for row in live}
     return [row for row in stored if row.order_id != speaker_of[row.order_id] or row.bucket != bucket.get(row.order_id)]

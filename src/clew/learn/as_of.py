@@ -127,7 +127,7 @@ def fold_at(
     known = [event for event in events if event.at_ns <= at_ns]
     flow = choose_flow(flows, known)
     if all(event.source is Source.IMPORT for event in known):
-        known = [replace(event, source=Source.LOG) for event in known]
+        known = [event._replace(source=Source.LOG) for event in known]
     return rebuild(order_id, known, flow, [loss for loss in losses if _told_by(loss, limits, at_ns)])
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Outcome(StrEnum):
@@ -24,13 +24,16 @@ class Source(StrEnum):
     IMPORT = "import"
 
 
-@dataclass(frozen=True, slots=True)
-class StageEvent:
+_NOTHING: Mapping[str, str] = {}
+
+
+class StageEvent(NamedTuple):
     """The record of a milestone, or of a fact about the order when ``stage`` is empty.
 
     Times are Unix nanoseconds. ``trace_id`` and ``span_id`` are lower-case hex, empty when unknown.
     ``hold`` is None when the event says nothing of a hold. ``order_id`` is the id as sent: it may be
-    an alias of the journey's order. ``attributes`` are further ones, which Clew keeps to filter by.
+    an alias of the journey's order. ``attributes`` are further ones, which Clew keeps to filter by. A tuple, since
+    millions are made of columns: that costs a tenth of what a dataclass does.
     """
 
     order_id: str
@@ -47,7 +50,7 @@ class StageEvent:
     hold: bool | None = None
     due_at_ns: int | None = None
     user_id: str = ""
-    aliases: Mapping[str, str] = field(default_factory=dict)
-    attributes: Mapping[str, str] = field(default_factory=dict)
+    aliases: Mapping[str, str] = _NOTHING
+    attributes: Mapping[str, str] = _NOTHING
     source: Source = Source.LOG
     received_ns: int = 0

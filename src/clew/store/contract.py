@@ -79,6 +79,13 @@ class Store(Protocol):
         """Run a query with bound ``{name:Type}`` values; rows by column name. Raises StoreError."""
         ...
 
+    def columns(self, sql: str, bind: Mapping[str, Any] | None = None) -> dict[str, Sequence[Any]]:
+        """Run a query as `rows` does; the values of each column by its name, in the order of the SELECT.
+
+        Without a row there is no column either. For many rows: they cost a fifth of what dicts cost.
+        """
+        ...
+
     def stream(self, sql: str, binds: Sequence[Mapping[str, Any]], format_: Format) -> Iterator[bytes]:
         """The results of a query, run for each of the bindings in turn, as one file in pieces of up to 1 MiB.
 

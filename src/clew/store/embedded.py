@@ -42,7 +42,7 @@ _TABLE = {Signal.TRACES: "otlp_traces", Signal.LOGS: "otlp_logs"}
 READERS = 5
 """How many reads run at a time; more wait for their turn."""
 
-_QUERY_SECONDS = 60
+_LIMITS = {"max_execution_time": 60}
 _SPILLING = [f"max_bytes_ratio_before_external_{each}" for each in ("group_by", "sort", "distinct", "join")]
 # What the engine answers when a payload is no protobuf of the declared shape (CANNOT_PARSE..., UNKNOWN_PROTOBUF_FORMAT,
 # PROTOBUF_BAD_CAST, ATTEMPT_TO_READ_AFTER_EOF, CANNOT_READ_ALL_DATA, BAD_ARGUMENTS, ...).
@@ -231,8 +231,13 @@ class EmbeddedStore:
     def rows(self, sql: str, bind: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """Run a query; see the contract."""
         with self._client() as client:
-            limits = {"max_execution_time": _QUERY_SECONDS}
-            return list(client.query(sql, parameters=dict(bind or {}), settings=limits).named_results())
+            return list(client.query(sql, parameters=dict(bind or {}), settings=dict(_LIMITS)).named_results())
+
+    def columns(self, sql: str, bind: Mapping[str, Any] | None = None) -> dict[str, Sequence[Any]]:
+        """Run a query; see the contract."""
+        with self._client() as client:
+            found = client.query(sql, parameters=dict(bind or {}), settings=dict(_LIMITS))
+            return dict(zip(found.column_names, found.result_columns, strict=True))
 
     def stream(self, sql: str, binds: Sequence[Mapping[str, Any]], format_: Format) -> Iterator[bytes]:
         """The results of a query as a file, piece by piece; see the contract."""
@@ -250,7 +255,12 @@ class EmbeddedStore:
         with self._client() as client:
             # A deduplication window without a token would hash every block instead (three times the CPU).
             token = {"insert_deduplication_token": uuid.uuid4().hex, "max_partitions_per_insert_block": 0}
-            client.insert(table, rows, column_names=list(columns), settings=token)
+            held = list(rows)
+            try:
+                client.insert(table, held, column_names=list(columns), settings=token)
+            finally:
+                # What the client makes of an insert holds itself: the rows would stay until circles are looked for.
+                held.clear()
 
     @contextlib.contextmanager
     def _client(self) -> Iterator[Client]:

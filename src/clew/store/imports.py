@@ -126,8 +126,9 @@ def counted(store: Store, import_: Import) -> Import:
 def imported_orders(store: Store, import_id: int, after: str, limit: int) -> list[str]:
     """The next order ids of an import after one, in order."""
     rows = store.rows(
-        f"SELECT DISTINCT order_id FROM order_events WHERE {_OF_IMPORT} AND order_id > {{after:String}} "
-        "ORDER BY order_id LIMIT {limit:UInt32}",
+        # What a later import told again is that one's, merged or not.
+        f"SELECT DISTINCT order_id FROM order_events FINAL WHERE {_OF_IMPORT} AND order_id > {{after:String}} "
+        f"ORDER BY order_id LIMIT {{limit:UInt32}} {_FINAL}",
         {"id": import_id, "after": after, "limit": limit},
     )
     return [row["order_id"] for row in rows]

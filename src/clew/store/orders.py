@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any
 
 from clew.model.journey import Journey, VerdictKind
@@ -18,6 +19,7 @@ from clew.store.contract import Store
 from clew.store.cursors import decode_cursor, encode_cursor
 
 OPEN_BUCKET = date(1970, 1, 1)
+_DAY_NS = 86_400 * 10**9
 _TERMINAL = (VerdictKind.CLOSED, VerdictKind.CANCELLED)
 
 VERDICT = (
@@ -222,8 +224,14 @@ def bucket_of(journey: Journey) -> date:
     if journey.terminal is None and not journey.imported:
         return OPEN_BUCKET
     ended_ns = journey.entered_ns if journey.terminal else journey.last_ns
-    ended = datetime.fromtimestamp(ended_ns // 10**9, UTC).date()
-    return ended - timedelta(days=ended.weekday())
+    return _monday(ended_ns // _DAY_NS)
+
+
+@lru_cache(4_096)
+def _monday(days: int) -> date:
+    """The Monday of the week of a day, which is told in days since 1970."""
+    day = OPEN_BUCKET + timedelta(days=days)
+    return day - timedelta(days=day.weekday())
 
 
 COLUMNS = (
@@ -234,21 +242,41 @@ COLUMNS = (
 )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class EncodedOrder:
+    """A journey as the values of its row: a third of the memory that the journey itself takes."""
+
+    order_id: str
+    bucket: date
+    version: int
+    values: tuple[object, ...]
+
+
 def write_orders(store: Store, rows: Iterable[OrderRow], left: Iterable[StoredOrder]) -> None:
-    """Write journeys, and a tombstone over each stored row that is no longer true.
+    """Write journeys, and a tombstone over each stored row that is no longer true."""
+    write_encoded(store, [encode_order(row) for row in rows], left)
+
+
+def write_encoded(store: Store, rows: Iterable[EncodedOrder], left: Iterable[StoredOrder]) -> None:
+    """Write rows, and a tombstone over each stored row that is no longer true.
 
     Live rows have odd versions; a tombstone has the next even one, which any further knowledge outranks.
     """
-    live = [_row_values(row) for row in rows]
-    store.insert("orders", COLUMNS, live + [_tombstone(row) for row in left])
+    store.insert("orders", COLUMNS, [row.values for row in rows] + [_tombstone(row) for row in left])
 
 
-def _row_values(row: OrderRow) -> tuple[object, ...]:
+def encode_order(row: OrderRow) -> EncodedOrder:
+    """The row of a journey."""
+    bucket = bucket_of(row.journey)
+    return EncodedOrder(row.journey.order_id, bucket, row.version, _row_values(row, bucket))
+
+
+def _row_values(row: OrderRow, bucket: date) -> tuple[object, ...]:
     journey = row.journey
     # A loss that never counts (nothing limits the stage) is in the journey, but not in the columns that judge.
     loss = journey.losses[0] if journey.lost_from_ns is not None else None
     return (
-        bucket_of(journey), journey.order_id, 2 * row.version + 1, 0, journey.flow, journey.flow_version, journey.path,
+        bucket, journey.order_id, 2 * row.version + 1, 0, journey.flow, journey.flow_version, journey.path,
         journey.stage, journey.entered_ns, journey.first_ns, journey.last_ns, journey.terminal or "",
         int(journey.on_hold), journey.holds[-1].begin_ns if journey.on_hold else 0,
         loss.reason if loss else "", loss.published_ns if loss else 0, journey.lost_from_ns or 0,
@@ -258,7 +286,7 @@ def _row_values(row: OrderRow) -> tuple[object, ...]:
         [f"{each.kind}:{each.stage}" for each in journey.deviations if not each.accepted],
         [f"{each.kind}:{each.stage}" for each in journey.deviations if each.accepted],
         journey.attributes, int(journey.imported),
-        [each.stage for each in journey.visits], [each.at_ns for each in journey.visits],
+        tuple([each.stage for each in journey.visits]), tuple([each.at_ns for each in journey.visits]),
         [bytes.fromhex(each) for each in journey.traces], row.journey_json,
     )  # fmt: skip
 
