@@ -244,7 +244,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class EncodedOrder:
-    """A journey as the values of its row: a third of the memory that the journey itself takes."""
+    """A journey as the values of its row, without the journey."""
 
     order_id: str
     bucket: date
