@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
+
 import httpx
 import orjson
 import pytest
@@ -17,7 +20,7 @@ THEN = 1_700_000_000_000_000_000
 @pytest.fixture(scope="module")
 def api(tmp_path_factory):
     store = open_store(tmp_path_factory.mktemp("imports"))
-    deps = tell(store)
+    deps = replace(tell(store), now_ns=time.time_ns)  # each import is known by the moment when it was begun
     with serving(create_api(deps)) as url, httpx.Client(base_url=f"{url}/api/v1", timeout=60) as client:
         yield client
     store.close()
