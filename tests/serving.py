@@ -25,6 +25,8 @@ def serving(app: Any) -> Iterator[str]:
         up.set()
         await stop.wait()
         await server.stop(1.0)
+        # Here and not by who stops: a browser's loop may run in that thread.
+        await loop.shutdown_default_executor()
 
     thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
     thread.start()
@@ -34,5 +36,4 @@ def serving(app: Any) -> Iterator[str]:
     finally:
         loop.call_soon_threadsafe(stop.set)
         thread.join(30)
-        loop.run_until_complete(loop.shutdown_default_executor())
         loop.close()

@@ -81,7 +81,7 @@ export class Lens {
   showRows(top, bottom) {
     const rows = document.getElementById("map-rows");
     rows.setAttribute("y", top * 40);
-    rows.setAttribute("height", Math.max((bottom - top) * 40, 1));
+    rows.setAttribute("height", bottom - top < 1 ? Math.max((bottom - top) * 40, 1) : 0);
   }
 
   // Dragging over the map chooses a time; a click goes to its rows.

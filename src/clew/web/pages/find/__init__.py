@@ -1,0 +1,5 @@
+"""Traces and spans found by what they hold."""
+
+from clew.web.pages.find.route import find_routes
+
+__all__ = ["find_routes"]
