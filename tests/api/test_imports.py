@@ -44,10 +44,10 @@ def test_history_becomes_journeys_and_leaves_the_list_of_open_orders_alone(api):
     assert (sent.status_code, sent.json()) == (200, {"events": 3})
     first = api.post(f"/imports/{import_id}/rebuild", params={"limit": 1}).json()
     assert (first["rebuilt"], first["orders"], first["distinct"], first["done"]) == (1, 2, 3, False)
-    assert [each["name"] for each in api.get("/imports").json()] == ["orders.csv"]
+    assert "orders.csv" in [each["name"] for each in api.get("/imports").json()]
     while not api.post(f"/imports/{import_id}/rebuild", params={"limit": 1}).json()["done"]:
         pass
-    assert api.get("/imports").json() == []
+    assert "orders.csv" not in [each["name"] for each in api.get("/imports").json()]
     journey = api.get("/orders/h-1").json()
     assert [each["stage"] for each in journey["stages"]] == ["INITIATED", "SUBMITTED"]
     assert journey["attributes"] == {"metal": "gold"}
