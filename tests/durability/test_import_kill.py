@@ -19,7 +19,7 @@ from clew.cli.main import main
 
 CLEW = str(Path(sys.executable).with_name("clew"))
 STAGES = ["INITIATED", "FILE_UPLOADED", "SUBMITTED", "PRICE_CALCULATED", "CANCELLED"]
-ORDERS = 6_000  # journeys are rebuilt 5,000 at a time
+ORDERS = 11_000  # journeys are rebuilt 10,000 at a time
 
 
 def write_history(file: Path) -> Counter:
