@@ -124,6 +124,17 @@ GROUP BY name, bucket ORDER BY name, bucket
 {_SETTINGS}"""
 
 
+_NAMES = """
+SELECT DISTINCT toString(service) AS name FROM (
+    SELECT service FROM span_minutes WHERE minute >= toDateTime(intDiv({since:Int64}, 1000000000), 'UTC')
+    AND minute < toDateTime(intDiv({until:Int64}, 1000000000), 'UTC')
+    UNION ALL
+    SELECT service FROM spans
+    WHERE ts >= fromUnixTimestamp64Nano({from:Int64}, 'UTC') AND ts < fromUnixTimestamp64Nano({until:Int64}, 'UTC')
+)
+WHERE name != '' ORDER BY name"""
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """A span of time in slots of equal length: from ``since_ns``, ``slots`` of ``step_ns`` (Unix ns, whole minutes)."""
@@ -220,6 +231,12 @@ def read_by_service(store: Store, window: Window) -> list[ServiceMinutes]:
         )
         for row in store.rows(_BY_SERVICE, bind)
     ]  # fmt: skip
+
+
+def services_between(store: Store, since_ns: int, until_ns: int) -> list[str]:
+    """The names of all services that ran between two moments, sorted."""
+    from_ns = max(since_ns, read_mark(store, MARK) or 0)
+    return [row["name"] for row in store.rows(_NAMES, {"since": since_ns, "until": until_ns, "from": from_ns})]
 
 
 def added(durations: Iterable[Durations]) -> Durations:

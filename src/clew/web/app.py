@@ -13,6 +13,7 @@ from clew.api.deps import ApiDeps
 from clew.web.errors import install_error_pages
 from clew.web.guard import Guard
 from clew.web.live import live_routes
+from clew.web.pages.figures import figures_routes
 from clew.web.pages.find import find_routes
 from clew.web.pages.order import order_page_routes
 from clew.web.pages.orders import orders_routes
@@ -30,7 +31,13 @@ _SILENT: Any = {
 }
 _COMPRESSED_FROM = 2_000
 
-PAGES: tuple[Callable[[ApiDeps, Pages], APIRouter], ...] = (orders_routes, order_page_routes, find_routes, trace_routes)
+PAGES: tuple[Callable[[ApiDeps, Pages], APIRouter], ...] = (
+    orders_routes,
+    order_page_routes,
+    find_routes,
+    trace_routes,
+    figures_routes,
+)
 """The routes of every page; a page is a folder below clew.web.pages."""
 
 

@@ -85,6 +85,8 @@ def share(value: float) -> str:
         return "< 0.1 %"
     if 99.9 < percent < 100:
         return "> 99.9 %"
+    if 99.5 <= percent < 100:
+        return f"{percent:.1f} %"
     return f"{percent:.0f} %" if percent >= 10 or percent == 0 else f"{percent:.1f} %"
 
 

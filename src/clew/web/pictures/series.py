@@ -107,13 +107,17 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Spark:
-    """A line without axes: ``path`` with the ``area`` below it, and ``dots``: lone values and the last one."""
+    """A line without axes: ``path`` with the ``area`` below it, and ``dots``: lone values and the last one.
+
+    ``earlier`` is the path of what it is compared with, on the same scale; empty without.
+    """
 
     width: float
     height: float
     path: str
     area: str
     dots: str
+    earlier: str
     told: str
 
 
@@ -126,7 +130,7 @@ def time_axis(borders_ns: Sequence[int], zone: ZoneInfo, title: str = "time") ->
     return Axis(
         borders=tuple((each - first) / span for each in borders_ns),
         labels=tuple(f"{_local(each, zone):{form}}" for each in borders_ns[:-1]),
-        ticks=moment_ticks(first, borders_ns[-1], zone),
+        ticks=moment_ticks(first, borders_ns[-1], zone, most=6),
         title=title,
         borders_ns=tuple(borders_ns),
     )
@@ -185,9 +189,11 @@ def _bars(axis: Axis, series: Sequence[Series], upright: Scale, high: float) -> 
             below += value
 
 
-def sparkline(values: Sequence[Value], unit: Unit, *, width: float = 120.0, height: float = 32.0) -> Spark:
+def sparkline(
+    values: Sequence[Value], unit: Unit, earlier: Sequence[Value] = (), *, width: float = 120.0, height: float = 32.0
+) -> Spark:
     """A line from the first value to the last that fills its box, on a ground line of 0."""
-    known = [value for value in values if value is not None]
+    known = [value for value in [*values, *earlier] if value is not None]
     top = max([*known, 0.0]) or 1.0
     step = width / max(1, len(values) - 1)
     places = [step * n for n in range(len(values))]
@@ -199,7 +205,8 @@ def sparkline(values: Sequence[Value], unit: Unit, *, width: float = 120.0, heig
     at = max((n for n, value in enumerate(values) if value is not None), default=None)
     if at is not None:
         dots += f"M{_n(places[at])} {_n(y(values[at] or 0.0))}h0"
-    return Spark(width, height, drawn, _area(places, values, y, height), dots, _told(values, unit))
+    before, _ = paths(places, earlier[: len(places)], y)
+    return Spark(width, height, drawn, _area(places, values, y, height), dots, before, _told(values, unit))
 
 
 def paths(places: Sequence[float], values: Sequence[Value], y: Callable[[float], float]) -> tuple[str, str]:
