@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from clew.model.moments import LAST_NS
 from clew.store.contract import Store
 from clew.store.spans import NO_SPAN
 
@@ -62,42 +63,48 @@ SELECT service, uniqCombined(trace_id, span_id) AS spans, uniqCombinedIf((trace_
 FROM spans WHERE ts >= fromUnixTimestamp64Nano({since:Int64}, 'UTC')
 GROUP BY service ORDER BY service"""
 
+_SPANS = """ts >= fromUnixTimestamp64Nano({since:Int64}, 'UTC') AND ts < fromUnixTimestamp64Nano({until:Int64}, 'UTC')
+    AND ({one_in:UInt64} = 1 OR cityHash64(trace_id) % {one_in:UInt64} = 0)"""
+_HOPS = """t >= toDateTime(intDiv({since:Int64}, 1000000000), 'UTC')
+    AND t < toDateTime(least(intDiv({until:Int64}, 1000000000), 4294967295), 'UTC')
+    AND ({one_in:UInt64} = 1 OR cityHash64(origin_trace_id) % {one_in:UInt64} = 0)"""
+
 # A call is a span whose parent belongs to another service; those over a queue are read from the hops instead.
-_CALLS = """
+_CALLS = f"""
 SELECT parent.service AS caller, child.service AS callee, count() AS calls, countIf(child.status = 2) AS errors,
     toUInt64(quantileTDigest(0.95)(child.duration_ns)) AS p95_ns
 FROM (SELECT trace_id, parent_span_id, service, status, duration_ns FROM spans
-    WHERE ts >= fromUnixTimestamp64Nano({since:Int64}, 'UTC') AND kind != 5
-    AND parent_span_id != unhex({none:String}) LIMIT 1 BY trace_id, span_id) AS child
+    WHERE {_SPANS} AND kind != 5
+    AND parent_span_id != unhex({{none:String}}) LIMIT 1 BY trace_id, span_id) AS child
 GLOBAL JOIN (SELECT trace_id, span_id, service FROM spans
-    WHERE ts >= fromUnixTimestamp64Nano({since:Int64}, 'UTC') AND kind != 4 LIMIT 1 BY trace_id, span_id) AS parent
+    WHERE {_SPANS} AND kind != 4 LIMIT 1 BY trace_id, span_id) AS parent
 ON child.trace_id = parent.trace_id AND child.parent_span_id = parent.span_id
 WHERE parent.service != child.service
 GROUP BY caller, callee ORDER BY caller, callee"""
 
-_PUBLISHED = """
+_PUBLISHED = f"""
 SELECT service AS caller, destination AS callee, uniqCombined(trace_id, span_id) AS calls,
     uniqCombinedIf((trace_id, span_id), error != '') AS errors,
     toUInt64(quantileTDigest(0.95)(greatest(toUnixTimestamp64Nano(end_ts) - toUnixTimestamp64Nano(ts), 0))) AS p95_ns
-FROM hops WHERE side = 'sent' AND t >= toDateTime(intDiv({since:Int64}, 1000000000), 'UTC') AND destination != ''
+FROM hops WHERE side = 'sent' AND {_HOPS} AND destination != ''
 GROUP BY caller, callee ORDER BY caller, callee"""
 
 # The queue is called as its publisher called it, so that both edges meet at one node.
-_TAKEN = """
+_TAKEN = f"""
 SELECT if(sent.destination != '', sent.destination, taken.destination) AS caller, taken.service AS callee,
     uniqCombined(taken.trace_id, taken.span_id) AS calls,
     uniqCombinedIf((taken.trace_id, taken.span_id), taken.error != '') AS errors,
     toUInt64(ifNotFinite(quantileTDigestIf(0.95)(greatest(toUnixTimestamp64Nano(taken.ts)
         - toUnixTimestamp64Nano(sent.end_ts), 0), sent.destination != ''), 0)) AS p95_ns
-FROM (SELECT * FROM hops WHERE side = 'taken' AND t >= toDateTime(intDiv({since:Int64}, 1000000000), 'UTC')) AS taken
+FROM (SELECT * FROM hops WHERE side = 'taken' AND {_HOPS}) AS taken
 GLOBAL LEFT JOIN (SELECT origin_trace_id, origin_span_id, destination, end_ts FROM hops
-    WHERE side = 'sent' AND t >= toDateTime(intDiv({since:Int64}, 1000000000), 'UTC')
+    WHERE side = 'sent' AND {_HOPS}
     LIMIT 1 BY origin_trace_id, origin_span_id) AS sent
 ON taken.origin_trace_id = sent.origin_trace_id AND taken.origin_span_id = sent.origin_span_id
 WHERE caller != ''
 GROUP BY caller, callee ORDER BY caller, callee"""
 
-_DATABASES = """
+_DATABASES = f"""
 SELECT service AS caller,
     if(attrs['db.system.name'] != '', attrs['db.system.name'], attrs['db.system']) AS engine,
     multiIf(attrs['db.namespace'] != '', attrs['db.namespace'], attrs['db.name'] != '', attrs['db.name'],
@@ -105,22 +112,31 @@ SELECT service AS caller,
     if(place = '', engine, concat(engine, ' ', place)) AS callee,
     uniqCombined(trace_id, span_id) AS calls, uniqCombinedIf((trace_id, span_id), status = 2) AS errors,
     toUInt64(quantileTDigest(0.95)(duration_ns)) AS p95_ns
-FROM spans WHERE ts >= fromUnixTimestamp64Nano({since:Int64}, 'UTC') AND kind IN (1, 3)
+FROM spans WHERE {_SPANS} AND kind IN (1, 3)
 AND (mapContains(attrs, 'db.system.name') OR mapContains(attrs, 'db.system'))
 GROUP BY caller, engine, place, callee ORDER BY caller, callee"""
 
 
 def services(store: Store, since_ns: int) -> ServiceGraph:
     """What ran since a moment and who called whom; the cost grows with the spans since then."""
-    bind = {"since": since_ns, "none": NO_SPAN}
-    rows = store.rows(_SERVICES, bind)
-    edges = [
+    rows = store.rows(_SERVICES, {"since": since_ns})
+    return ServiceGraph(tuple(_service_of(row) for row in rows), edges(store, since_ns))
+
+
+def edges(store: Store, since_ns: int, until_ns: int = LAST_NS, one_in: int = 1) -> tuple[Edge, ...]:
+    """Who called whom between two moments. The cost grows with the spans in between.
+
+    With ``one_in`` only one trace in so many is read, always the same ones, and what is counted is multiplied: a call
+    and who made it are of one trace.
+    """
+    bind = {"since": since_ns, "until": until_ns, "none": NO_SPAN, "one_in": one_in}
+    found = [
         *_edges(store.rows(_CALLS, bind), NodeKind.SERVICE, NodeKind.SERVICE),
         *_edges(store.rows(_PUBLISHED, bind), NodeKind.SERVICE, NodeKind.QUEUE),
         *_edges(store.rows(_TAKEN, bind), NodeKind.QUEUE, NodeKind.SERVICE),
         *_edges(store.rows(_DATABASES, bind), NodeKind.SERVICE, NodeKind.DATABASE),
     ]
-    return ServiceGraph(tuple(_service_of(row) for row in rows), tuple(edges))
+    return tuple(replace(edge, calls=edge.calls * one_in, errors=edge.errors * one_in) for edge in found)
 
 
 def _service_of(row: Mapping[str, Any]) -> ServiceSummary:
