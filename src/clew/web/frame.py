@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 from zoneinfo import ZoneInfo, available_timezones
 
 from starlette.requests import Request
@@ -63,13 +63,13 @@ class Frame:
             self.path.startswith(f"{path}/") or self.path == path for path in item.paths
         )
 
-    def link(self, **changes: str | int | None) -> str:
+    def link(self, /, **changes: str | int | None) -> str:
         """This page with other parameters: None or '' leaves one out."""
         _, _, query = self.here.partition("?")
         return changed(self.path, query, **changes)
 
 
-def changed(path: str, query: str, **changes: str | int | None) -> str:
+def changed(path: str, query: str, /, **changes: str | int | None) -> str:
     """A path with its query changed: given parameters replace those of the same name, None or '' leaves one out."""
     kept = [(name, value) for name, value in parse_qsl(query, keep_blank_values=False) if name not in changes]
     kept += [(name, str(value)) for name, value in changes.items() if value not in (None, "")]
@@ -80,11 +80,12 @@ def frame_of(request: Request, title: str, now_ns: int, problem: str | None, sta
     """The frame of the page that a request asks for."""
     theme = request.cookies.get(THEME_COOKIE, "")
     zone = known_zone(request.cookies.get(ZONE_COOKIE, ""))
-    query = request.url.query
+    # Not request.url: an id with a question mark or a hash sign would end its path.
+    path, query = quote(request.scope["path"]), request.scope["query_string"].decode("latin-1")
     return Frame(
         title=title,
-        path=request.url.path,
-        here=f"{request.url.path}?{query}" if query else request.url.path,
+        path=path,
+        here=f"{path}?{query}" if query else path,
         theme=theme if theme in THEMES else THEMES[0],
         zone=zone or ZoneInfo("UTC"),
         now_ns=now_ns,
@@ -92,6 +93,11 @@ def frame_of(request: Request, title: str, now_ns: int, problem: str | None, sta
         static=static,
         clock_here=zone is not None,
     )
+
+
+def viewer_zone(request: Request) -> ZoneInfo:
+    """The zone that the viewer has chosen; UTC for want of one."""
+    return known_zone(request.cookies.get(ZONE_COOKIE, "")) or ZoneInfo("UTC")
 
 
 @cache

@@ -49,8 +49,9 @@ function left(item) {
 // Details: the words of an element in a box that doesn't wait as the browser's own does.
 const tip = document.createElement("div");
 tip.className = "tip";
+tip.setAttribute("aria-hidden", "true");
 tip.hidden = true;
-document.body.append(tip);
+scroll.after(tip);
 
 function takeTitles() {
   for (const title of wide.querySelectorAll("a > title, g > title")) {

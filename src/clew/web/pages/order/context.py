@@ -141,9 +141,10 @@ class OrderPage:
     declared its flow. ``here`` is its stay in the current stage, None before the first. ``services`` told of it.
     ``timeline`` is the picture. ``way`` are the rows of expected and actual way, ``way_left`` how many earlier ones
     aren't shown. ``holds`` and ``losses`` are all there are. ``failures``, ``messages``, ``traces`` and ``logs`` are
-    the latest; ``failures_left``, ``messages_left`` and ``traces_left`` say how many earlier ones there are, ``logs_left``
-    whether there are some. ``gone`` are traces whose spans aren't stored. ``spans`` is how many spans were read,
-    ``spans_complete`` whether these are all. ``sections`` are those of the page, ``ticket`` is all of it as plain text.
+    the latest; ``failures_left``, ``messages_left`` and ``traces_left`` say how many earlier ones there are,
+    ``logs_left`` whether there are some. ``gone`` are traces whose spans aren't stored. ``spans`` is how many spans
+    were read, ``spans_complete`` whether these are all. ``sections`` are those of the page, ``ticket`` is all of it as
+    plain text.
     """
 
     asked: Asked
@@ -179,12 +180,13 @@ class OrderPage:
             Section("failed", "Failed", len(self.failures) + self.failures_left, bad=True),
             Section("holds", "Holds", len(self.holds)),
             Section("messages", "Messages", len(self.messages) + self.messages_left),
-            Section("traces", "Traces", len(self.traces) + self.traces_left + len(self.gone)),
         )
+        traces = len(self.traces) + self.traces_left + len(self.gone)
         return (
             Section("timeline", "Timeline", None),
             Section("way", "Expected and actual", None),
             *(each for each in listed if each.count),
+            Section("traces", "Traces", traces),
             Section("logs", "Logs", None),
         )
 

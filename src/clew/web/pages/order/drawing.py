@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 SERVICE_HEIGHT, QUEUE_HEIGHT = 52, 30
-BLOCK_AT, BLOCK_HEIGHT = 6, 24
+BLOCK_AT, BLOCK_HEIGHT = 4, 28
 STRIP_AT = 40
 QUEUE_AT = 15
 
@@ -32,13 +32,16 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A stay in a stage; ``over_x`` is where it went over its limit, None when it didn't."""
+    """A stay in a stage; ``over_x`` is where it went over its limit, None when it didn't.
+
+    ``lines`` are its name in one line or two, none where it has no room.
+    """
 
     x: float
     width: float
     y: int
     over_x: float | None
-    label: str
+    lines: tuple[str, ...]
     tone: str
     href: str
     text: str

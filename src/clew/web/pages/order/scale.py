@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
-FOLD_SHARE = 0.4
+FOLD_SHARE = 0.6
 """A gap must take more than this share of the unfolded time to be folded."""
 
 FOLD_WIDTH = 8.0

@@ -13,6 +13,7 @@ from clew.web.pages.order.way import WayRow
 from clew.web.words import counted, exact, verdict
 
 _INDENT = "  "
+_MOMENT, _NAME = 25, 40
 
 
 def with_ticket(page: OrderPage, now_ns: int) -> OrderPage:
@@ -76,9 +77,9 @@ def _stages(page: OrderPage) -> Iterator[str]:
     longest = max((len(row.visit.milestone.stage) for row in page.way if row.visit), default=0)
     for row in page.way:
         if row.visit:
-            yield _stage(page, row, row.visit, min(longest, 40))
+            yield _stage(page, row, row.visit, min(longest, _NAME))
         elif row.mark in ("skipped", "failed"):
-            yield f"{'-' * 19}        {row.expected.name if row.expected else ''}: {row.said}"
+            yield f"{'':{_MOMENT}}  {row.expected.name if row.expected else '':{min(longest, _NAME)}}  {row.said}"
     ahead = [row.expected.name for row in page.way if row.mark == "next" and row.expected]
     if ahead:
         yield f"then {' or '.join(ahead)}"

@@ -20,6 +20,7 @@ _STEPS = (
 _TICK_WIDTH = 11.0
 _CHAR_WIDTH = 0.75
 _PAD = 1.0
+_MARGIN = 6.0
 
 
 def ticks_of(scale: TimeScale, zone: ZoneInfo) -> tuple[Tick, ...]:
@@ -48,7 +49,7 @@ def _moments(part: Stretch, step: int, zone: ZoneInfo) -> Iterator[int]:
     """Multiples of the step in local time, not so near to the borders that labels are cut."""
     offset = datetime.fromtimestamp(part.from_ns // _S, UTC).astimezone(zone).utcoffset() or timedelta()
     shift = int(offset.total_seconds()) * _S
-    margin = part.length_ns * min(0.4, 3.0 / part.width)
+    margin = part.length_ns * min(0.4, _MARGIN / part.width)
     at_ns = -(-(part.from_ns + shift) // step) * step - shift
     while at_ns <= part.until_ns - margin:
         if at_ns >= part.from_ns + margin:

@@ -42,6 +42,7 @@ _THINNEST = 0.3
 _APART = 0.6
 _SIGNS_APART = 1.6
 _LABEL_FROM = 2.5
+_SHORT_NAME = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def timeline_of(drawn: Drawn, *, folding: bool = True) -> Timeline:
     lanes = lanes_of(drawn.visits, entries, messages, top)
     hops = hops_of(messages, order.journey, drawn.until_ns, scale, lanes)
     failed = [line for line in order.spans.lines if line.failed]
-    signs = [*_failed_signs(failed, scale, lanes), *_retry_signs(drawn.retries, scale, lanes), *hops.signs]
+    signs = [*_retry_signs(drawn.retries, scale, lanes), *_failed_signs(failed, scale, lanes), *hops.signs]
     return Timeline(
         told=_told(drawn, scale, lanes),
         lanes=tuple(dict.fromkeys(lanes.values())),
@@ -92,7 +93,7 @@ def timeline_of(drawn: Drawn, *, folding: bool = True) -> Timeline:
         holds=tuple(_band(drawn, each, scale) for each in order.journey.holds),
         marks=marks,
         folds=tuple(
-            Fold(each.x, each.width, how_long(each.length_ns), f"nothing happened for {how_long(each.length_ns)}")
+            Fold(each.x, each.width, how_long(each.length_ns), f"empty for {how_long(each.length_ns)}, folded")
             for each in scale.folds
         ),
         ticks=ticks_of(scale, drawn.zone),
@@ -121,7 +122,7 @@ def _marks(drawn: Drawn, scale: TimeScale) -> Iterator[Mark]:
     if journey.terminal:
         told = [("end", journey.terminal.value, journey.entered_ns)]
     else:
-        limit = "end of the longest hold" if journey.on_hold else "limit"
+        limit = "hold limit" if journey.on_hold else "limit"
         told = [("limit", limit, journey.deadline_at_ns), ("now", "now", drawn.now_ns)]
     for kind, name, at_ns in (*told, ("due", "due", journey.due_at_ns)):
         if at_ns:
@@ -141,11 +142,20 @@ def _block(drawn: Drawn, visit: StageVisit, scale: TimeScale, lanes: Mapping[Lan
         width=width,
         y=lane.y + BLOCK_AT,
         over_x=scale.x(over_ns) if over_ns is not None and over_ns < left_ns else None,
-        label=milestone.stage[:60] if width >= _LABEL_FROM else "",
+        lines=_in_lines(milestone.stage[:60]) if width >= _LABEL_FROM else (),
         tone=f"verdict-{drawn.kind}" if visit.current else "left",
         href=span_href(milestone.trace_id, milestone.span_id),
         text=label(_block_words(drawn, visit, ended=ended)),
     )
+
+
+def _in_lines(name: str) -> tuple[str, ...]:
+    """A long name of several words in two lines, parted nearest to its middle."""
+    parts = [index for index, sign in enumerate(name) if sign in "_- "]
+    if len(name) <= _SHORT_NAME or not parts:
+        return (name,)
+    middle = min(parts, key=lambda index: abs(2 * index - len(name)))
+    return name[: middle + 1], name[middle + 1 :]
 
 
 def _block_words(drawn: Drawn, visit: StageVisit, *, ended: bool) -> Iterator[str]:
