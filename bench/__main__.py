@@ -19,7 +19,7 @@ from pathlib import Path
 
 import click
 
-from bench import archive, export, history, ingest, kills, learn, reports, small, stages
+from bench import archive, export, history, ingest, kills, learn, pages, reports, small, stages
 from bench.figures import Figure, Part, as_markdown, read_parts, shown, write_parts
 
 ROOT = Path(__file__).parent.parent
@@ -71,6 +71,7 @@ PARTS: Mapping[str, Callable[[Options], Iterator[Figure]]] = {
     "kill": lambda o: kills.measure(o.fresh("kill"), o.kills),
     "traces": lambda o: archive.measure_traces(o.filled(), o.repeats * 5),
     "orders": lambda o: archive.measure_orders(o.filled(), o.repeats),
+    "pages": lambda o: pages.measure(o.filled(), o.repeats),
     "restart": lambda o: archive.measure_restart(o.filled(), min(10, o.repeats)),
     "disk": lambda o: archive.measure_disk(o.filled()),
     "sdk": _sdk,
@@ -126,7 +127,7 @@ def _asked(name: str, options: Options) -> str:
     """The part with the options that matter for it."""
     if name.startswith("ingest"):
         return f"{name} --seconds {options.seconds:g} --senders {options.senders}"
-    if name in ("traces", "orders", "restart", "disk"):
+    if name in ("traces", "orders", "pages", "restart", "disk"):
         return f"{name} --spans {options.spans} --orders {options.orders}"
     if name.startswith("reports") or name == "export":
         return f"{name} --orders {options.orders}"

@@ -185,7 +185,7 @@ def test_another_site_changes_no_view(web):
     [
         ("4711", "/orders/4711"),
         ("  D77 ", "/orders/4711"),
-        ("b/16", "/orders/b/16"),
+        ("b/16", "/orders/b%2F16"),
         (trace_hex(2).upper(), f"/traces/{trace_hex(2)}"),
         ("anna-9931", "/?user=anna-9931"),
         ("…9931", "/?user=%E2%80%A69931"),

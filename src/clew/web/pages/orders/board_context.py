@@ -9,7 +9,7 @@ from itertools import accumulate
 from clew.model.flow import Flow, Stage
 from clew.model.journey import VerdictKind
 from clew.store.board import OPEN_KINDS, STRANGE_NAMES, BoardRow, Place
-from clew.web.pages.orders.asked import Asked
+from clew.web.pages.orders.asked import Asked, order_href
 
 BAD = (VerdictKind.LOST, VerdictKind.FAILED, VerdictKind.STUCK)
 """The verdicts that need somebody now."""
@@ -56,7 +56,7 @@ class Tile:
     be listed alone), ``chosen`` whether the list shows just these. ``open`` counts the open orders, ``worst`` is the
     worst verdict among them ('' without any). ``shares`` are all of them by verdict, worst first, ``telling`` those of
     them that say more than "on time". ``oldest_ns`` is for how long (ns) the one has been there that is there longest,
-    holds included, ``oldest_id`` its order id, ``median_ns`` for how long half of them have (ns); None without orders.
+    holds included, ``oldest_href`` its page, ``median_ns`` for how long half of them have (ns); None without orders.
     ``strange`` are the stages meant where the flow doesn't know them, ``more`` is whether there are others.
     """
 
@@ -69,7 +69,7 @@ class Tile:
     shares: tuple[Share, ...] = ()
     telling: tuple[Share, ...] = ()
     oldest_ns: int | None = None
-    oldest_id: str = ""
+    oldest_href: str = ""
     median_ns: int | None = None
     strange: tuple[StageLink, ...] = ()
     more: bool = False
@@ -153,7 +153,7 @@ def _filled(tile: Tile, row: BoardRow, now_ns: int) -> Tile:
         shares=shares,
         telling=tuple(share for share in shares if share.kind in _TELLING),
         oldest_ns=max(0, now_ns - row.oldest_ns),
-        oldest_id=row.oldest_id,
+        oldest_href=order_href(row.oldest_id),
         median_ns=max(0, now_ns - row.median_ns),
     )
 
@@ -167,3 +167,16 @@ def shares_of(counts: Mapping[VerdictKind, int]) -> tuple[Share, ...]:
         Share(kind.value, count, round(begin, 2), round(end - begin, 2))
         for (kind, count), begin, end in zip(there, ends, ends[1:], strict=False)
     )
+
+
+def tells_counts(asked: Asked, flows: Iterable[Flow]) -> bool:
+    """Whether the board for these filters tells how many orders of the list have each verdict."""
+    asked_for = (flow for flow in flows if asked.flow in ("", flow.name))
+    known = not asked.stage or all(flow.stage(asked.stage) for flow in asked_for)
+    return asked.open_only and not asked.at and known
+
+
+def counts_of(rows: Iterable[BoardRow], stage: str) -> dict[VerdictKind, int]:
+    """How many of the board's orders have each verdict; of one stage, or of all."""
+    there = [row for row in rows if not stage or (row.place is Place.STAGE and row.stage == stage)]
+    return {kind: sum(row.counts[kind] for row in there) for kind in OPEN_KINDS}

@@ -12,7 +12,7 @@ from clew.model.flow import Flow
 from clew.model.journey import VerdictKind
 from clew.store.board import OPEN_KINDS, BoardRow
 from clew.store.views import SavedView
-from clew.web.pages.orders.asked import FILTERS, Asked
+from clew.web.pages.orders.asked import FILTERS, Asked, order_href
 from clew.web.pages.orders.board_context import BAD, Board, Choice, boards_of, flow_names
 
 _ALIASES_SHOWN = 2
@@ -52,7 +52,7 @@ class View:
 class Row:
     """One order of the list.
 
-    ``key`` tells it from every other one, ``order_id`` is its id and ``shown_id`` the same cut to a readable length.
+    ``key`` tells it from every other one, ``order_id`` is its id cut to a readable length and ``href`` its page.
     ``known_as`` are some of its other ids and ``user_id`` whose it is (as stored). ``kind`` is the verdict, ``reason``
     its sentence, ``owner`` who must act. ``flow``, ``path`` and ``stage`` say where it is. ``dwell_ns`` is its time in
     the stage without holds (None at its end and where nobody watches it), ``counting`` whether that goes on,
@@ -62,7 +62,7 @@ class Row:
 
     key: str
     order_id: str
-    shown_id: str
+    href: str
     known_as: tuple[str, ...]
     user_id: str
     kind: str
@@ -180,8 +180,8 @@ def row_of(line: OrderLine, now_ns: int) -> Row:
     due_ns, end_ns = journey.due_at_ns, line.projected_end_ns
     return Row(
         key=hashlib.sha256(journey.order_id.encode()).hexdigest()[:12],
-        order_id=journey.order_id,
-        shown_id=cut(journey.order_id),
+        order_id=cut(journey.order_id),
+        href=order_href(journey.order_id),
         known_as=tuple(cut(value) for value in list(journey.aliases.values())[:_ALIASES_SHOWN]),
         user_id=cut(journey.user_id),
         kind=verdict.kind.value,

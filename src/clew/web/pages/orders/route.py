@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from fastapi import APIRouter, Request
@@ -11,13 +12,15 @@ from clew.api.deps import ApiDeps
 from clew.api.errors import invalid
 from clew.api.order_line import order_line
 from clew.api.order_list import list_at, stored_user
+from clew.model.flow import Flow
 from clew.model.journey import VerdictKind
 from clew.store.board import BoardRow, read_board
 from clew.store.lookups import both
 from clew.store.orders import OrderPage, count_orders, find_orders
 from clew.store.seek import any_order
-from clew.store.views import SavedView, read_views
+from clew.store.views import read_views
 from clew.web.pages.orders.asked import Asked, read_asked
+from clew.web.pages.orders.board_context import counts_of, tells_counts
 from clew.web.pages.orders.context import OrdersPage, Read, orders_page
 from clew.web.pages.orders.search import search_routes
 from clew.web.pages.orders.views import view_routes
@@ -48,45 +51,51 @@ def asked_by(request: Request) -> Asked:
         raise invalid(*map(str, error.args)) from error
 
 
-@dataclass(frozen=True, slots=True)
-class _Around:
-    """What stands around the list."""
-
-    board: list[BoardRow]
-    views: list[SavedView]
-
-
 def _page(deps: ApiDeps, asked: Asked, after: str) -> tuple[OrdersPage, int]:
     """The page, and the moment as of which it was judged."""
-    (page, counts), around = both(lambda: _listed(deps, asked, after), lambda: _around(deps, asked))
+    flows = [each.flow for each in deps.book.current]
+    now_ns = deps.now_ns()
+    # The board has counted the open orders of each stage: mostly these are the numbers of the chips, too.
+    counted = not after and tells_counts(asked, flows)
+    listed, (board, views) = both(
+        lambda: _listed(deps, asked, now_ns, after, counted),
+        lambda: (_board(deps, asked, flows, now_ns), read_views(deps.store)),
+    )
+    page = listed.page
     read = Read(
         lines=[order_line(each, deps.flow_of(each.flow), page.now_ns) for each in page.items],
         cursor=page.next,
         after=after,
-        counts=counts,
-        board=around.board,
-        flows=[each.flow for each in deps.book.current],
-        views=around.views,
-        any_order=bool(page.items) or bool(around.board) or any_order(deps.store),
+        counts=counts_of(board, asked.stage) if counted else listed.counts,
+        board=board,
+        flows=flows,
+        views=views,
+        any_order=bool(page.items) or bool(board) or any_order(deps.store),
         masked=deps.users_masked,
         now_ns=page.now_ns,
     )
     return orders_page(asked, read), page.now_ns
 
 
-def _listed(deps: ApiDeps, asked: Asked, after: str) -> tuple[OrderPage, dict[VerdictKind, int] | None]:
-    """A page of the list, and how many orders have each verdict, whatever verdicts are chosen."""
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """A page of the list, and how many orders have each verdict, whatever verdicts are chosen (None: not counted)."""
+
+    page: OrderPage
+    counts: Mapping[VerdictKind, int] | None
+
+
+def _listed(deps: ApiDeps, asked: Asked, now_ns: int, after: str, counted: bool) -> _Listed:
     filter_ = asked.filter(stored_user(deps, asked.user))
     if asked.at:
-        listed = list_at(deps, filter_, asked.at, _ROWS, after)
-        return listed.page, None if asked.verdicts else listed.counts
-    page = find_orders(deps.store, filter_, deps.now_ns(), _ROWS, after or None)
-    return page, count_orders(deps.store, replace(filter_, verdicts=()), page.now_ns)
+        past = list_at(deps, filter_, asked.at, _ROWS, after)
+        return _Listed(past.page, None if asked.verdicts else past.counts)
+    page = find_orders(deps.store, filter_, now_ns, _ROWS, after or None)
+    if counted:
+        return _Listed(page, None)
+    return _Listed(page, count_orders(deps.store, replace(filter_, verdicts=()), page.now_ns))
 
 
-def _around(deps: ApiDeps, asked: Asked) -> _Around:
-    views = read_views(deps.store)
-    if asked.at:
-        return _Around([], views)
-    flows = [each.flow for each in deps.book.current]
-    return _Around(read_board(deps.store, flows, deps.now_ns(), asked.flow, asked.path), views)
+def _board(deps: ApiDeps, asked: Asked, flows: Sequence[Flow], now_ns: int) -> list[BoardRow]:
+    """The board; of a past moment there is none."""
+    return [] if asked.at else read_board(deps.store, flows, now_ns, asked.flow, asked.path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
@@ -12,7 +12,7 @@ from clew.api.deps import ApiDeps
 from clew.api.order_list import TRACE_ID, stored_user
 from clew.store.lookups import both
 from clew.store.seek import has_trace, order_called, orders_beginning, orders_of_user
-from clew.web.pages.orders.asked import Asked
+from clew.web.pages.orders.asked import Asked, order_href
 from clew.web.pages.orders.search_context import search_page
 from clew.web.rendering import Pages
 
@@ -32,7 +32,7 @@ def search_routes(deps: ApiDeps, pages: Pages) -> APIRouter:
         if not text:
             return RedirectResponse("/", 303)
         if (order_id := order_called(deps.store, text)) is not None:
-            return RedirectResponse(f"/orders/{quote(order_id, safe='/')}", 303)
+            return RedirectResponse(order_href(order_id), 303)
         if as_trace and has_trace(deps.store, text.lower()):
             return RedirectResponse(f"/traces/{text.lower()}", 303)
         as_user = not deps.users_masked or len(text) >= _USER_FROM or text.startswith("…")
