@@ -8,6 +8,7 @@ from typing import Annotated
 from zoneinfo import available_timezones
 
 from fastapi import Depends, Query
+from pydantic import BeforeValidator, Field
 
 from clew.api.deps import ApiDeps
 from clew.api.errors import invalid, not_found
@@ -19,7 +20,11 @@ from clew.report.filter import By, ReportFilter, flow_of_most_orders, has_orders
 _MOMENT = "a moment such as 2026-11-22T08:15:00Z, or 30d for 30 days ago"
 # What these zones are depends on the machine, or the engine doesn't know them.
 _NO_ZONES = ("localtime", "posixrules", "Factory")
-FlowVersion = Annotated[int | None, Query(ge=0, le=2**32 - 1, description="only orders judged by this version")]
+FlowVersion = Annotated[
+    Annotated[int, Field(ge=0, le=2**32 - 1)] | None,
+    BeforeValidator(lambda given: None if given == "" else given),  # a form sends what isn't filled in
+    Query(description="only orders judged by this version"),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,7 @@ def asked_at_any_time(
     against_path: Annotated[str, Query(description="compare with another path")] = "",
 ) -> Asked:
     """The parameters of reports in which every order counts on its own days."""
-    return Asked(flow, from_, to, path, tuple(attribute or ()), flow_version, against, against_path)
+    return Asked(flow, from_, to, path, tuple(filter(None, attribute or ())), flow_version, against, against_path)
 
 
 def asked_in_range(

@@ -83,9 +83,7 @@ def learn_routes(deps: ApiDeps) -> APIRouter:
 
     @routes.post("/diff", summary="A flow (or the one in force) beside what happens", openapi_extra=YAML_BODY)
     def compare_flow(asked: History, text: FlowText) -> DifferenceModel:
-        picked, flow = _flow_and_orders(deps, asked, text)
-        seen, everything = read_for_comparison(deps.store, picked.filter, picked.now_ns, flow)
-        return difference_model(flow, difference(flow, seen, everything), picked.filter)
+        return difference_answer(deps, asked, text)
 
     @routes.post("/replay", summary="What other limits would have said over history", openapi_extra=YAML_BODY)
     def replay_flow(
@@ -114,14 +112,26 @@ def learn_routes(deps: ApiDeps) -> APIRouter:
     def show_remaining(
         flow: Annotated[str, Query(description="the flow; left out: the flow of most orders")] = "",
     ) -> RemainingsModel:
-        picked = picked_orders(deps, asked_of_history(flow))
-        name = picked.filter.flow
-        found = read_remaining(deps.store, picked.now_ns, name)
-        place = {stage.name: index for index, stage in enumerate(picked.flow.stages)} if picked.flow else {}
-        keys = sorted(found, key=lambda key: (key[1], place.get(key[2], len(place)), key[2]))
-        return RemainingsModel(flow=name, stages=[remaining_model(key[1], key[2], found[key]) for key in keys])
+        return remaining_answer(deps, flow)
 
     return routes
+
+
+def difference_answer(deps: ApiDeps, asked: Asked, text: str = "") -> DifferenceModel:
+    """A flow, or the one in force, beside what happens. Raises FlowError and ApiError."""
+    picked, flow = _flow_and_orders(deps, asked, text)
+    seen, everything = read_for_comparison(deps.store, picked.filter, picked.now_ns, flow)
+    return difference_model(flow, difference(flow, seen, everything), picked.filter)
+
+
+def remaining_answer(deps: ApiDeps, flow: str) -> RemainingsModel:
+    """Remaining times of a flow; without a name of the one that most orders follow. Raises ApiError."""
+    picked = picked_orders(deps, asked_of_history(flow))
+    name = picked.filter.flow
+    found = read_remaining(deps.store, picked.now_ns, name)
+    place = {stage.name: index for index, stage in enumerate(picked.flow.stages)} if picked.flow else {}
+    keys = sorted(found, key=lambda key: (key[1], place.get(key[2], len(place)), key[2]))
+    return RemainingsModel(flow=name, stages=[remaining_model(key[1], key[2], found[key]) for key in keys])
 
 
 def _flow_and_orders(deps: ApiDeps, asked: Asked, text: str) -> tuple[Picked, Flow]:

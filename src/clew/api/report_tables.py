@@ -276,3 +276,18 @@ def _harmless(value: Any) -> Any:  # noqa: ANN401 - what a cell holds
         # A stage may have any name, also one with the sign that people read between two.
         return json.dumps(value, ensure_ascii=False)
     return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+
+
+def change_of(kind: Kind, now: float | None, before: float | None) -> str:
+    """How much the first is above the second: percent, of shares points."""
+    if now is None or before is None:
+        return ""
+    if kind is Kind.SHARE:
+        return f"{_signed(100 * (now - before), 1)} points"
+    return f"{_signed(100 * (now / before - 1), 0)} %" if before else ""
+
+
+def _signed(number: float, decimals: int) -> str:
+    """A number with its sign, 0 without one."""
+    rounded = round(number, decimals)
+    return f"{rounded:+.{decimals}f}" if rounded else f"{0:.{decimals}f}"

@@ -11,7 +11,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from clew.api.report_tables import DAYS, TABLES, Column, Kind, Report, Table, compared_rows
+from clew.api.report_tables import DAYS, TABLES, Column, Kind, Report, Table, change_of, compared_rows
 from clew.cli.screen import ROOMY, bar, clock, counted, grid, joined, long, short, text, words
 
 _SHADES = "·░▒▓█"
@@ -335,20 +335,5 @@ def _side_by_side(table: Table, rows: Sequence[tuple[Any, ...]], compared: Seque
         own = table.columns[i]
         columns += [own, Column("against", own.kind), Column("change", Kind.TEXT)]
         for line, row in zip(cells, rows, strict=True):
-            line += [row[i], row[i + offset], _change(own.kind, row[i], row[i + offset])]
+            line += [row[i], row[i + offset], change_of(own.kind, row[i], row[i + offset])]
     return _drawn(columns, cells)
-
-
-def _change(kind: Kind, now: float | None, before: float | None) -> str:
-    """How much the first is above the second: percent, of shares points."""
-    if now is None or before is None:
-        return ""
-    if kind is Kind.SHARE:
-        return f"{_signed(100 * (now - before), 1)} points"
-    return f"{_signed(100 * (now / before - 1), 0)} %" if before else ""
-
-
-def _signed(number: float, decimals: int) -> str:
-    """A number with its sign, 0 without one."""
-    rounded = round(number, decimals)
-    return f"{rounded:+.{decimals}f}" if rounded else f"{0:.{decimals}f}"

@@ -15,8 +15,10 @@ from clew.web.guard import Guard
 from clew.web.live import live_routes
 from clew.web.pages.figures import figures_routes
 from clew.web.pages.find import find_routes
+from clew.web.pages.flow import flow_routes
 from clew.web.pages.order import order_page_routes
 from clew.web.pages.orders import orders_routes
+from clew.web.pages.services import services_routes
 from clew.web.pages.trace import trace_routes
 from clew.web.preferences import preference_routes
 from clew.web.rendering import STATIC, Pages, static_path
@@ -37,6 +39,8 @@ PAGES: tuple[Callable[[ApiDeps, Pages], APIRouter], ...] = (
     find_routes,
     trace_routes,
     figures_routes,
+    services_routes,
+    flow_routes,
 )
 """The routes of every page; a page is a folder below clew.web.pages."""
 

@@ -60,6 +60,15 @@ def brief(length_ns: int) -> str:
     return how_brief(length_ns)
 
 
+def spell(length_ns: int) -> str:
+    """A length of time in a stage, which may be of any size: ``3 days 4 h``, ``1.2 s``, ``340 ms``, ``0 s``."""
+    if length_ns >= 10 * _SECOND_NS:
+        return how_long(length_ns)
+    if length_ns >= _SECOND_NS:
+        return f"{length_ns / _SECOND_NS:.1f} s".replace(".0 ", " ")
+    return f"{length_ns / 1e6:.3g} ms" if length_ns else "0 s"
+
+
 def ago(at_ns: int, now_ns: int) -> str:
     """How long before now a moment was: ``42 min ago``; "just now" within the last second, "in 5 min" ahead of it."""
     if at_ns - now_ns >= _SECOND_NS:

@@ -1,0 +1,40 @@
+"""Where parts of a report lead to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from clew.model.flow import Flow
+from clew.web.pages.flow.asked import Pairs, common
+
+Href = Callable[[Mapping[str, Any]], str]
+
+
+def stage_href(flow: str, path: str, stage: str, *, ended: bool = False) -> str:
+    """The list of the orders that are in a stage now."""
+    asked = [("flow", flow), ("stage", stage), ("path", path), ("ended", "1" if ended else "")]
+    return "/?" + urlencode([(name, value) for name, value in asked if value])
+
+
+def step_href(pairs: Pairs, before: str, after: str) -> str:
+    """The orders that went from one stage straight to another, with the filters of the view."""
+    kept = [(name, value) for name, value in common(pairs) if not name.startswith("against")]
+    return "/flow/step?" + urlencode([("before", before), ("after", after), *kept])
+
+
+def order_href(order_id: str) -> str:
+    """The page of an order."""
+    return f"/orders/{quote(order_id, safe='')}"
+
+
+def stage_column(flow: Flow | None, name: str, path: str, column: str = "stage") -> dict[str, Href]:
+    """How the stage in a column of a table leads to the orders in it."""
+    ends = {stage.name for stage in flow.stages if stage.terminal} if flow else set()
+
+    def href(row: Mapping[str, Any]) -> str:
+        stage = str(row[column])
+        return stage_href(name, path, stage, ended=stage in ends) if stage else ""
+
+    return {column: href}
