@@ -1,0 +1,75 @@
+"""What else is told of an order: its logs and its retries."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from clew.store.embedded import open_store
+from clew.store.order_notes import order_logs, order_retries
+from clew.store.order_spans import order_scope
+from tests.builders import ingest, logs, record, span, span_hex, traces
+
+MINUTE = 60 * 10**9
+NOW = time.time_ns() - 60 * MINUTE
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    opened = open_store(tmp_path_factory.mktemp("notes"))
+    ingest(
+        opened,
+        NOW,
+        traces(
+            "shop",
+            span(1, 1, NOW, order__id="A"),
+            span(1, 2, NOW + MINUTE, parent=1, name="POST", retry__count=2),
+            span(1, 3, NOW + 2 * MINUTE, parent=1, name="GET", timeout=True),
+            span(2, 1, NOW, order__id="A"),
+            span(2, 2, NOW, order__id="B", retry__count=1),
+        ),
+        logs(
+            "shop",
+            *(record(f"line {n}", NOW + n, trace=1, span=1) for n in range(5)),
+            record("line 4", NOW + 4, trace=1, span=1),
+            record("of B", NOW + 9, trace=2, span=2, order__id="B"),
+            record("of both", NOW + 10, trace=2),
+            record("alone", NOW + 11, order__id="A"),
+            record("alone, long ago", NOW - 3 * 24 * 60 * MINUTE, order__id="A"),
+            record("alone, of B", NOW + 12, order__id="B"),
+        ),
+    )
+    yield opened
+    opened.close()
+
+
+def told(store, limit):
+    found = order_logs(store, order_scope(store, "A"), (NOW, NOW + MINUTE), limit)
+    return [each.body for each in found.records], found.complete
+
+
+def test_the_logs_of_an_order_are_those_of_its_traces_and_those_that_name_it(store):
+    lines = [f"line {n}" for n in range(5)]
+    assert told(store, 50) == ([*lines, "of both", "alone"], True)
+
+
+@pytest.mark.parametrize(("limit", "bodies"), [(1, ["alone"]), (3, ["line 4", "of both", "alone"]), (7, None)])
+def test_the_latest_are_told_and_whether_there_are_more(store, limit, bodies):
+    found, complete = told(store, limit)
+    assert len(found) == limit
+    assert complete == (limit == 7)
+    assert bodies in (found, None)
+
+
+def test_retries_and_time_outs_are_those_of_its_own_spans(store):
+    found = order_retries(store, order_scope(store, "A"))
+    assert [(each.span_id, each.name, each.count, each.timeout) for each in found] == [
+        (span_hex(2), "POST", 2, False), (span_hex(3), "GET", 0, True),
+    ]  # fmt: skip
+
+
+def test_an_order_that_nothing_names_has_neither(store):
+    scope = order_scope(store, "nobody")
+    assert order_retries(store, scope) == ()
+    assert order_logs(store, scope, (NOW, NOW), 5).records == ()
