@@ -8,6 +8,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
+from clew.journey.words import how_long
 from tests.story import trace_hex
 
 
@@ -245,8 +246,21 @@ def test_ages_count_on_between_two_renewals(viewer):
     expect(age).to_have_text(re.compile(r"1 min \d+ s"))
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", ["/", "/?verdict=stuck&user=anna-9931&at=1m", "/?stage=PACKAGING", "/search?q=zz"])
+def test_a_script_writes_lengths_of_time_as_the_server_does(viewer):
+    page = viewer.open("/")
+    lengths = [0, 1, 59, 60, 61, 3_599, 3_600, 3_660, 86_399, 86_400, 90_000, 172_800, 180_000, 10**7]
+    live = "async all => { const { howLong } = await import(all[0]); return all[1].map(howLong); }"
+    script = page.locator("script[src$='clew.js']").get_attribute("src").replace("clew.js", "live.js")
+    assert page.evaluate(live, [script, lengths]) == [how_long(seconds * 10**9) for seconds in lengths]
+
+
+@pytest.mark.parametrize(
+    ("path", "scheme"),
+    [
+        ("/", "light"), ("/", "dark"), ("/?verdict=stuck&user=anna-9931&at=1m", "dark"),
+        ("/?stage=PACKAGING", "light"), ("/search?q=zz", "light"),
+    ],
+)  # fmt: skip
 def test_the_page_is_accessible(viewer_of, path, scheme):
     viewer = viewer_of(color_scheme=scheme)
     viewer.open(path, 404 if "search" in path else 200)
