@@ -43,6 +43,9 @@ class WatchedStore:
     def rows(self, sql: str, bind: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         return self._inner.rows(sql, bind)
 
+    def columns(self, sql: str, bind: Mapping[str, Any] | None = None) -> dict[str, Sequence[Any]]:
+        return self._inner.columns(sql, bind)
+
     def command(self, sql: str, bind: Mapping[str, Any] | None = None) -> None:
         self._inner.command(sql, bind)
 

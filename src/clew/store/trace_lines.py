@@ -34,7 +34,7 @@ from clew.store.spans import (
 MOST_LINES = 50_000
 _MOST_LINKING = 100
 _MOST_LOGS = 200
-_KINDS, _STATUSES = tuple(SpanKind), tuple(SpanStatus)
+_KINDS, _STATUSES = dict(enumerate(SpanKind)), dict(enumerate(SpanStatus))
 _ROOT = bytes(8)
 
 
@@ -87,8 +87,8 @@ def _lines(trace_id: str, found: Mapping[str, Sequence[Any]]) -> tuple[SpanLine,
             "" if parent == _ROOT else parent.hex(),
             service,
             name,
-            _member(_KINDS, kind),
-            _member(_STATUSES, status),
+            _KINDS.get(kind, SpanKind.UNSPECIFIED),
+            _STATUSES.get(status, SpanStatus.UNSET),
             start_ns,
             duration_ns,
             error,
@@ -97,10 +97,6 @@ def _lines(trace_id: str, found: Mapping[str, Sequence[Any]]) -> tuple[SpanLine,
             *(found[column] for column in names), strict=True
         )
     )
-
-
-def _member(members: Sequence[Any], index: int) -> Any:  # noqa: ANN401 - of either enumeration
-    return members[index] if 0 <= index < len(members) else members[0]
 
 
 def open_span(store: Store, trace_id: str, span_id: str) -> OpenedSpan | None:

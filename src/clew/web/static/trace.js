@@ -97,7 +97,7 @@ function connect(lines, lens, rows) {
   const panel = new Panel(rows);
   rows.onOpen = (place) => panel.open(lines.columns.id[place]);
   byId("turns").hidden = true;
-  byId("keys").hidden = false;
+  byId("hint").hidden = false;
   byId("tools").classList.add("ready");
   const search = new Search(lines, rows);
   const errors = lines.columns.failed.flatMap((failed, place) => (failed ? [place] : []));
@@ -133,11 +133,12 @@ function connect(lines, lens, rows) {
 
 function act(event, actions) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.target.closest("input, textarea, select")) return;
+  if (event.target.closest("input, textarea, select, dialog")) return;
+  // Keys of one character can be switched off for all pages.
+  if (event.key.length === 1 && !byId("keys-on").checked) return;
   const action = actions[event.key];
   if (!action) return;
   event.preventDefault();
-  event.stopPropagation();
   action();
 }
 

@@ -57,12 +57,13 @@ def map_of(tree: TraceTree, lane: Lane, tones: Mapping[str, str]) -> tuple[tuple
     """All spans in `MAP_HIGH` rows of `MAP_WIDE` units: an SVG path of strokes for each tone, failed ones the last."""
     strokes: dict[str, dict[int, set[int]]] = defaultdict(lambda: defaultdict(set))
     rows = min(MAP_HIGH, len(tree.lines)) or 1
+    whole = max(1, lane.to_ns - lane.from_ns)
     for place, line in enumerate(tree.lines):
-        left = int(lane.x(line.start_ns) * MAP_WIDE / WIDE)
-        right = int(lane.x(line.start_ns + line.duration_ns) * MAP_WIDE / WIDE)
+        begin_ns = line.start_ns - lane.from_ns
+        left = min(begin_ns * MAP_WIDE // whole, MAP_WIDE - 1)
+        right = max((begin_ns + line.duration_ns) * MAP_WIDE // whole, left + 1)
         tone = FAILED if line.failed else tones[line.service]
-        columns = range(min(left, MAP_WIDE - 1), max(left, right - 1, 0) + 1)
-        strokes[tone][place * rows // len(tree.lines)].update(columns)
+        strokes[tone][place * rows // len(tree.lines)].update(range(left, right))
     ordered = sorted(strokes, key=lambda tone: (tone == FAILED, tone))
     return tuple((tone, "".join(_strokes(strokes[tone], MAP_HIGH / rows))) for tone in ordered)
 

@@ -28,6 +28,7 @@ class TraceTree:
     ``parents`` are places in ``lines``, `NO_PARENT` for the top; ``depths`` count from 0; ``sizes`` are how many spans
     a span's subtree has, with itself: it lies at ``lines[place : place + size]``. ``orphans`` are the places of spans
     whose parent isn't stored, ``looped`` of those whose parents lead back to themselves; both stand at the top.
+    ``start_ns`` is when the first span began, ``end_ns`` when the last one ended (Unix ns); both 0 without any.
     """
 
     lines: tuple[SpanLine, ...]
@@ -36,16 +37,8 @@ class TraceTree:
     sizes: tuple[int, ...]
     orphans: frozenset[int]
     looped: frozenset[int]
-
-    @property
-    def start_ns(self) -> int:
-        """When the first span began; 0 without any."""
-        return min((line.start_ns for line in self.lines), default=0)
-
-    @property
-    def end_ns(self) -> int:
-        """When the last span ended."""
-        return max((line.start_ns + line.duration_ns for line in self.lines), default=0)
+    start_ns: int
+    end_ns: int
 
     @property
     def roots(self) -> tuple[int, ...]:
@@ -62,13 +55,14 @@ class TraceTree:
 
     def failed(self) -> tuple[int, ...]:
         """Places of failed spans: first those below which nothing failed, for there an error began; each by start."""
-        within = [0] * len(self.lines)
-        for place in range(len(self.lines) - 1, -1, -1):
-            parent = self.parents[place]
-            if parent != NO_PARENT:
-                within[parent] += within[place] + self.lines[place].failed
         places = [place for place, line in enumerate(self.lines) if line.failed]
-        return tuple(sorted(places, key=lambda place: (within[place] > 0, self.lines[place].start_ns, place)))
+        within = [0] * len(self.lines)
+        for place in places:
+            above = self.parents[place]
+            while above != NO_PARENT and not within[above]:
+                within[above] = 1
+                above = self.parents[above]
+        return tuple(sorted(places, key=lambda place: (within[place], self.lines[place].start_ns, place)))
 
     def begins_error(self, place: int) -> bool:
         """Whether a span failed and none below it did."""
@@ -111,7 +105,8 @@ def tree_of(lines: Iterable[SpanLine]) -> TraceTree:
         ordered.append(line)
         parents.append(parent)
         depths.append(depth)
-        stack += [(child, place, depth + 1) for child in reversed(below.get(line.span_id, ()))]
+        if children := below.get(line.span_id):
+            stack += [(child, place, depth + 1) for child in reversed(children)]
     return TraceTree(
         lines=tuple(ordered),
         parents=tuple(parents),
@@ -123,6 +118,8 @@ def tree_of(lines: Iterable[SpanLine]) -> TraceTree:
             if parents[place] == NO_PARENT and line.parent_span_id and line.span_id not in looped
         ),
         looped=frozenset(place for place, line in enumerate(ordered) if line.span_id in looped),
+        start_ns=spans[0].start_ns if spans else 0,
+        end_ns=max((line.start_ns + line.duration_ns for line in spans), default=0),
     )
 
 
