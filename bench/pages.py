@@ -38,6 +38,12 @@ PAGES = (
     Page("stuck orders of a stage", "/?verdict=stuck&stage=PACKAGING", server_ms=300),
     Page("orders by a prefix", "/?prefix=archive-00001", server_ms=300),
     Page("ended orders", "/?ended=1&verdict=closed"),
+    Page("process map, 30 days", "/flow/map?from=30d", server_ms=1_000),
+    Page("process map, all", "/flow/map?from=all", server_ms=3_000),
+    Page("funnel, 30 days", "/flow/funnel?from=30d", server_ms=1_000),
+    Page("funnel, all", "/flow/funnel?from=all", server_ms=3_000),
+    Page("dwell, all", "/flow/dwell?from=all", server_ms=3_000),
+    Page("dotted chart, 30 days", "/flow/dots?from=30d&spread=1", server_ms=1_000),
 )
 """Every page that is measured; a room that adds a page adds it here."""
 

@@ -3,7 +3,7 @@
 import pytest
 
 from clew.flow import default_flow
-from clew.report.declared import deviation_of_edge, in_flow_order, steps_of_path
+from clew.report.declared import deviation_of_edge, in_flow_order, optional_steps, steps_of_path
 from tests.report.histories import shop_flow
 
 
@@ -50,6 +50,12 @@ def test_a_path_passes_the_stages_that_its_entries_lead_to(path, steps):
 def test_a_partners_order_has_no_first_click():
     steps = steps_of_path(default_flow(), "b2b")
     assert (steps[0], "CANCELLED" in steps) == ("FILE_UPLOADED", False)
+
+
+def test_stages_that_a_flow_leads_around_are_optional():
+    assert optional_steps(shop_flow("s"), "p") == {"E": ("Z",)}
+    assert optional_steps(default_flow(), "b2b")["SUBMITTED"][0] == "PRICE_CALCULATED"
+    assert "PRICE_CALCULATED" not in optional_steps(default_flow(), "b2b")
 
 
 def test_stages_come_in_the_flows_order_and_unknown_ones_last():

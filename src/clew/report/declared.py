@@ -41,6 +41,18 @@ def steps_of_path(flow: Flow, path: str) -> tuple[str, ...]:
     )
 
 
+def optional_steps(flow: Flow, path: str) -> dict[str, tuple[str, ...]]:
+    """The stages of a path that the flow itself leads around on the way to a good end, each with those after it."""
+    entries = flow.paths.get(path) or tuple(entry for each in flow.paths.values() for entry in each)
+    steps = steps_of_path(flow, path)
+    good = {stage.name for stage in flow.stages if stage.terminal is Terminal.CLOSED}
+    return {
+        stage: tuple(after for after in steps[place + 1 :] if after in _reach(flow, stage))
+        for place, stage in enumerate(steps)
+        if stage not in good and any(good & _reach(flow, entry, stage) for entry in entries if entry != stage)
+    }
+
+
 def in_flow_order(flow: Flow | None, stages: Iterable[str]) -> list[str]:
     """Stages in the flow's order; those that it doesn't declare last, as they came."""
     place = {stage.name: index for index, stage in enumerate(flow.stages)} if flow else {}
@@ -70,13 +82,13 @@ def _next(flow: Flow, stage: str) -> tuple[str, ...]:
     return declared.next if declared else ()
 
 
-def _reach(flow: Flow, start: str) -> set[str]:
-    """All stages that can follow this one, directly or not."""
-    queue = list(_next(flow, start))
+def _reach(flow: Flow, start: str, without: str = "") -> set[str]:
+    """All stages that can follow this one, directly or not; ``without`` passing one of them."""
+    queue = [after for after in _next(flow, start) if after != without]
     seen = set(queue)
     for here in queue:
         for after in _next(flow, here):
-            if after not in seen:
+            if after not in seen and after != without:
                 seen.add(after)
                 queue.append(after)
     return seen

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clew.model.flow import Flow
-from clew.report.declared import steps_of_path
+from clew.report.declared import optional_steps, steps_of_path
 from clew.report.filter import ReportFilter
 from clew.report.query import read_rows, seconds
 from clew.store.contract import Store
@@ -62,8 +62,9 @@ def funnel(store: Store, filter_: ReportFilter, flow: Flow | None = None, steps:
 
     A step is reached at the first visit of its stage after the step before was reached, with any other stages between
     (a strictly ordered funnel). Without ``steps`` they are the stages that the flow declares for the path, in its order
-    and without cancellation; where no flow is declared, those that at least half of the path's orders visit, by the
-    mean place of their first visits. An order that never reached the first step counts as ``outside`` alone.
+    and without cancellation; one that the flow leads around is left out where fewer than half of the orders that came
+    further have been in it. Where no flow is declared, they are those that at least half of the path's orders visit, by
+    the mean place of their first visits. An order that never reached the first step counts as ``outside`` alone.
     Quantiles interpolate linearly.
     """
     orders = {str(row["path"]): int(row["orders"]) for row in read_rows(store, "paths", filter_)}
@@ -99,11 +100,25 @@ def _steps(
     if steps:
         return dict.fromkeys(paths, tuple(steps))
     if flow:
-        return {path: steps_of_path(flow, path) for path in paths}
+        return _declared_steps(store, filter_, flow, paths)
     found: dict[str, list[str]] = {path: [] for path in paths}
     for row in read_rows(store, "main_stages", filter_):
         found.setdefault(str(row["path"]), []).append(row["stage"])
     return {path: tuple(stages) for path, stages in found.items()}
+
+
+def _declared_steps(
+    store: Store, filter_: ReportFilter, flow: Flow, paths: Iterable[str]
+) -> dict[str, tuple[str, ...]]:
+    optional = {path: optional_steps(flow, path) for path in paths}
+    later = {stage: after for found in optional.values() for stage, after in found.items()}
+    bind = {"optional": list(later), "later": [list(after) for after in later.values()]}
+    rows = read_rows(store, "gone_around", filter_, bind) if later else []
+    around = {(row["path"], row["stage"]) for row in rows if 2 * int(row["inside"]) < int(row["further"])}
+    return {
+        path: tuple(stage for stage in steps_of_path(flow, path) if stage not in found or (path, stage) not in around)
+        for path, found in optional.items()
+    }
 
 
 def _of_path(
