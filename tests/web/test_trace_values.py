@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from clew.web.pages.trace.compare_context import compare_page
@@ -156,7 +156,6 @@ def test_the_critical_path_of(spans, expected):
 
 
 @given(traces())
-@settings(max_examples=300)
 def test_the_critical_path_leaves_nothing_out_and_never_overlaps(spans):
     found = tree_of(spans)
     path = critical_path(found)
@@ -170,7 +169,6 @@ def test_the_critical_path_leaves_nothing_out_and_never_overlaps(spans):
 
 
 @given(traces())
-@settings(max_examples=300)
 def test_a_span_is_on_the_path_only_while_it_runs(spans):
     found = tree_of(spans)
     for part in critical_path(found):
@@ -181,7 +179,6 @@ def test_a_span_is_on_the_path_only_while_it_runs(spans):
 
 
 @given(traces(), st.integers(1, 30))
-@settings(max_examples=200)
 def test_a_trace_that_ends_later_because_of_its_last_span_has_it_on_its_path(spans, longer):
     found = tree_of(spans)
     last = line(99, found.end_ns - START, longer, parent=1)
