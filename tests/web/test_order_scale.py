@@ -67,7 +67,7 @@ def test_work_that_lasts_is_no_empty_time():
 @pytest.mark.parametrize(
     ("lasts", "labels"),
     [
-        (8 * DAY, ["22 Sep", "23 Sep"]),
+        (8 * DAY, ["23 Sep", "24 Sep"]),
         (3 * HOUR, ["21 Sep 16:30", "17:00"]),
         (50 * SECOND, ["21 Sep 16:13:30", "16:13:40"]),
         (SECOND // 5, ["21 Sep 16:13:20.050", "16:13:20.100"]),

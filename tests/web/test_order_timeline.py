@@ -17,7 +17,7 @@ from clew.store.whole_order import WholeOrder
 from clew.web.pages.order.lanes import MOST_LANES
 from clew.web.pages.order.scale import time_scale
 from clew.web.pages.order.timeline import Drawn, timeline_of
-from tests.journey.timeline import DAY, SECOND, at, event, hold, limit, loss, resume
+from tests.journey.timeline import DAY, SECOND, at, event, failed, hold, limit, loss, resume
 
 TRACE, OTHER = "t" * 32, "b" * 32
 FLOW = Flow(
@@ -158,6 +158,13 @@ def test_failures_and_retries_that_lie_on_each_other_are_one_sign_with_their_num
     assert [(each.kind, each.count) for each in picture.signs] == [("retried", 1), ("failed", 7), ("failed", 1)]
     assert picture.signs[1].text.endswith("and 2 more")
     assert picture.signs[0].text == "shop: POST after 1 failed try and ran into a time-out"
+
+
+def test_a_failed_attempt_is_a_sign_in_the_lane_of_the_service_that_told_it():
+    picture = drawn(event("BASKET", 0, "shop"), failed("ORDERED", 50, "no 3D data", service="mes"))
+    assert named(picture.lanes) == ["service shop", "service mes"]
+    (sign,) = picture.signs
+    assert (sign.kind, sign.y, sign.text) == ("failed", picture.lanes[1].line, "mes: ORDERED failed: no 3D data")
 
 
 def test_work_that_lies_close_is_one_bar_and_only_what_begins_it_counts():

@@ -6,6 +6,8 @@ const scroll = document.getElementById("tl-scroll");
 let level = 0;
 
 document.documentElement.classList.add("with-js");
+// Where there is no room for all of it, the present is what one came for.
+scroll.scrollLeft = scroll.scrollWidth;
 
 // Keeps what is at a place of the window where it is.
 function zoom(step, atX = scroll.clientWidth / 2) {

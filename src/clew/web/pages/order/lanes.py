@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from clew.journey.visits import StageVisit
+from clew.model.journey import Failure
 from clew.model.message import Delivery, Message
 from clew.store.order_spans import SpanLine
 from clew.web.pages.order.drawing import QUEUE_HEIGHT, SERVICE_HEIGHT, Lane
@@ -34,10 +35,15 @@ def entry_spans(lines: Sequence[SpanLine]) -> list[SpanLine]:
 
 
 def lanes_of(
-    visits: Iterable[StageVisit], entries: Iterable[SpanLine], messages: Iterable[Message], top: int
+    visits: Iterable[StageVisit],
+    failure: Failure | None,
+    entries: Iterable[SpanLine],
+    messages: Iterable[Message],
+    top: int,
 ) -> dict[LaneKey, Lane]:
     """The lanes from above to below. Beyond `MOST_LANES` the rest share the last one."""
     seen = [(each.milestone.at_ns, 0, service_key(each.milestone.service)) for each in visits]
+    seen += [(failure.at_ns, 1, service_key(failure.service))] if failure else []
     seen += [(each.start_ns, 1, service_key(each.service)) for each in entries]
     for message in messages:
         seen += _met(message)

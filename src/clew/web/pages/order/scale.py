@@ -17,7 +17,7 @@ from itertools import pairwise
 FOLD_SHARE = 0.6
 """A gap must take more than this share of the unfolded time to be folded."""
 
-FOLD_WIDTH = 8.0
+FOLD_WIDTH = 9.0
 """The width of a fold, in per cent of the timeline."""
 
 MOST_FOLDS = 5
@@ -68,7 +68,8 @@ def time_scale(spells: Iterable[Spell], *, folding: bool = True) -> TimeScale:
     busy = _union(spells)
     first, last = busy[0][0], max(busy[-1][1], busy[0][0] + 1)
     gaps = [(before[1], after[0]) for before, after in pairwise(busy)]
-    folds = _folded(gaps, last - first) if folding else []
+    others = sum(end > begin for begin, end in busy)
+    folds = _folded(gaps, others, last - first) if folding else []
     return TimeScale(_laid_out(first, last, folds))
 
 
@@ -82,13 +83,13 @@ def _union(spells: Iterable[Spell]) -> list[Spell]:
     return busy
 
 
-def _folded(gaps: list[Spell], whole_ns: int) -> list[Spell]:
-    """The gaps to fold, in time order. At least two others stay, as there would be nothing to see else."""
+def _folded(gaps: list[Spell], others: int, whole_ns: int) -> list[Spell]:
+    """The gaps to fold, in time order. At least two gaps or other times stay: there would be nothing to see else."""
     chosen: list[Spell] = []
     left_ns = whole_ns
     for gap in sorted(gaps, key=lambda each: each[0] - each[1]):
         length_ns = gap[1] - gap[0]
-        enough = len(gaps) - len(chosen) > 2 and len(chosen) < MOST_FOLDS
+        enough = len(gaps) + others - len(chosen) > 2 and len(chosen) < MOST_FOLDS
         if not enough or length_ns <= FOLD_SHARE * left_ns or length_ns >= left_ns:
             break
         chosen.append(gap)

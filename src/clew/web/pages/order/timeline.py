@@ -78,10 +78,9 @@ def timeline_of(drawn: Drawn, *, folding: bool = True) -> Timeline:
     scale = time_scale(_spells(drawn), folding=folding)
     marks = placed_marks(_marks(drawn, scale))
     top = 10 + _MARKS_ROW * (1 + max((each.row for each in marks), default=0))
-    lanes = lanes_of(drawn.visits, entries, messages, top)
+    lanes = lanes_of(drawn.visits, order.journey.failure, entries, messages, top)
     hops = hops_of(messages, order.journey, drawn.until_ns, scale, lanes)
-    failed = [line for line in order.spans.lines if line.failed]
-    signs = [*_retry_signs(drawn.retries, scale, lanes), *_failed_signs(failed, scale, lanes), *hops.signs]
+    signs = [*_retry_signs(drawn.retries, scale, lanes), *_failed_signs(order, scale, lanes), *hops.signs]
     return Timeline(
         told=_told(drawn, scale, lanes),
         lanes=tuple(dict.fromkeys(lanes.values())),
@@ -205,16 +204,19 @@ def _work(lane: Lane, group: Sequence[SpanLine], scale: TimeScale) -> Bar:
     return Bar(x, max(_THINNEST, end - x), lane.line, "work", span_href(first.trace_id, first.span_id), text)
 
 
-def _failed_signs(failed: Iterable[SpanLine], scale: TimeScale, lanes: Mapping[LaneKey, Lane]) -> Iterator[Sign]:
+def _failed_signs(order: WholeOrder, scale: TimeScale, lanes: Mapping[LaneKey, Lane]) -> Iterator[Sign]:
+    """Failed spans, and the failed attempt that nothing has made good since."""
+    failed = [
+        (line.start_ns, line.service, line.name, line.error, span_href(line.trace_id, line.span_id))
+        for line in order.spans.lines
+        if line.failed
+    ]
+    if attempt := order.journey.failure:
+        href = span_href(attempt.trace_id, attempt.span_id)
+        failed.append((attempt.at_ns, attempt.service, attempt.stage, attempt.error, href))
     told = [
-        (
-            lanes[service_key(line.service)],
-            scale.x(line.start_ns),
-            span_href(line.trace_id, line.span_id),
-            f"{line.service}: {line.name} failed{': ' + line.error if line.error else ''}",
-        )
-        for line in failed
-        if service_key(line.service) in lanes
+        (lanes[service_key(service)], scale.x(at_ns), href, f"{service}: {name} failed{error and f': {error}'}")
+        for at_ns, service, name, error, href in sorted(failed)
     ]
     return _gathered("failed", told)
 
