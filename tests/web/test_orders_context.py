@@ -61,6 +61,7 @@ def read(**known):
         ("utm_source=x&after=abc", Asked()),
         ("verdict=stuck&verdict=lost&verdict=stuck", Asked(verdicts=(LOST, STUCK))),
         ("stage=+IN+&ended=on", Asked(stage="IN", ended=True)),
+        ("no_stage=1", Asked(no_stage=True)),
         ("trace=" + "AB" * 16, Asked(trace="ab" * 16)),
         ("at=2h&path=b2c&flow=shop&prefix=47&user=anna&alias=D77", Asked((), "shop", "", "b2c", "anna", "D77", "", "47", "2h")),
     ],
@@ -84,6 +85,7 @@ ASKED = st.builds(
     flow=st.text(max_size=9).map(str.strip),
     stage=st.text(max_size=9).map(str.strip),
     user=st.text(max_size=9).map(str.strip),
+    no_stage=st.booleans(),
     ended=st.booleans(),
 )
 
@@ -143,6 +145,9 @@ def test_what_the_flow_does_not_know_stands_beside_its_stages():
     (board,) = boards_of(rows, [FLOW], Asked(), NOW)
     assert [tile.name for tile in board.tiles] == ["No stage known yet", "IN", "OUT", "Not in the flow"]
     assert [(link.name, link.href) for link in board.tiles[-1].strange] == [("TYPO", "/?stage=TYPO")]
+    assert board.tiles[0].href == "/?no_stage=1"
+    (chosen,) = boards_of(rows, [FLOW], Asked(no_stage=True), NOW)
+    assert [(tile.href, tile.chosen) for tile in chosen.tiles[:2]] == [("/", True), ("/?stage=IN", False)]
 
 
 def test_each_flow_has_a_board_and_an_undeclared_one_its_stages_as_they_come():

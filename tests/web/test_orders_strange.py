@@ -124,6 +124,15 @@ def test_the_chips_count_what_the_api_counts(web, query):
     assert {kind: count for kind, count in told["counts"].items() if count}.items() <= named.items()
 
 
+def test_orders_of_which_no_stage_is_known_can_be_listed_now_and_as_of_then(viewer):
+    page = viewer.open("/?flow=jeweller")
+    page.get_by_role("link", name="No stage known yet").click()
+    listed = page.locator("#rows th a").all_inner_texts()
+    assert len(listed) == len(HOSTILE[::2])
+    page.goto(page.url + "&at=1s")
+    assert page.locator("#rows th a").all_inner_texts() == listed
+
+
 def test_pages_lead_through_all_orders_once(viewer_of):
     page = viewer_of(java_script_enabled=False).open("/?prefix=r")
     seen = []

@@ -133,7 +133,7 @@ def fold_at(
 
 def _candidates(store: Store, filter_: OrderFilter, at_ns: int) -> list[dict[str, Any]]:
     """Orders that had begun and whose rows aren't settled; by what says who they are, for the rest may have changed."""
-    where, bind = order_where(replace(filter_, verdicts=(), stage="", path="", open_only=False))
+    where, bind = order_where(replace(filter_, verdicts=(), stage="", no_stage=False, path="", open_only=False))
     rows = store.rows(
         "SELECT order_id, alias_values, toUnixTimestamp64Nano(first_seen) AS first_ns FROM orders FINAL "
         f"WHERE {where} AND first_seen <= fromUnixTimestamp64Nano({{settled:Int64}}, 'UTC') AND NOT {SETTLED} "
@@ -157,6 +157,8 @@ def _listed(journey: Journey, kind: VerdictKind, filter_: OrderFilter) -> bool:
     if not filter_.verdicts and filter_.open_only and kind in _ENDED:
         return False
     if filter_.flow and journey.flow != filter_.flow:
+        return False
+    if filter_.no_stage and journey.stage:
         return False
     return filter_.stage in ("", journey.stage) and filter_.path in ("", journey.path)
 

@@ -52,6 +52,7 @@ class OrderFilter:
     ``user_id`` and ``alias`` compare exactly (a user id as it is stored: masked), ``order_prefix`` the beginning of the
     order id. ``open_only`` leaves out ended orders unless ``verdicts`` names them. ``settled_ns`` picks orders whose
     rows tell of that past moment already: those that had ended, and those that nothing has happened to since.
+    ``no_stage`` picks orders of which no stage is known yet.
     """
 
     verdicts: tuple[VerdictKind, ...] = ()
@@ -64,6 +65,7 @@ class OrderFilter:
     flow: str = ""
     open_only: bool = False
     settled_ns: int | None = None
+    no_stage: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,8 @@ def order_where(filter_: OrderFilter) -> tuple[str, dict[str, object]]:
         if value := getattr(filter_, column):
             where.append(f"{column} = {{{column}:String}}")
             bind[column] = value
+    if filter_.no_stage:
+        where.append("stage = ''")
     if filter_.alias:
         where.append("has(alias_values, {alias:String})")
         bind["alias"] = filter_.alias

@@ -12,6 +12,7 @@ from clew.model.journey import VerdictKind
 from clew.store.orders import OrderFilter
 
 _TEXTS = ("flow", "stage", "path", "user", "alias", "trace", "prefix", "at")
+_SWITCHES = ("no_stage", "ended")
 _ENDS = {VerdictKind.CLOSED, VerdictKind.CANCELLED}
 
 
@@ -21,7 +22,8 @@ class Asked:
 
     ``verdicts`` are kinds that may be shown (none: all), ``flow``, ``stage``, ``path`` and ``alias`` compare exactly,
     ``user`` is a user id in clear or as shown, ``trace`` 32 hex digits, ``prefix`` the beginning of an order id.
-    ``ended`` shows ended orders as well. ``at`` is a past moment as text.
+    ``no_stage`` are orders of which no stage is known yet. ``ended`` shows ended orders as well. ``at`` is a past
+    moment as text.
     """
 
     verdicts: tuple[VerdictKind, ...] = ()
@@ -33,6 +35,7 @@ class Asked:
     trace: str = ""
     prefix: str = ""
     at: str = ""
+    no_stage: bool = False
     ended: bool = False
 
     @property
@@ -69,6 +72,7 @@ class Asked:
         return OrderFilter(
             verdicts=self.verdicts,
             stage=self.stage,
+            no_stage=self.no_stage,
             path=self.path,
             user_id=stored_user,
             alias=self.alias,
@@ -81,8 +85,7 @@ class Asked:
     def _pairs(self) -> Iterator[tuple[str, str]]:
         yield from (("verdict", kind.value) for kind in self.verdicts)
         yield from ((name, getattr(self, name)) for name in _TEXTS if getattr(self, name))
-        if self.ended:
-            yield "ended", "1"
+        yield from ((name, "1") for name in _SWITCHES if getattr(self, name))
 
 
 def read_asked(pairs: Iterable[tuple[str, str]]) -> Asked:
@@ -99,12 +102,12 @@ def read_asked(pairs: Iterable[tuple[str, str]]) -> Asked:
     trace = texts.get("trace", "").lower()
     if trace and not re.fullmatch(TRACE_ID, trace):
         raise ValueError(f"{trace} is no trace", "a trace id has 32 hex digits")
-    ended = any(name == "ended" and value in ("1", "on", "true") for name, value in given)
+    on = {name for name, value in given if name in _SWITCHES and value in ("1", "on", "true")}
     verdicts = tuple(kind for kind in VerdictKind if kind in named)
-    return Asked(verdicts=verdicts, ended=ended, **texts | {"trace": trace})
+    return Asked(verdicts, no_stage="no_stage" in on, ended="ended" in on, **texts | {"trace": trace})
 
 
-FILTERS = tuple(each.name for each in fields(Asked) if each.name not in ("verdicts", "ended"))
+FILTERS = tuple(each.name for each in fields(Asked) if each.name not in ("verdicts", *_SWITCHES))
 """The filters that are one text each."""
 
 

@@ -118,28 +118,31 @@ def _board(rows: Sequence[BoardRow], flow: Flow, asked: Asked, now_ns: int) -> B
     stages = flow.stages or tuple(Stage(row.stage) for row in rows if row.place is Place.STAGE)
     tiles = []
     if row := found.get((Place.NO_STAGE, "")):
-        tiles.append(_filled(Tile(_NO_STAGE), row, now_ns))
+        other = here.but(stage="", no_stage=not here.no_stage)
+        tiles.append(_filled(Tile(_NO_STAGE, href=other.href, chosen=here.no_stage), row, now_ns))
     tiles += [
         _tile(stage, found.get((Place.STAGE, stage.name)), here, now_ns) for stage in stages if not stage.terminal
     ]
     if row := found.get((Place.STRANGE, "")):
         tiles.append(_strange_tile(row, here, now_ns))
     ends = tuple(
-        Choice(stage.name, here.but(stage=stage.name, ended=True).href, asked.stage == stage.name)
+        Choice(stage.name, here.but(stage=stage.name, no_stage=False, ended=True).href, asked.stage == stage.name)
         for stage in stages
         if stage.terminal
     )
-    return Board(flow.name, asked.but(flow=flow.name, stage="").href, bool(flow.stages), tuple(tiles), ends)
+    return Board(
+        flow.name, asked.but(flow=flow.name, stage="", no_stage=False).href, bool(flow.stages), tuple(tiles), ends
+    )
 
 
 def _tile(stage: Stage, row: BoardRow | None, here: Asked, now_ns: int) -> Tile:
     chosen = here.stage == stage.name
-    tile = Tile(stage.name, stage.meaning, here.but(stage="" if chosen else stage.name).href, chosen)
+    tile = Tile(stage.name, stage.meaning, here.but(stage="" if chosen else stage.name, no_stage=False).href, chosen)
     return tile if row is None else _filled(tile, row, now_ns)
 
 
 def _strange_tile(row: BoardRow, here: Asked, now_ns: int) -> Tile:
-    links = tuple(StageLink(name, here.but(stage=name).href) for name in row.strange[:STRANGE_NAMES])
+    links = tuple(StageLink(name, here.but(stage=name, no_stage=False).href) for name in row.strange[:STRANGE_NAMES])
     more = len(row.strange) > STRANGE_NAMES
     return _filled(Tile(_STRANGE, chosen=here.stage in row.strange, strange=links, more=more), row, now_ns)
 
@@ -173,7 +176,7 @@ def tells_counts(asked: Asked, flows: Iterable[Flow]) -> bool:
     """Whether the board for these filters tells how many orders of the list have each verdict."""
     asked_for = (flow for flow in flows if asked.flow in ("", flow.name))
     known = not asked.stage or all(flow.stage(asked.stage) for flow in asked_for)
-    return asked.open_only and not asked.at and known
+    return asked.open_only and not asked.at and not asked.no_stage and known
 
 
 def counts_of(rows: Iterable[BoardRow], stage: str) -> dict[VerdictKind, int]:

@@ -229,6 +229,8 @@ def tags_of(asked: Asked) -> tuple[Tag, ...]:
     """The filters that are on, but for the verdicts, which have chips."""
     texts = [(name, getattr(asked, name)) for name in FILTERS if getattr(asked, name)]
     tags = [Tag(_WORDS.get(name, name), cut(value), asked.but(**{name: ""}).href) for name, value in texts]
+    if asked.no_stage:
+        tags.append(Tag("stage", "none known yet", asked.but(no_stage=False).href))
     if asked.ended:
         tags.append(Tag("ended", "shown", asked.but(ended=False).href))
     return tuple(tags)
@@ -253,7 +255,7 @@ def _title(flows: Sequence[Flow]) -> str:
 def _flow_choices(asked: Asked, names: Sequence[str]) -> tuple[Choice, ...]:
     if len(names) < 2 and not asked.flow:
         return ()
-    other = asked.but(stage="", path="")
+    other = asked.but(stage="", no_stage=False, path="")
     every = Choice("All flows", other.but(flow="").href, not asked.flow)
     return (every, *(Choice(cut(name), other.but(flow=name).href, name == asked.flow) for name in names))
 
