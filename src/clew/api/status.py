@@ -76,8 +76,8 @@ class UnknownStageModel(BaseModel):
 class StatusModel(BaseModel):
     """How Clew does. ``ingest`` and ``ticker`` are null when the API runs without them.
 
-    ``problem`` says why journeys and losses are not up to date, ``upkeep_problem`` why projections and imported history
-    aren't; null when they are.
+    ``problem`` says why journeys and losses are not up to date, ``upkeep_problem`` why projections, key figures and
+    imported history aren't; null when they are.
     ``unknown_stages`` are the twenty with the most open orders.
     """
 
@@ -126,25 +126,31 @@ def status_routes(deps: ApiDeps) -> APIRouter:
 
     @routes.get("/status", summary="How Clew does", responses={503: {"model": ErrorAnswer}})
     def status() -> StatusModel:
-        now_ns = deps.now_ns()
-        return StatusModel(
-            version=__version__,
-            python=platform.python_version(),
-            engine=str(deps.store.rows("SELECT version() AS version")[0]["version"]),
-            started_at=moment(deps.started_ns),
-            now=moment(now_ns),
-            problem=deps.problem(),
-            upkeep_problem=deps.upkeep_problem(),
-            ingest=_ingest_model(deps.intake) if deps.intake else None,
-            ticker=_ticker_model(deps.ticker, now_ns) if deps.ticker else None,
-            flows=[flow_summary(each) for each in deps.book.current],
-            tables=_tables(deps.store),
-            orders_without_stage=_orders_without_stage(deps.store),
-            unknown_stages=_unknown_stages(deps.store, now_ns - _DAY_NS),
-            services=_telemetry(deps.store, now_ns - _DAY_NS),
-        )
+        return status_model(deps)
 
     return routes
+
+
+def status_model(deps: ApiDeps, *, whole: bool = True) -> StatusModel:
+    """How Clew does now. Unless ``whole`` it leaves out what is read from a day of telemetry and from open orders."""
+    now_ns = deps.now_ns()
+    day_ago_ns = now_ns - _DAY_NS
+    return StatusModel(
+        version=__version__,
+        python=platform.python_version(),
+        engine=str(deps.store.rows("SELECT version() AS version")[0]["version"]),
+        started_at=moment(deps.started_ns),
+        now=moment(now_ns),
+        problem=deps.problem(),
+        upkeep_problem=deps.upkeep_problem(),
+        ingest=_ingest_model(deps.intake) if deps.intake else None,
+        ticker=_ticker_model(deps.ticker, now_ns) if deps.ticker else None,
+        flows=[flow_summary(each) for each in deps.book.current],
+        tables=_tables(deps.store),
+        orders_without_stage=_orders_without_stage(deps.store) if whole else 0,
+        unknown_stages=_unknown_stages(deps.store, day_ago_ns) if whole else [],
+        services=_telemetry(deps.store, day_ago_ns) if whole else {},
+    )
 
 
 def _store_problem(store: Store) -> str | None:

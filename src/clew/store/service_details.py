@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from clew.model.moments import LAST_NS
 from clew.store.contract import Store
 from clew.store.spans import SpanKind
 
@@ -50,7 +51,7 @@ _QUEUES = f"""
 SELECT toString(destination) AS queue, arraySort(groupUniqArray(toString(service))) AS publishers,
     arraySort(arrayDistinct(arrayFlatten(groupArray(consumers)))) AS takers,
     count() AS published, countIf(taken = 0 AND error = '') AS waiting, countIf(error != '') AS refused,
-    countIf(again > 0) AS redelivered, min(if(taken = 0 AND error = '', sent_ns, {2**62})) AS oldest_ns,
+    countIf(again > 0) AS redelivered, min(if(taken = 0 AND error = '', sent_ns, {LAST_NS})) AS oldest_ns,
     quantilesTDigestIf(0.5, 0.95)(greatest(first_ns - sent_ns, 0), taken > 0) AS quantiles
 FROM (
     SELECT origin_trace_id, origin_span_id, destination, service, error, toUnixTimestamp64Nano(end_ts) AS sent_ns

@@ -19,6 +19,9 @@ from clew.web.pages.flow import flow_routes
 from clew.web.pages.order import order_page_routes
 from clew.web.pages.orders import orders_routes
 from clew.web.pages.services import services_routes
+from clew.web.pages.status import status_page_routes
+from clew.web.pages.status.recent import Recent
+from clew.web.pages.status.route import sample_of
 from clew.web.pages.trace import trace_routes
 from clew.web.preferences import preference_routes
 from clew.web.rendering import STATIC, Pages, static_path
@@ -55,7 +58,9 @@ def create_web(deps: ApiDeps, ending: Callable[[], bool] = lambda: False) -> Fas
     install_error_pages(app, pages)
     for routes in PAGES:
         app.include_router(routes(deps, pages))
-    app.include_router(live_routes(deps, ending))
+    recent = Recent()
+    app.include_router(status_page_routes(deps, pages, recent))
+    app.include_router(live_routes(deps, ending, lambda: recent.add(sample_of(deps))))
     app.include_router(preference_routes())
     app.mount(static_path(), StaticFiles(directory=STATIC))
     app.add_middleware(GZipMiddleware, minimum_size=_COMPRESSED_FROM, compresslevel=5)

@@ -19,8 +19,11 @@ _SIGN_OF_LIFE_EVERY = 15
 _CONNECTIONS = 200
 
 
-def live_routes(deps: ApiDeps, ending: Callable[[], bool]) -> APIRouter:
-    """/live: an event ``changed`` whenever journeys were rebuilt or telemetry came, at most one a second."""
+def live_routes(deps: ApiDeps, ending: Callable[[], bool], look: Callable[[], None] = lambda: None) -> APIRouter:
+    """/live: an event ``changed`` whenever journeys were rebuilt or telemetry came, at most one a second.
+
+    ``look`` is called each second while any page is open.
+    """
     routes = APIRouter()
     connected = 0
 
@@ -34,7 +37,7 @@ def live_routes(deps: ApiDeps, ending: Callable[[], bool]) -> APIRouter:
         nonlocal connected
         connected += 1
         try:
-            async for event in events(lambda: _marks(deps), ending):
+            async for event in events(lambda: _marks(deps, look), ending):
                 yield event
         finally:
             connected -= 1
@@ -42,7 +45,8 @@ def live_routes(deps: ApiDeps, ending: Callable[[], bool]) -> APIRouter:
     return routes
 
 
-def _marks(deps: ApiDeps) -> tuple[int, int]:
+def _marks(deps: ApiDeps, look: Callable[[], None]) -> tuple[int, int]:
+    look()
     rebuilt = deps.ticker.counts.orders if deps.ticker else 0
     return rebuilt, deps.intake.committer.counts.flushes if deps.intake else 0
 
