@@ -252,6 +252,15 @@ def test_every_report_comes_as_a_table_too(api, name):
     assert any(column.startswith("against_") for column in table[0]) or name == "dots"
 
 
+@pytest.mark.parametrize(("name", "columns"), [("remaining", 5), ("diff", 10)])
+def test_what_is_learned_comes_as_a_table_too(api, name, columns):
+    answer = api.get(f"../learn/{name}", params={"format": "csv"})
+    assert answer.status_code == 200, answer.text
+    table = list(csv.reader(io.StringIO(answer.text)))
+    assert {len(row) for row in table} == {columns}
+    assert api.get(f"../learn/{name}").json().keys() >= {"stages" if name == "remaining" else "limits"}
+
+
 def test_the_histogram_has_round_bins_up_to_the_slowest(get):
     found = get("histogram")
     assert (found["finished"], found["width"]) == (3, HOUR_S / 2)

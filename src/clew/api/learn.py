@@ -22,6 +22,7 @@ from clew.api.learn_models import (
     remaining_model,
     replayed_model,
 )
+from clew.api.report_files import BOTH, Answer, Form, in_form
 from clew.api.report_models import asked_model
 from clew.api.times import parse_length, seconds
 from clew.flow import parse_flow
@@ -85,6 +86,12 @@ def learn_routes(deps: ApiDeps) -> APIRouter:
     def compare_flow(asked: History, text: FlowText) -> DifferenceModel:
         return difference_answer(deps, asked, text)
 
+    summary = "The flow in force beside what happens"
+
+    @routes.get("/diff", summary=summary, response_model=DifferenceModel, responses=BOTH)
+    def compare_flow_in_force(asked: History, form: Form = "json") -> Answer:
+        return in_form(form, "diff", difference_answer(deps, asked))
+
     @routes.post("/replay", summary="What other limits would have said over history", openapi_extra=YAML_BODY)
     def replay_flow(
         asked: History,
@@ -108,11 +115,14 @@ def learn_routes(deps: ApiDeps) -> APIRouter:
             in_force=over_history(picked.flow) if picked.flow else None,
         )
 
-    @routes.get("/remaining", summary="How long finished orders still took from each stage")
+    summary = "How long finished orders still took from each stage"
+
+    @routes.get("/remaining", summary=summary, response_model=RemainingsModel, responses=BOTH)
     def show_remaining(
         flow: Annotated[str, Query(description="the flow; left out: the flow of most orders")] = "",
-    ) -> RemainingsModel:
-        return remaining_answer(deps, flow)
+        form: Form = "json",
+    ) -> Answer:
+        return in_form(form, "remaining", remaining_answer(deps, flow))
 
     return routes
 

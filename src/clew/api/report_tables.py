@@ -112,6 +112,12 @@ _CONFORMANCE = (
 )
 
 
+_DIFFERENCES = (
+    *("undeclared_stages", "unseen_stages", "undeclared_entries", "unseen_entries"),
+    *("undeclared_steps", "unseen_steps", "limits"),
+)
+
+
 def _cells(columns: Sequence[Column], item: Report) -> tuple[Any, ...]:
     return tuple(item[column.name] for column in columns)
 
@@ -186,6 +192,33 @@ def _step(report: Report) -> Table:
     return Table(columns, [_cells(columns, each) for each in report["taken"]], keys=4)
 
 
+def _remaining(report: Report) -> Table:
+    columns = (
+        *_columns(Kind.TEXT, "path", "stage"),
+        Column("n", Kind.COUNT, "VISITS"),
+        Column("median_s", Kind.TIME, "MEDIAN"),
+        Column("p90_s", Kind.TIME, "P90"),
+    )
+    return Table(columns, [_cells(columns, each) for each in report["stages"]], keys=2)
+
+
+def _diff(report: Report) -> Table:
+    """One row a difference; what a kind of difference doesn't have is empty."""
+    columns = (
+        *_columns(Kind.TEXT, "difference", "path", "stage", "to"),
+        *_columns(Kind.COUNT, "count", "orders"),
+        Column("deviation", Kind.WORDS),
+        *_columns(Kind.TIME, "limit_s", "learned_s"),
+        Column("over", Kind.SHARE),
+    )
+    rows = [
+        (name.removesuffix("s"), *(each.get(column.name) for column in columns[1:]))
+        for name in _DIFFERENCES
+        for each in ({"stage": one.get("from"), **one} for one in report[name])
+    ]
+    return Table(columns, rows, keys=4)
+
+
 def _arrivals(report: Report) -> Table:
     columns = (Column("day", Kind.TEXT), *_columns(Kind.COUNT, "arrived", "closed", "cancelled"))
     return Table(columns, [_cells(columns, each) for each in report["days"]])
@@ -222,6 +255,8 @@ TABLES: dict[str, Callable[[Report], Table]] = {
     "heatmap": _heat_map,
     "dots": _dots,
     "step": _step,
+    "remaining": _remaining,
+    "diff": _diff,
     "arrivals": _arrivals,
     "wip": _work_in_progress,
     "conformance": _conformance,

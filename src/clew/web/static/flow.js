@@ -4,6 +4,11 @@ const slider = document.getElementById("min-share");
 
 document.documentElement.classList.add("scripted");
 
+// On a narrow screen the views are a row that scrolls: what is shown is brought into sight.
+const views = document.querySelector(".views");
+const here = views.querySelector("[aria-current]");
+if (here && views.scrollWidth > views.clientWidth) views.scrollLeft = here.offsetLeft - views.clientWidth / 2;
+
 function hideBelow(least) {
   for (const part of document.querySelectorAll("#map [data-share]")) {
     part.classList.toggle("rare", Number(part.dataset.share) < least);

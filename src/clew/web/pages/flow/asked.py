@@ -46,13 +46,13 @@ def local_moment(text: str, zone: ZoneInfo) -> str:
         return text
 
 
-def query_of(asked: Asked, **more: str) -> str:
-    """The query string with which the API answers the same."""
+def query_of(asked: Asked, *, by: bool = True, **more: str) -> str:
+    """The query string with which the API answers the same; ``by``: what lies in the range can be chosen there."""
     pairs = [
         ("flow", asked.flow),
         ("from", asked.from_),
         ("to", asked.to),
-        ("by", asked.by.value),
+        ("by", asked.by.value if by else ""),
         ("path", asked.path),
         *(("attribute", each) for each in asked.attributes),
         ("flow_version", "" if asked.flow_version is None else str(asked.flow_version)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -100,7 +100,7 @@ def filters_of(
     given = dict(chosen.pairs)
     asked = chosen.asked
     narrowed = bool(asked.attributes) or asked.flow_version is not None
-    report = f"/api/v1/reports/{view.report}?{_report_query(view, asked, more)}" if view.report else ""
+    report = f"/api/v1/{view.report}?{_report_query(view, asked, more)}" if view.report else ""
     return Filters(
         title=view.label,
         about=view.about,
@@ -131,12 +131,11 @@ def filters_of(
 
 
 def _report_query(view: View, asked: Asked, more: Sequence[tuple[str, str]]) -> str:
-    query = query_of(asked, **dict(more))
-    return (
-        query.replace(f"&by={asked.by.value}", "").replace(f"by={asked.by.value}&", "")
-        if view.range == "days"
-        else query
-    )
+    if view.range == "none":
+        return urlencode([("flow", asked.flow)])
+    if not view.compared:
+        asked = replace(asked, against="", against_path="")
+    return query_of(asked, by=view.range == "orders", **dict(more))
 
 
 def _groups(view: View, pairs: Pairs) -> tuple[tuple[str, tuple[Link, ...]], ...]:

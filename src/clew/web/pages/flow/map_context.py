@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from clew.api.report_models import AskedModel, MapEdgeModel, MapModel, StepOrdersModel
+from clew.api.times import parse_moment
 from clew.model.flow import Flow
 from clew.report.declared import in_flow_order
 from clew.web import words
 from clew.web.pages.flow.asked import Pairs
 from clew.web.pages.flow.filters_context import Filters
 from clew.web.pages.flow.links import order_href, stage_href, step_href
-from clew.web.pages.flow.table_context import Table, table_of
+from clew.web.pages.flow.table_context import Cell, Head, Table, table_of
 from clew.web.pictures.flowmap import FlowMap, Step, flow_map
 
 MEASURES = (("orders", "Orders"), ("events", "Times taken"), ("time", "Median time"))
@@ -87,10 +89,23 @@ def map_page(
     )
 
 
-def step_page(filters: Filters, found: StepOrdersModel, back: str) -> StepPage:
-    """The page of one step."""
-    report = found.model_dump(mode="json", by_alias=True)
-    table = table_of("step", report, "Orders, the slowest first", {"order_id": lambda row: order_href(row["order_id"])})
+def step_page(filters: Filters, found: StepOrdersModel, zone: ZoneInfo, back: str) -> StepPage:
+    """The page of one step; moments are those of clocks in ``zone``."""
+    heads = (
+        Head("Order", False), Head("Path", False), Head("Ended", False), Head(f"Went on ({zone.key})", False),
+        Head(f"Time in {found.before}", True),
+    )  # fmt: skip
+    rows = tuple(
+        (
+            Cell(each.order_id, False, order_href(each.order_id)),
+            Cell(each.path, False),
+            Cell(each.ended or "open", False),
+            Cell(words.clock(parse_moment(each.at, 0), zone), False),
+            Cell(words.spell(round(each.dwell * 1e9)), True),
+        )
+        for each in found.taken
+    )
+    table = Table("Orders, the slowest first", heads, rows, 1, 0)
     return StepPage(filters, found.before, found.after, found.count, found.orders, table, back)
 
 

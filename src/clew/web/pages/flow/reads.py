@@ -111,7 +111,7 @@ def _step(reading: Reading) -> object:
         raise invalid("a step needs the stage before and the stage after", "choose a step on the process map")
     found = answers.step_answer(reading.deps, reading.asked, before, after, 100)
     filters = reading.filters(found, kept=("before", "after"), before=before, after=after)
-    return step_page(filters, found, filters.groups[0][1][0].href)
+    return step_page(filters, found, reading.zone, filters.groups[0][1][0].href)
 
 
 def _variants(reading: Reading) -> object:
@@ -137,8 +137,8 @@ def _dwell(reading: Reading) -> object:
 def _throughput(reading: Reading) -> object:
     found = answers.throughput_answer(reading.deps, reading.asked)
     bins = answers.histogram_answer(reading.deps, reading.asked)
-    query = query_of(reading.asked, format="csv")
-    return throughput_page(reading.filters(found), found, bins, f"/api/v1/reports/histogram?{query}")
+    bins_csv = f"/api/v1/reports/histogram?{query_of(reading.asked, format='csv')}"
+    return throughput_page(reading.filters(found), found, bins, bins_csv)
 
 
 def _remaining(reading: Reading) -> object:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from clew.api.learn_models import RemainingModel, RemainingsModel
 from clew.api.report_models import DwellModel, HistogramModel, StageDwellModel, ThroughputModel, ThroughputsModel
@@ -149,9 +149,10 @@ def _owner(flow: Flow | None, name: str) -> str:
 
 def throughput_page(filters: Filters, found: ThroughputsModel, bins: HistogramModel, bins_csv: str) -> ThroughputPage:
     """The page of throughput times."""
-    sides = [_throughput(filters.told, found, bins)]
+    number = max(len(bins.bins), len(bins.against.bins) if bins.against else 0)
+    sides = [_throughput(filters.told, found, bins, number)]
     if found.against and bins.against:
-        sides.append(_throughput(filters.against_told, found.against, bins.against))
+        sides.append(_throughput(filters.against_told, found.against, bins.against, number))
     table = table_of("throughput", _named_paths(found), "Throughput time by path and kind of end")
     return ThroughputPage(filters, tuple(sides), table, bins_csv)
 
@@ -164,7 +165,7 @@ def _named_paths(found: ThroughputsModel) -> dict[str, object]:
     return report
 
 
-def _throughput(told: str, found: ThroughputsModel, bins: HistogramModel) -> ThroughputSide:
+def _throughput(told: str, found: ThroughputsModel, bins: HistogramModel, number: int) -> ThroughputSide:
     whole: ThroughputModel | None = found.groups[0] if found.groups else None
     return ThroughputSide(
         told=told,
@@ -175,28 +176,27 @@ def _throughput(told: str, found: ThroughputsModel, bins: HistogramModel) -> Thr
         p95_ns=ns(whole.p95) if whole else None,
         p99_ns=ns(whole.p99) if whole else None,
         thin=bool(whole and whole.thin),
-        chart=_chart(bins) if bins.bins else None,
+        chart=_chart(bins, number) if bins.bins else None,
     )
 
 
-def _chart(found: HistogramModel) -> Chart:
+def _chart(found: HistogramModel, number: int) -> Chart:
+    """A histogram of so many bins, empty ones at its end."""
+    rest = number - len(found.bins)
     labels = [
         f"{_span(each.low)} to {_span(each.high)}" if each.high is not None else f"{_span(each.low)} or longer"
         for each in found.bins
     ]
-    axis = name_axis(labels, "throughput time", 6)
-    axis = type(axis)(axis.borders, axis.labels, _ticks(found), axis.title)
-    series = [Series("closed", tuple(float(each.closed) for each in found.bins), "c1")]
-    if any(each.cancelled for each in found.bins):
-        series.append(Series("cancelled", tuple(float(each.cancelled) for each in found.bins), "c2"))
-    return stacked("How many orders took how long", axis, series, Unit.COUNT, high=180.0)
-
-
-def _ticks(found: HistogramModel) -> tuple[Tick, ...]:
-    """Lengths of time at the borders of some bins."""
-    number = len(found.bins)
+    labels += [f"from {_span((len(found.bins) + each) * found.width)}" for each in range(rest)]
+    axis = name_axis(labels, "throughput time")
     every = -(-number // 8)
-    return tuple(Tick(at / number, _span(found.bins[at].low)) for at in range(0, number, every))
+    ticks = tuple(Tick(at / number, _span(at * found.width)) for at in range(0, number, every))
+    none = (0.0,) * rest
+    series = [Series("closed", tuple(float(each.closed) for each in found.bins) + none, "c1")]
+    if any(each.cancelled for each in found.bins):
+        series.append(Series("cancelled", tuple(float(each.cancelled) for each in found.bins) + none, "c2"))
+    title = "How many orders took how long"
+    return stacked(title, replace(axis, ticks=ticks), series, Unit.COUNT, high=180.0)
 
 
 def _span(length_s: float) -> str:
