@@ -181,6 +181,21 @@ def test_the_list_stays_where_it_is_until_the_reader_asks_for_it(viewer, told):
     expect(button).to_have_count(0)
 
 
+HIDE = """hidden => {
+    Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+def test_a_hidden_page_keeps_no_connection_and_catches_up_when_it_is_seen_again(viewer):
+    with viewer.page.expect_request("**/live"):
+        page = viewer.open("/")
+    with page.expect_event("requestfailed", lambda asked: asked.url.endswith("/live")):
+        page.evaluate(HIDE, True)
+    with page.expect_request("**/live"):
+        page.evaluate(HIDE, False)
+
+
 def test_a_screen_on_the_wall_follows_by_itself_but_not_while_text_is_selected(viewer, told):
     page = viewer.open("/?prefix=wall-")
     now = time.time_ns()

@@ -9,6 +9,7 @@
 const EVERY_MS = 2500;
 // Verdicts change by the clock alone, so a page is renewed now and then even when nothing came.
 const AT_LEAST_EVERY_MS = 20_000;
+const RESTS = 8;
 
 export function keepUpToDate() {
   const topics = document.querySelector("[data-live]")?.closest("[data-topics]")?.dataset.topics?.split(" ");
@@ -17,26 +18,44 @@ export function keepUpToDate() {
   let due = false;
   let busy = false;
   let renewed = Date.now();
-  const source = new EventSource("/live");
-  source.addEventListener("changed", (event) => {
-    due ||= event.data.split(" ").some((topic) => topics.includes(topic));
-  });
-  addEventListener("pagehide", () => source.close());
-  addEventListener("pageshow", (event) => event.persisted && location.reload());
+  let rest = 0;
+  listen((changed) => (due ||= changed.some((topic) => topics.includes(topic))));
   document.addEventListener("pointerdown", () => (held = true));
   for (const end of ["pointerup", "pointercancel"]) document.addEventListener(end, () => (held = false));
   setInterval(async () => {
-    due ||= Date.now() - renewed > AT_LEAST_EVERY_MS;
-    if (!due || busy || atRest()) return;
+    const now = Date.now();
+    due ||= now - renewed > AT_LEAST_EVERY_MS;
+    if (!due || busy || now - renewed < rest || atRest()) return;
     [due, busy] = [false, true];
     try {
       await renew();
       renewed = Date.now();
+      // Who asks a busy server again and again keeps it busy.
+      rest = (renewed - now) * RESTS;
     } catch {
       due = true;
     }
     busy = false;
   }, EVERY_MS);
+}
+
+// Hears what has changed while the page is looked at. A browser has six connections to a server, and each hidden tab
+// that kept one would take it from the tabs that are used.
+function listen(hear) {
+  let source = null;
+  const adjust = () => {
+    if (document.hidden) {
+      source?.close();
+      source = null;
+    } else if (!source) {
+      source = new EventSource("/live");
+      source.addEventListener("changed", (event) => hear(event.data.split(" ")));
+    }
+  };
+  adjust();
+  document.addEventListener("visibilitychange", adjust);
+  addEventListener("pagehide", () => source?.close());
+  addEventListener("pageshow", (event) => event.persisted && location.reload());
 }
 
 let held = false;
