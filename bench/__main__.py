@@ -19,7 +19,7 @@ from pathlib import Path
 
 import click
 
-from bench import archive, export, history, ingest, kills, learn, pages, reports, small, stages, waterfall
+from bench import archive, export, history, ingest, kills, learn, one_order, pages, reports, small, stages, waterfall
 from bench.figures import Figure, Part, as_markdown, read_parts, shown, write_parts
 
 ROOT = Path(__file__).parent.parent
@@ -72,6 +72,7 @@ PARTS: Mapping[str, Callable[[Options], Iterator[Figure]]] = {
     "traces": lambda o: archive.measure_traces(o.filled(), o.repeats * 5),
     "orders": lambda o: archive.measure_orders(o.filled(), o.repeats),
     "pages": lambda o: pages.measure(o.filled(), o.repeats),
+    "one-order": lambda o: one_order.measure(o.fresh("one-order"), o.repeats),
     "waterfall": lambda o: waterfall.measure(o.fresh("waterfall"), o.repeats),
     "restart": lambda o: archive.measure_restart(o.filled(), min(10, o.repeats)),
     "disk": lambda o: archive.measure_disk(o.filled()),

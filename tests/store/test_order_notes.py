@@ -7,7 +7,7 @@ import time
 import pytest
 
 from clew.store.embedded import open_store
-from clew.store.order_notes import order_logs, order_retries
+from clew.store.order_notes import notable_spans, order_logs
 from clew.store.order_spans import order_scope
 from tests.builders import ingest, logs, record, span, span_hex, traces
 
@@ -26,6 +26,7 @@ def store(tmp_path_factory):
             span(1, 1, NOW, order__id="A"),
             span(1, 2, NOW + MINUTE, parent=1, name="POST", retry__count=2),
             span(1, 3, NOW + 2 * MINUTE, parent=1, name="GET", timeout=True),
+            span(1, 4, NOW + 3 * MINUTE, parent=1, name="PUT", status="error", error__type="Refused"),
             span(2, 1, NOW, order__id="A"),
             span(2, 2, NOW, order__id="B", retry__count=1),
         ),
@@ -62,14 +63,15 @@ def test_the_latest_are_told_and_whether_there_are_more(store, limit, bodies):
     assert bodies in (found, None)
 
 
-def test_retries_and_time_outs_are_those_of_its_own_spans(store):
-    found = order_retries(store, order_scope(store, "A"))
-    assert [(each.span_id, each.name, each.count, each.timeout) for each in found] == [
-        (span_hex(2), "POST", 2, False), (span_hex(3), "GET", 0, True),
+def test_notable_are_its_own_spans_that_failed_were_tried_again_or_ran_out_of_time(store):
+    found = notable_spans(store, order_scope(store, "A"))
+    assert [(each.span_id, each.name, each.tries, each.timeout, each.failed, each.error) for each in found] == [
+        (span_hex(2), "POST", 2, False, False, ""), (span_hex(3), "GET", 0, True, False, ""),
+        (span_hex(4), "PUT", 0, False, True, "Refused"),
     ]  # fmt: skip
 
 
 def test_an_order_that_nothing_names_has_neither(store):
     scope = order_scope(store, "nobody")
-    assert order_retries(store, scope) == ()
+    assert notable_spans(store, scope) == ()
     assert order_logs(store, scope, (NOW, NOW), 5).records == ()

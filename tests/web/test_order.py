@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from html import unescape
 from urllib.parse import quote
 
 import httpx
@@ -150,10 +151,10 @@ def test_the_text_for_a_ticket_tells_all_of_it_and_holds_nothing_that_a_terminal
 
 def test_long_lists_are_bounded_and_shown_whole_when_asked(web):
     text = page_of(web, BUSY)
-    assert "10 earlier messages aren&#39;t shown" in text or "10 earlier messages aren't shown" in text
-    assert section(text, "messages").count("<tbody") == 30
+    assert "15 earlier messages aren't shown" in unescape(text)
+    assert section(text, "messages").count("<tbody") == 25
     assert section(page_of(web, BUSY, all="messages"), "messages").count("<tbody") == 40
-    assert section(text, "logs").count("<tr id=") == 50
+    assert section(text, "logs").count("<tr id=") == 40
     logs = section(page_of(web, BUSY, all="logs"), "logs")
     assert logs.count("<tr id=") == 120 + 1 + 12
     assert "outside of any trace" in logs

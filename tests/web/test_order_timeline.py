@@ -10,7 +10,7 @@ from clew.journey.rebuild import rebuild
 from clew.journey.visits import stage_visits, visits_after_end
 from clew.model.flow import ANY_PATH, Flow, Stage, Terminal
 from clew.model.message import Delivery, Message, Settlement
-from clew.store.order_notes import Retry
+from clew.store.order_notes import Notable
 from clew.store.order_spans import OrderLines, OrderScope, SpanLine, summaries
 from clew.store.spans import SpanKind, SpanStatus
 from clew.store.whole_order import WholeOrder
@@ -153,7 +153,7 @@ def test_a_message_that_nobody_is_known_to_have_taken_waits_no_longer_when_the_o
 
 def test_failures_and_retries_that_lie_on_each_other_are_one_sign_with_their_number():
     lines = [line(number, 50 + number / 1_000, error="Timeout") for number in range(1, 8)] + [line(9, 90, error="Late")]
-    retries = [Retry(TRACE, "9" * 16, "shop", "POST", at(70), 1, True)]
+    retries = [Notable(TRACE, "9" * 16, "shop", "POST", at(70), False, "", "", 1, True)]
     picture = drawn(event("BASKET", 0), lines=lines, retries=retries)
     assert [(each.kind, each.count) for each in picture.signs] == [("retried", 1), ("failed", 7), ("failed", 1)]
     assert picture.signs[1].text.endswith("and 2 more")

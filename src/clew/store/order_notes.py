@@ -1,4 +1,4 @@
-"""What else is told of an order: its log records, and which of its spans were tried again or ran out of time."""
+"""What else is told of an order: its log records, and which of its spans are worth a look."""
 
 from __future__ import annotations
 
@@ -19,15 +19,21 @@ class OrderLogs:
 
 
 @dataclass(frozen=True, slots=True)
-class Retry:
-    """A span that says that it was not the first try (``count`` tries before it), or that it ended by time-out."""
+class Notable:
+    """A span worth a look: it failed, was tried again (``tries`` failed tries before it), or ended by time-out.
+
+    ``error`` is the error's type, ``status_message`` what else it says of it; both may be empty.
+    """
 
     trace_id: str
     span_id: str
     service: str
     name: str
     start_ns: int
-    count: int
+    failed: bool
+    error: str
+    status_message: str
+    tries: int
     timeout: bool
 
 
@@ -71,23 +77,32 @@ def _logs_without_trace(store: Store, scope: OrderScope, around_ns: tuple[int, i
     return [log_of(row) for row in rows]
 
 
-def order_retries(store: Store, scope: OrderScope, limit: int = 200) -> tuple[Retry, ...]:
-    """The earliest spans of an order that were tried again or ran out of time, by start."""
+def notable_spans(store: Store, scope: OrderScope, limit: int = 1_000) -> tuple[Notable, ...]:
+    """The spans of an order that failed, were tried again or ran out of time: the earliest, by start."""
     if not scope.traces:
         return ()
     where, bind = scope_where(scope)
     rows = store.rows(
         sql(
             "SELECT lower(hex(trace_id)) AS trace, lower(hex(span_id)) AS span, service, name, retry_count, timeout,",
-            "toUnixTimestamp64Nano(ts) AS start_ns FROM spans WHERE", where,
-            "AND (retry_count > 0 OR timeout) ORDER BY ts", ONCE, "LIMIT {limit:UInt32}", LOOKUP,
+            "status = 2 OR error != '' AS failed, error, status_message, toUnixTimestamp64Nano(ts) AS start_ns",
+            "FROM spans WHERE", where, "AND (status = 2 OR error != '' OR retry_count > 0 OR timeout)",
+            "ORDER BY ts", ONCE, "LIMIT {limit:UInt32}", LOOKUP,
         ),
         bind | {"limit": limit},
     )  # fmt: skip
     return tuple(
-        Retry(
-            row["trace"], row["span"], row["service"], row["name"], row["start_ns"], row["retry_count"],
-            bool(row["timeout"]),
+        Notable(
+            trace_id=row["trace"],
+            span_id=row["span"],
+            service=row["service"],
+            name=row["name"],
+            start_ns=row["start_ns"],
+            failed=bool(row["failed"]),
+            error=row["error"],
+            status_message=row["status_message"],
+            tries=row["retry_count"],
+            timeout=bool(row["timeout"]),
         )
         for row in rows
-    )  # fmt: skip
+    )

@@ -15,9 +15,9 @@ from clew.journey.visits import StageVisit, stage_visits, visits_after_end
 from clew.model.flow import Flow
 from clew.model.journey import Hold, Journey, Loss
 from clew.model.message import Delivery, Message
-from clew.store.order_notes import OrderLogs, Retry
+from clew.store.order_notes import Notable, OrderLogs
 from clew.store.order_spans import TraceSummary
-from clew.store.spans import LogRecord, Span
+from clew.store.spans import LogRecord
 from clew.store.whole_order import WholeOrder, losses_by_message
 from clew.web.pages.order.drawing import Timeline
 from clew.web.pages.order.log_text import log_level, log_text, severity_word
@@ -25,10 +25,11 @@ from clew.web.pages.order.texts import sentence
 from clew.web.pages.order.timeline import Drawn, timeline_of
 from clew.web.pages.order.way import WayRow, way_rows
 
-MESSAGES_SHOWN = 30
-TRACES_SHOWN = 30
+MESSAGES_SHOWN = 25
+TRACES_SHOWN = 25
+FAILED_SHOWN = 20
 STAYS_SHOWN = 60
-LOGS_SHOWN = 50
+LOGS_SHOWN = 40
 LOGS_AT_MOST = 2_000
 
 _Item = TypeVar("_Item")
@@ -36,11 +37,10 @@ _Item = TypeVar("_Item")
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What is stored of an order: ``order`` itself, its failed ``spans``, its ``retries`` and its ``logs``."""
+    """What is stored of an order: ``order`` itself, its ``notable`` spans and its ``logs``."""
 
     order: WholeOrder
-    spans: tuple[Span, ...]
-    retries: tuple[Retry, ...]
+    notable: tuple[Notable, ...]
     logs: OrderLogs
 
 
@@ -207,7 +207,9 @@ def order_page(kept: Kept, flow: Flow, asked: Asked, now_ns: int) -> OrderPage:
     order, journey = kept.order, kept.order.journey
     line = order_line(journey, flow, now_ns)
     visits, late = stage_visits(journey, flow, now_ns), visits_after_end(journey, flow)
-    drawn = Drawn(order, (*visits, *late), kept.retries, line.verdict.kind.value, now_ns, asked.zone)
+    retries = tuple(each for each in kept.notable if each.tries or each.timeout)
+    failed = [each for each in kept.notable if each.failed][-FAILED_SHOWN:]
+    drawn = Drawn(order, (*visits, *late), retries, line.verdict.kind.value, now_ns, asked.zone)
     way = way_rows(flow, journey, visits, late)
     messages = [each for each in order.messages if not each.wrapped]
     messages_shown = _latest(messages, MESSAGES_SHOWN, whole=asked.whole == "messages")
@@ -226,8 +228,8 @@ def order_page(kept: Kept, flow: Flow, asked: Asked, now_ns: int) -> OrderPage:
         way_left=len(way) - len(way_shown),
         holds=tuple(_hold_row(each, drawn.until_ns) for each in journey.holds),
         losses=tuple(LossRow(each, sentence(loss_sentence(each, now_ns))) for each in journey.losses),
-        failures=tuple(_failures(journey, kept.spans)),
-        failures_left=max(0, sum(trace.errors for trace in order.traces) - len(kept.spans)),
+        failures=tuple(_failures(journey, failed)),
+        failures_left=max(0, sum(trace.errors for trace in order.traces) - len(failed)),
         messages=tuple(_message_rows(messages_shown, journey)),
         messages_left=len(messages) - len(messages_shown),
         traces=tuple(traces_shown),
@@ -248,7 +250,7 @@ def _hold_row(hold: Hold, until_ns: int) -> HoldRow:
     return HoldRow(hold, max(0, (until_ns if hold.end_ns is None else hold.end_ns) - hold.begin_ns))
 
 
-def _failures(journey: Journey, spans: Iterable[Span]) -> Iterator[FailureRow]:
+def _failures(journey: Journey, spans: Iterable[Notable]) -> Iterator[FailureRow]:
     failure = journey.failure
     if failure:
         told = f"{failure.stage} failed: {failure.error or 'no reason given'}"

@@ -14,10 +14,10 @@ from clew.api.deps import ApiDeps
 from clew.api.order_list import TRACE_ID
 from clew.store.contract import Store
 from clew.store.lookups import both
-from clew.store.order_notes import OrderLogs, order_logs, order_retries
+from clew.store.order_notes import OrderLogs, notable_spans, order_logs
 from clew.store.orders import OrderFilter, find_orders
 from clew.store.search import SpanFilter, search_spans
-from clew.store.whole_order import WholeOrder, failed_spans, read_whole_order
+from clew.store.whole_order import WholeOrder, read_whole_order
 from clew.web.frame import ZONE_COOKIE, known_zone
 from clew.web.pages.order.context import LOGS_AT_MOST, LOGS_SHOWN, Asked, Kept, UnknownOrderPage, order_page
 from clew.web.pages.order.ticket import with_ticket
@@ -62,8 +62,8 @@ def _kept(store: Store, order: WholeOrder, whole: str, now_ns: int) -> Kept:
     def logs() -> OrderLogs:
         return order_logs(store, order.scope, logs_ns, limit)
 
-    found, (spans, retries) = both(logs, lambda: (failed_spans(store, order), order_retries(store, order.scope)))
-    return Kept(order, spans, retries, found)
+    found, notable = both(logs, lambda: notable_spans(store, order.scope))
+    return Kept(order, notable, found)
 
 
 def unknown_order(store: Store, order_id: str, now_ns: int) -> UnknownOrderPage:

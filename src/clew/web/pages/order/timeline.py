@@ -15,7 +15,7 @@ from clew.journey.remarks import in_words
 from clew.journey.visits import StageVisit
 from clew.journey.words import how_brief, how_long
 from clew.model.journey import Hold
-from clew.store.order_notes import Retry
+from clew.store.order_notes import Notable
 from clew.store.order_spans import SpanLine
 from clew.store.whole_order import WholeOrder
 from clew.web.pages.order.drawing import (
@@ -54,7 +54,7 @@ class Drawn:
 
     order: WholeOrder
     visits: tuple[StageVisit, ...]
-    retries: tuple[Retry, ...]
+    retries: tuple[Notable, ...]
     kind: str
     now_ns: int
     zone: ZoneInfo
@@ -221,7 +221,7 @@ def _failed_signs(order: WholeOrder, scale: TimeScale, lanes: Mapping[LaneKey, L
     return _gathered("failed", told)
 
 
-def _retry_signs(retries: Iterable[Retry], scale: TimeScale, lanes: Mapping[LaneKey, Lane]) -> Iterator[Sign]:
+def _retry_signs(retries: Iterable[Notable], scale: TimeScale, lanes: Mapping[LaneKey, Lane]) -> Iterator[Sign]:
     told = [
         (
             lanes[service_key(each.service)],
@@ -235,9 +235,9 @@ def _retry_signs(retries: Iterable[Retry], scale: TimeScale, lanes: Mapping[Lane
     return _gathered("retried", told)
 
 
-def _retry_words(each: Retry) -> Iterator[str]:
-    if each.count:
-        yield f"after {counted(each.count, 'failed try') if each.count == 1 else f'{each.count} failed tries'}"
+def _retry_words(each: Notable) -> Iterator[str]:
+    if each.tries:
+        yield f"after {each.tries} failed {'try' if each.tries == 1 else 'tries'}"
     if each.timeout:
         yield "ran into a time-out"
 
