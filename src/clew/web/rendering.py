@@ -83,7 +83,13 @@ class Pages:
         status: int = 200,
     ) -> HTMLResponse:
         """The page as a response. ``page`` is its context, ``now_ns`` the moment at which it was judged."""
+        return HTMLResponse(self._rendered(request, template, title, now_ns, page=page), status)
+
+    def part(self, request: Request, template: str, part: object, *, now_ns: int | None = None) -> bytes:
+        """A part of a page that is sent in pieces: ``part`` is its context, ``now_ns`` as for the page."""
+        return self._rendered(request, template, "", now_ns, part=part).encode()
+
+    def _rendered(self, request: Request, template: str, title: str, now_ns: int | None, **context: object) -> str:
         frame = frame_of(request, title, self._now_ns() if now_ns is None else now_ns, self._problem(), static_path())
         # Macros of a template that is imported without its context would not see the frame.
-        text = environment().get_template(template).render(page=page, frame=frame)
-        return HTMLResponse(text, status)
+        return environment().get_template(template).render(frame=frame, **context)

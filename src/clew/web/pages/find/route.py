@@ -23,7 +23,7 @@ from clew.model.errors import ClewError
 from clew.store.found_traces import WordsOf, count_spans, search_traces, time_of_matches, words_of
 from clew.store.lookups import both
 from clew.store.search import SpanFilter, search_spans
-from clew.web.frame import ZONE_COOKIE, known_zone
+from clew.web.frame import viewer_zone
 from clew.web.pages.find.context import (
     By,
     CountsPart,
@@ -47,8 +47,6 @@ _TRACES, _SPANS = 20, 50
 _WORDS_SINCE_NS = 7 * 86_400 * 10**9
 _COUNTS_HERE, _ROWS_HERE, _END_HERE = b"<!-- counts -->", b"<!-- rows -->", b"<!-- end -->"
 
-_UTC = ZoneInfo("UTC")
-
 Found = Iterator[tuple[RowsPart, str | None]]
 """Rows as they are read, with the cursor of the next page, which comes with the last ones."""
 
@@ -68,10 +66,11 @@ def find_routes(deps: ApiDeps, pages: Pages) -> APIRouter:
         found = _found(deps, filter_, by, now_ns, after or None)
 
         def render(template: str, part: object) -> bytes:
-            return bytes(pages.answer(request, f"find/{template}.html", part, "Find traces", now_ns=now_ns).body)
+            return pages.part(request, f"find/{template}.html", part, now_ns=now_ns)
 
-        shell = render("find", search_page(request.query_params.multi_items(), by, DEFAULT_SINCE))
-        zone = known_zone(request.cookies.get(ZONE_COOKIE, "")) or _UTC
+        page = search_page(request.query_params.multi_items(), by, DEFAULT_SINCE)
+        shell = bytes(pages.answer(request, "find/find.html", page, "Find traces", now_ns=now_ns).body)
+        zone = viewer_zone(request)
         parts = _parts(lambda: None if after else _counts(deps, filter_, now_ns, zone), found)
         return StreamingResponse(_sent(shell, render, parts), media_type="text/html")
 

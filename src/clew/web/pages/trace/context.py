@@ -47,16 +47,14 @@ class OrderBadge:
 class Row:
     """One span of the waterfall.
 
-    ``span_id`` in hex; ``place`` in tree order, ``depth`` from 0, ``size`` of its subtree in spans, with itself.
+    ``span_id`` in hex; ``depth`` in the tree, from 0.
     ``service`` with its ``tone``, ``name`` (cut when very long), ``duration_ns``, ``failed``, and ``error`` type.
     ``x`` and ``width`` of its bar and of its parts on the critical path, ``critical``, are thousandths of the lane.
     ``mark`` says what is odd about its place, or is empty.
     """
 
     span_id: str
-    place: int
     depth: int
-    size: int
     service: str
     tone: str
     name: str
@@ -267,9 +265,7 @@ def _row(
     x, width = lane.bar(line.start_ns, line.duration_ns)
     return Row(
         span_id=line.span_id,
-        place=place,
         depth=tree.depths[place],
-        size=tree.sizes[place],
         service=line.service,
         tone=tone,
         name=cut(line.name),
