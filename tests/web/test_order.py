@@ -234,6 +234,13 @@ def test_zoom_widens_the_picture_and_keeps_the_page(viewer):
     assert page.locator("#tl-level").inner_text() == "200 %"
 
 
+def test_the_name_of_the_current_stage_is_in_view_where_there_is_no_room_for_all(viewer_of):
+    page = viewer_of(width=390).open("/orders/4711")
+    view, name = page.locator("#tl-scroll").bounding_box(), page.locator(".tl-block.verdict-stuck text").bounding_box()
+    assert view["x"] <= name["x"] <= view["x"] + view["width"]
+    assert page.locator(".tl-mark.now text").bounding_box()["x"] <= view["x"] + view["width"]
+
+
 def test_the_text_for_a_ticket_is_copied_by_its_button(viewer):
     page = viewer.open("/orders/4711")
     page.get_by_text("Copy as text for a ticket").click()

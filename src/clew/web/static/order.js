@@ -9,6 +9,19 @@ document.documentElement.classList.add("with-js");
 // Where there is no room for all of it, the present is what one came for.
 scroll.scrollLeft = scroll.scrollWidth;
 
+// The name of a stage that began further left is shown where the stage comes into view.
+function keepNames() {
+  const left = scroll.getBoundingClientRect().left;
+  for (const text of wide.querySelectorAll(".tl-block text")) {
+    const box = text.parentNode.querySelector(".body").getBoundingClientRect();
+    text.setAttribute("x", 5 + Math.max(0, Math.min(left - box.left, box.width - 80)));
+  }
+}
+
+scroll.addEventListener("scroll", keepNames);
+document.addEventListener("clew:renewed", keepNames);
+keepNames();
+
 // Keeps what is at a place of the window where it is.
 function zoom(step, atX = scroll.clientWidth / 2) {
   const next = Math.min(LEVELS.length - 1, Math.max(0, level + step));
