@@ -44,7 +44,8 @@ def told(tmp_path_factory):
                  status="error" if bad else "unset", order__id=f"o-{number}")
         )  # fmt: skip
     hostile = span(200, 1, now - 90 * SECOND, name=HOSTILE, note="<i>x</i>", order__id="<b>9</b>")
-    ingest(store, now, traces("stock", *spans), traces("<img src=x>", hostile))
+    old = span(201, 1, now - 3 * 24 * 60 * MINUTE, name="long ago", order__id="old-1")
+    ingest(store, now, traces("stock", *spans), traces("old-shop", old), traces("<img src=x>", hostile))
     yield deps
     store.close()
 
@@ -75,6 +76,8 @@ def rows(page):
         ("service=stock&attribute=shelf%3Ds1&status=error", 3),
         ("name=GET+/st*&attribute=shelf%3Ds1", 13),
         ("order=o-7", 1),
+        ("order=old-1", 1),
+        ("name=long+ago", 0),
         (f"trace={trace_hex(1)}", 1),
         ("by=span&service=stock", 50),
         ("service=nobody", 0),
@@ -301,6 +304,7 @@ def test_the_histogram_counts_failed_ones_apart():
     [
         pytest.param([], "24h", False, False, id="nothing"),
         pytest.param([("trace", "ab")], "", True, True, id="a trace, whenever"),
+        pytest.param([("order", "4711")], "", True, True, id="an order, whenever"),
         pytest.param([("since", "1h"), ("by", "span")], "1h", False, False, id="a range alone"),
         pytest.param([("service", "mes"), ("attribute", "a=b")], "24h", False, True, id="fields"),
     ],

@@ -30,7 +30,9 @@ _FILTERS = (
     click.option("--span", default="", help="The span of this id."),
     click.option("--order", default="", help="Spans that name this order."),
     click.option("--user", default="", help="Spans of a user, in clear or as shown."),
-    click.option("--since", default="", help="Not before: 15m, or 2026-11-22T08:15:00Z.  [default: 24h]"),
+    click.option(
+        "--since", default="", help="Not before: 15m, 2026-11-22T08:15:00Z.  [default: 24h; of an order, all]"
+    ),
     click.option("--until", default="", help="Before this moment."),
     click.option(
         "--status",

@@ -115,7 +115,7 @@ def search_page(asked: Iterable[tuple[str, str]], by: By, default_since: str) ->
     """The page of these parameters, in the order in which they were given."""
     given = list(asked)
     form = dict.fromkeys((*FIELDS, *MORE), "") | {name: value for name, value in given if name in (*FIELDS, *MORE)}
-    if not form["since"] and not form["trace"]:
+    if not (form["since"] or form["trace"] or form["order"]):
         form["since"] = default_since
     attributes = tuple(value for name, value in given if name == "attribute")
     asked_for = {name for name, _ in given} - {"since", "until", "by", "after"}
