@@ -84,7 +84,10 @@ async def test_a_running_server_tells_what_its_upkeep_cannot_do(tmp_path, monkey
         async with asyncio.timeout(30), httpx.AsyncClient() as client:
             await failed.wait()
             told = (await client.get(f"{api}/api/v1/status")).json()
-        assert told["upkeep_problem"] == "projections, key figures and imported history are not up to date: the disk is full"
+        assert (
+            told["upkeep_problem"]
+            == "projections, key figures and imported history are not up to date: the disk is full"
+        )
         assert told["problem"] is None
     finally:
         signal.raise_signal(signal.SIGTERM)
