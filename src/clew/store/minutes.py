@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from clew.store.contract import Store
+from clew.store.lookups import LOOKUP
 from clew.store.marks import read_mark
 
 MARK = "span_minutes"
@@ -195,7 +196,8 @@ class ServiceMinutes:
 
 def roll_up(store: Store, from_ns: int, to_ns: int) -> None:
     """Write the minutes of a range anew; done twice it changes nothing. Durable on return."""
-    store.command(f"INSERT INTO span_minutes ({_COLUMNS}) {_MINUTES}", {"from": from_ns, "to": to_ns})
+    # On one thread, so that whoever waits for an answer has the others.
+    store.command(f"INSERT INTO span_minutes ({_COLUMNS}) {_MINUTES} {LOOKUP}", {"from": from_ns, "to": to_ns})
 
 
 def read_counts(store: Store, window: Window, service: str = "") -> list[dict[Work, Counts]]:

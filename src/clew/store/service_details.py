@@ -7,6 +7,7 @@ from typing import Any
 
 from clew.model.moments import LAST_NS
 from clew.store.contract import Store
+from clew.store.sampling import SAMPLED_BLOCKS, Sample
 from clew.store.spans import SpanKind
 
 SLOW_NS = 10**9
@@ -23,6 +24,7 @@ _OPERATIONS = f"""
 SELECT toString(name) AS title, kind AS of_kind, {_IS} AS spans, {_IS_IF} status = 2) AS errors,
     quantilesTDigest(0.5, 0.95)(duration_ns) AS quantiles
 FROM spans WHERE {_WHEN} AND {_BY}
+AND ({{one_in:UInt32}} = 1 OR toStartOfFiveMinutes(ts) IN ({SAMPLED_BLOCKS}))
 GROUP BY title, of_kind
 ORDER BY of_kind IN (2, 5) DESC, spans DESC, title, of_kind LIMIT {MOST}"""
 
@@ -123,13 +125,20 @@ class Queue:
 _KINDS = tuple(SpanKind)
 
 
-def operations(store: Store, since_ns: int, until_ns: int, service: str) -> list[Operation]:
-    """What a service did, by name: first what it was asked for, the most frequent first."""
-    rows = store.rows(_OPERATIONS, {"since": since_ns, "until": until_ns, "service": service})
+def operations(store: Store, since_ns: int, until_ns: int, service: str, one_in: int = 1) -> list[Operation]:
+    """What a service did, by name: first what it was asked for, the most frequent first.
+
+    With ``one_in`` it is read from a sample; see `clew.store.services.edges`.
+    """
+    sample = Sample.of(since_ns, until_ns, one_in)
+    bind = {"since": since_ns, "until": until_ns, "service": service, **sample.bindings()}
     return [
-        Operation(row["title"], _kind(row["of_kind"]), row["spans"], row["errors"], *map(round, row["quantiles"]))
-        for row in rows
-    ]
+        Operation(
+            row["title"], _kind(row["of_kind"]), sample.of_all(row["spans"]), sample.of_all(row["errors"]),
+            *map(round, row["quantiles"]),
+        )
+        for row in store.rows(_OPERATIONS, bind)
+    ]  # fmt: skip
 
 
 def statements(

@@ -9,6 +9,7 @@ from typing import Any
 
 from clew.model.moments import LAST_NS
 from clew.store.contract import Store
+from clew.store.sampling import SAMPLED_BLOCKS, Sample
 from clew.store.spans import NO_SPAN
 
 
@@ -63,11 +64,13 @@ SELECT service, uniqCombined(trace_id, span_id) AS spans, uniqCombinedIf((trace_
 FROM spans WHERE ts >= fromUnixTimestamp64Nano({since:Int64}, 'UTC')
 GROUP BY service ORDER BY service"""
 
-_SPANS = """ts >= fromUnixTimestamp64Nano({since:Int64}, 'UTC') AND ts < fromUnixTimestamp64Nano({until:Int64}, 'UTC')
-    AND ({one_in:UInt64} = 1 OR cityHash64(trace_id) % {one_in:UInt64} = 0)"""
-_HOPS = """t >= toDateTime(intDiv({since:Int64}, 1000000000), 'UTC')
-    AND t < toDateTime(least(intDiv({until:Int64}, 1000000000), 4294967295), 'UTC')
-    AND ({one_in:UInt64} = 1 OR cityHash64(origin_trace_id) % {one_in:UInt64} = 0)"""
+# Some blocks of five minutes, evenly spread: spans are sorted by these, so the others aren't read at all.
+_SPANS = f"""ts >= fromUnixTimestamp64Nano({{since:Int64}}, 'UTC')
+    AND ts < fromUnixTimestamp64Nano({{until:Int64}}, 'UTC')
+    AND ({{one_in:UInt32}} = 1 OR toStartOfFiveMinutes(ts) IN ({SAMPLED_BLOCKS}))"""
+_HOPS = f"""t >= toDateTime(intDiv({{since:Int64}}, 1000000000), 'UTC')
+    AND t < toDateTime(least(intDiv({{until:Int64}}, 1000000000), 4294967295), 'UTC')
+    AND ({{one_in:UInt32}} = 1 OR toStartOfFiveMinutes(t) IN ({SAMPLED_BLOCKS}))"""
 
 # A call is a span whose parent belongs to another service; those over a queue are read from the hops instead.
 _CALLS = f"""
@@ -126,17 +129,18 @@ def services(store: Store, since_ns: int) -> ServiceGraph:
 def edges(store: Store, since_ns: int, until_ns: int = LAST_NS, one_in: int = 1) -> tuple[Edge, ...]:
     """Who called whom between two moments. The cost grows with the spans in between.
 
-    With ``one_in`` only one trace in so many is read, always the same ones, and what is counted is multiplied: a call
-    and who made it are of one trace.
+    With ``one_in`` only five minutes of so many times five minutes are read, and what is counted is multiplied: that is
+    right as far as these are like the others.
     """
-    bind = {"since": since_ns, "until": until_ns, "none": NO_SPAN, "one_in": one_in}
+    sample = Sample.of(since_ns, until_ns, one_in)
+    bind = {"since": since_ns, "until": until_ns, "none": NO_SPAN, **sample.bindings()}
     found = [
         *_edges(store.rows(_CALLS, bind), NodeKind.SERVICE, NodeKind.SERVICE),
         *_edges(store.rows(_PUBLISHED, bind), NodeKind.SERVICE, NodeKind.QUEUE),
         *_edges(store.rows(_TAKEN, bind), NodeKind.QUEUE, NodeKind.SERVICE),
         *_edges(store.rows(_DATABASES, bind), NodeKind.SERVICE, NodeKind.DATABASE),
     ]
-    return tuple(replace(edge, calls=edge.calls * one_in, errors=edge.errors * one_in) for edge in found)
+    return tuple(replace(edge, calls=sample.of_all(edge.calls), errors=sample.of_all(edge.errors)) for edge in found)
 
 
 def _service_of(row: Mapping[str, Any]) -> ServiceSummary:

@@ -120,8 +120,9 @@ class Chosen:
 class ServicesPage:
     """All services.
 
-    ``chosen`` is the span of time; ``graph`` the picture (None: nothing ran), of one trace in ``one_in``; ``services``,
-    ``calls``, ``slow`` statements of databases and ``queues`` are tables; ``more_calls`` are left out of the picture.
+    ``chosen`` is the span of time; ``graph`` the picture (None: nothing ran), of a part of the time, one in ``one_in``;
+    ``services``, ``calls``, ``slow`` statements of databases and ``queues`` are tables; ``more_calls`` are left out of
+    the picture.
     """
 
     chosen: Chosen
@@ -140,8 +141,8 @@ class ServicePage:
 
     ``service`` is its name, ``chosen`` the span of time, ``line`` how it does (None: it did nothing in that time).
     ``rate``, ``failures`` and ``duration`` are charts; ``operations``, ``callers``, ``callees``, ``statements`` and
-    ``queues`` are tables; calls are those of one trace in ``one_in``. ``traces_href`` finds its spans, ``failed_href``
-    those that failed, ``figures_href`` leads to its key figures.
+    ``queues`` are tables; calls and operations are of a part of the time, one in ``one_in``. ``traces_href`` finds its
+    spans, ``failed_href`` those that failed, ``figures_href`` leads to its key figures.
     """
 
     service: str
@@ -305,7 +306,8 @@ def _queue(found: Queue) -> QueueLine:
 @dataclass(frozen=True, slots=True)
 class Details:
     """What was read of one service: its ``totals`` (None: it did nothing), slot by slot its ``counts`` and
-    ``durations``, its ``operations``, ``statements`` and ``queues``, and all ``edges`` of one trace in ``one_in``."""
+    ``durations``, its ``operations``, ``statements`` and ``queues``, and all ``edges``. Calls and operations
+    are those of a part of the time, one in ``one_in``."""
 
     totals: ServiceMinutes | None
     counts: Sequence[dict[Work, Counts]]

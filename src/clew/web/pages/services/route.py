@@ -24,7 +24,7 @@ from clew.web.time_range import TimeRange, time_range
 AT_ONCE = 2
 """How many of these pages are read at a time: they read many spans."""
 SAMPLE_FROM = 1_000_000
-"""Calls are counted in a sample of the traces when there are more spans than this."""
+"""When there are more spans than this, calls and operations are counted in a sample of the time."""
 
 _KNOWN_FOR_NS = 28 * 86_400 * 10**9
 
@@ -80,11 +80,11 @@ def _details(store: Store, window: Window, name: str) -> Details:
         lambda: (
             read_counts(store, window, name),
             read_durations(store, window, name),
-            operations(store, since_ns, until_ns, name),
+            operations(store, since_ns, until_ns, name, one_in),
         ),
         lambda: (
             edges(store, since_ns, until_ns, one_in),
-            statements(store, since_ns, until_ns, name),
+            statements(store, since_ns, until_ns, name, slow_only=one_in > 1),
             queues(store, since_ns, until_ns, name),
         ),
     )
