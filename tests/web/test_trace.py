@@ -199,6 +199,16 @@ def test_zoom_by_keys_map_and_drag(waterfall):
     page.mouse.up()
     assert before * 1.8 < float(bar(page, 300).get_attribute("width")) < before * 2.2
     assert page.locator("#panel").is_hidden()
+    page.locator("#rows").focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("z")
+    assert 800 < float(bar(page, 300).get_attribute("width")) < 900
+
+
+def test_a_later_page_of_spans_is_taken_over_in_full_height(waterfall):
+    page = waterfall(MANY, "?first=420")
+    assert page.locator("#rows").bounding_box()["height"] > 500
+    assert active(page) == "root"
 
 
 def test_a_span_opens_beside_and_has_an_address(waterfall):

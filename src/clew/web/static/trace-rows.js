@@ -28,8 +28,8 @@ export class Rows {
 
   takeOver() {
     const rows = this.element;
-    // The height that the server's rows have, so that nothing below moves.
-    rows.style.height = `${rows.getBoundingClientRect().height}px`;
+    // The height that the server's first rows have, so that nothing below moves.
+    rows.style.height = `min(70vh, ${this.lines.count * HIGH}px)`;
     this.space = document.createElement("div");
     this.space.setAttribute("role", "presentation");
     rows.replaceChildren(this.space);
@@ -229,9 +229,10 @@ export class Rows {
     const slot = this.pool.find((each) => each.element.contains(event.target));
     if (!slot || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
+    if (this.dragged) return;
     this.active = slot.place;
     if (event.target.closest(".fold")) this.fold(slot.place, !this.folded[slot.place]);
-    else if (!this.dragged) this.onOpen(slot.place);
+    else this.onOpen(slot.place);
     this.draw();
   }
 

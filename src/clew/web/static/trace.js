@@ -110,6 +110,10 @@ function connect(lines, lens, rows) {
     "=": () => lens.zoom(0.5),
     "-": () => lens.zoom(2),
     0: () => lens.show(0, lines.duration),
+    z: () => {
+      const [start, length] = [lines.columns.start[rows.active], lines.columns.duration[rows.active]];
+      lens.show(start - length * 0.1, start + length * 1.1);
+    },
     Escape: () => panel.close(),
   };
   const buttons = { "next-found": "n", "next-error": "e", critical: "c", "zoom-in": "+", "zoom-out": "-", "zoom-all": "0" };
