@@ -18,6 +18,14 @@ HOSTILE = (
 
 def rendered(template: str, page: object, now_ns: int) -> str:
     """The HTML of a page."""
-    scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": [], "server": ("clew", 80)}
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/",
+        "raw_path": b"/",
+        "query_string": b"",
+        "headers": [],
+        "server": ("clew", 80),
+    }
     answer = Pages(lambda: now_ns, lambda: None).answer(Request(scope), template, page, "Test", now_ns=now_ns)
     return bytes(answer.body).decode()
