@@ -8,7 +8,9 @@ from clew.journey.dwell import dwells
 from clew.journey.judge import judge
 from clew.learn.projection import projected_end_ns
 from clew.model.flow import Flow, Limit
-from clew.model.journey import Journey, Verdict
+from clew.model.journey import Journey, Verdict, VerdictKind
+
+_WAITS_FOR_SOMEBODY = (VerdictKind.LOST, VerdictKind.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +18,8 @@ class OrderLine:
     """An order as judged at a moment. Times and lengths of time are nanoseconds.
 
     ``dwell_ns`` is the time in its stage without holds, ``limit`` the stage's for its path. ``projected_end_ns`` is
-    there for open orders with a due date, once enough orders have ended.
+    there for open orders with a due date, once enough orders have ended; not for lost and failed ones, which go on only
+    when somebody acts, nor for one that waits longer than any that ended.
     """
 
     journey: Journey
@@ -29,13 +32,18 @@ class OrderLine:
 def order_line(journey: Journey, flow: Flow, now_ns: int) -> OrderLine:
     """An order in a line, judged by its flow at a moment."""
     stage = flow.stage(journey.stage)
-    projected = None
-    if journey.remaining_ns and not journey.terminal:
-        projected = projected_end_ns(journey.remaining_ns, journey.entered_ns, now_ns)
+    verdict = judge(journey, flow, now_ns)
     return OrderLine(
         journey,
-        judge(journey, flow, now_ns),
+        verdict,
         next(iter(dwells(journey, now_ns)[-1:]), max(0, now_ns - journey.entered_ns)),
         stage.limit(journey.path) if stage else None,
-        projected,
+        None if verdict.kind in _WAITS_FOR_SOMEBODY else _projected_end(journey, now_ns),
     )
+
+
+def _projected_end(journey: Journey, now_ns: int) -> int | None:
+    if journey.terminal or not journey.remaining_ns:
+        return None
+    end_ns = projected_end_ns(journey.remaining_ns, journey.entered_ns, now_ns)
+    return end_ns if end_ns > now_ns else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import parse_qsl, urlencode
 from zoneinfo import ZoneInfo, available_timezones
 
 from starlette.requests import Request
@@ -39,8 +39,7 @@ class Frame:
 
     ``title`` names the page in the window, ``path`` is its path, ``here`` its path with what was asked, ``theme`` one
     of `THEMES`, ``zone`` the viewer's time zone, ``now_ns`` the moment (Unix ns) at which all of the page was judged,
-    ``problem`` why Clew isn't up to date (or None), ``static`` where assets lie, ``clock_here`` whether the viewer has
-    chosen a zone or it is UTC for want of one.
+    ``problem`` why Clew isn't up to date (or None), ``static`` where assets lie.
     """
 
     title: str
@@ -51,7 +50,6 @@ class Frame:
     now_ns: int
     problem: str | None
     static: str
-    clock_here: bool
 
     @property
     def navigation(self) -> tuple[tuple[NavItem, bool], ...]:
@@ -79,19 +77,17 @@ def changed(path: str, query: str, /, **changes: str | int | None) -> str:
 def frame_of(request: Request, title: str, now_ns: int, problem: str | None, static: str) -> Frame:
     """The frame of the page that a request asks for."""
     theme = request.cookies.get(THEME_COOKIE, "")
-    zone = known_zone(request.cookies.get(ZONE_COOKIE, ""))
-    # Not request.url: an id with a question mark or a hash sign would end its path.
-    path, query = quote(request.scope["path"]), request.scope["query_string"].decode("latin-1")
+    # As it was sent: an id with a question mark, a hash sign or "/../" in it would lead elsewhere.
+    path, query = (request.scope[name].decode("latin-1") for name in ("raw_path", "query_string"))
     return Frame(
         title=title,
         path=path,
         here=f"{path}?{query}" if query else path,
         theme=theme if theme in THEMES else THEMES[0],
-        zone=zone or ZoneInfo("UTC"),
+        zone=viewer_zone(request),
         now_ns=now_ns,
         problem=problem,
         static=static,
-        clock_here=zone is not None,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from clew.journey.words import how_brief, how_long
@@ -114,6 +115,11 @@ def size(count: int) -> str:
 def counted(count: int, what: str) -> str:
     """``1 span``, ``2,000 spans``."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def order_href(order_id: str) -> str:
+    """The address of an order's page. A slash in the id is no part of the way: browsers shorten ``/../``."""
+    return f"/orders/{quote(order_id, safe='')}"
 
 
 def verdict(kind: str) -> str:

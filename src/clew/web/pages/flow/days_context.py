@@ -24,7 +24,7 @@ from clew.model.flow import Flow
 from clew.report.declared import in_flow_order
 from clew.web import words
 from clew.web.pages.flow.filters_context import Filters
-from clew.web.pages.flow.links import order_href, stage_column
+from clew.web.pages.flow.links import stage_column
 from clew.web.pages.flow.table_context import Table, rows_of, table_of
 from clew.web.pictures.axes import Unit
 from clew.web.pictures.dots import DotPicture, dot_picture
@@ -177,7 +177,7 @@ def _dots(told: str, found: DotsModel, stages: Sequence[str], zone: ZoneInfo) ->
         orders=found.orders,
         shown=len(orders),
         picture=dot_picture(orders, stages, zone),
-        hrefs=tuple(order_href(row.order_id) for row in found.rows),
+        hrefs=tuple(words.order_href(row.order_id) for row in found.rows),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from clew.model.flow import Flow
 from clew.web.pages.flow.asked import Pairs, common
@@ -22,11 +22,6 @@ def step_href(pairs: Pairs, before: str, after: str) -> str:
     """The orders that went from one stage straight to another, with the filters of the view."""
     kept = [(name, value) for name, value in common(pairs) if not name.startswith("against")]
     return "/flow/step?" + urlencode([("before", before), ("after", after), *kept])
-
-
-def order_href(order_id: str) -> str:
-    """The page of an order."""
-    return f"/orders/{quote(order_id, safe='')}"
 
 
 def stage_column(flow: Flow | None, name: str, path: str, column: str = "stage") -> dict[str, Href]:

@@ -14,7 +14,7 @@ from clew.report.declared import in_flow_order
 from clew.web import words
 from clew.web.pages.flow.asked import Pairs
 from clew.web.pages.flow.filters_context import Filters
-from clew.web.pages.flow.links import order_href, stage_href, step_href
+from clew.web.pages.flow.links import stage_href, step_href
 from clew.web.pages.flow.table_context import Cell, Head, Table, table_of
 from clew.web.pictures.flowmap import FlowMap, Step, flow_map
 
@@ -97,7 +97,7 @@ def step_page(filters: Filters, found: StepOrdersModel, zone: ZoneInfo, back: st
     )  # fmt: skip
     rows = tuple(
         (
-            Cell(each.order_id, False, order_href(each.order_id)),
+            Cell(each.order_id, False, words.order_href(each.order_id)),
             Cell(each.path, False),
             Cell(each.ended or "open", False),
             Cell(words.clock(parse_moment(each.at, 0), zone), False),

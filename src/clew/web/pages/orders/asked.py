@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from clew.api.order_list import TRACE_ID
 from clew.model.journey import VerdictKind
@@ -109,8 +109,3 @@ def read_asked(pairs: Iterable[tuple[str, str]]) -> Asked:
 
 FILTERS = tuple(each.name for each in fields(Asked) if each.name not in ("verdicts", *_SWITCHES))
 """The filters that are one text each."""
-
-
-def order_href(order_id: str) -> str:
-    """The address of an order's page. A slash in the id is no part of the way: browsers shorten ``/../``."""
-    return f"/orders/{quote(order_id, safe='')}"

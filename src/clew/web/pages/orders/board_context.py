@@ -9,7 +9,8 @@ from itertools import accumulate
 from clew.model.flow import Flow, Stage
 from clew.model.journey import VerdictKind
 from clew.store.board import OPEN_KINDS, STRANGE_NAMES, BoardRow, Place
-from clew.web.pages.orders.asked import Asked, order_href
+from clew.web.pages.orders.asked import Asked
+from clew.web.words import order_href
 
 BAD = (VerdictKind.LOST, VerdictKind.FAILED, VerdictKind.STUCK)
 """The verdicts that need somebody now."""

@@ -12,8 +12,9 @@ from clew.model.flow import Flow
 from clew.model.journey import VerdictKind
 from clew.store.board import OPEN_KINDS, BoardRow
 from clew.store.views import SavedView
-from clew.web.pages.orders.asked import FILTERS, Asked, order_href
+from clew.web.pages.orders.asked import FILTERS, Asked
 from clew.web.pages.orders.board_context import BAD, Board, Choice, boards_of, flow_names
+from clew.web.words import order_href
 
 _ALIASES_SHOWN = 2
 _ID_SHOWN = 64

@@ -12,9 +12,10 @@ from clew.api.deps import ApiDeps
 from clew.api.order_list import TRACE_ID, stored_user
 from clew.store.lookups import both
 from clew.store.seek import has_trace, order_called, orders_beginning, orders_of_user
-from clew.web.pages.orders.asked import Asked, order_href
+from clew.web.pages.orders.asked import Asked
 from clew.web.pages.orders.search_context import search_page
 from clew.web.rendering import Pages
+from clew.web.words import order_href
 
 _LONGEST = 1_000
 # A masked id of a user shows four characters at most: less than five in clear would match every short one.
