@@ -26,7 +26,8 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Starts Clew and a jeweller's shop of four services, sends orders through it, makes trouble, and\n"
         "lets Clew name the stuck and the lost orders. Then the shop goes on until Ctrl-C.",
-        epilog=f"faults:\n{faults}\n\nWhile it runs, ask Clew yourself in another terminal: clew orders",
+        epilog=f"faults:\n{faults}\n\nWhile it runs, watch it at http://127.0.0.1:4380 in a browser,\n"
+        "or ask Clew yourself in another terminal: clew orders",
     )
     add = made.add_argument
     add("--fault", action="append", choices=list(FAULTS), metavar="NAME", help="this fault only; may be repeated")

@@ -31,7 +31,7 @@ FLOW = Path(__file__).parent / "flow.yaml"
 PORTS = {
     "grpc": (4317, "OTLP/gRPC"),
     "otlp": (4318, "OTLP/HTTP"),
-    "api": (4380, "Clew's API"),
+    "api": (4380, "Clew's pages and API"),
     "shop": (4401, "the shop"),
     "crm": (4402, "CRM"),
     "mes": (4403, "MES"),
