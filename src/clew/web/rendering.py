@@ -45,7 +45,7 @@ def environment() -> Environment:
     plain: dict[str, Callable[..., str]] = {
         "length": words.length, "brief": words.brief, "number": words.number, "share": words.share,
         "size": words.size, "iso": words.iso, "verdict": words.verdict, "counted": words.counted,
-        "order_href": words.order_href, "spell": words.spell,
+        "order_href": words.order_href, "rate": words.rate, "spell": words.spell,
     }  # fmt: skip
     made.filters |= plain
     made.filters |= {

@@ -117,6 +117,14 @@ def counted(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
+def rate(a_minute: float) -> str:
+    """How often something happens, by the longest time that it happens in once: ``40/min``, ``1.42/h``, ``2/day``."""
+    for often, unit in ((a_minute, "min"), (a_minute * 60, "h")):
+        if often >= 1:
+            return f"{number(often)}/{unit}"
+    return f"{number(a_minute * 1_440)}/day" if a_minute else "0"
+
+
 def order_href(order_id: str) -> str:
     """The address of an order's page. A slash in the id is no part of the way: browsers shorten ``/../``."""
     return f"/orders/{quote(order_id, safe='')}"

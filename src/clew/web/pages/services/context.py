@@ -15,6 +15,7 @@ from clew.web.pictures.axes import Unit, written
 from clew.web.pictures.series import Chart, Series, lines, stacked, time_axis
 from clew.web.time_range import CHOICES, TimeRange
 from clew.web.words import iso
+from clew.web.words import rate as rate_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +247,7 @@ def _words(key: Key, found: dict[str, ServiceMinutes], links: Links, minutes: fl
     p95 = quantile(service.durations, 0.95)
     if not service.requests or p95 is None:
         return Words("asked for nothing", None, links.service(name))
-    note = f"{written(service.requests / minutes, Unit.NUMBER)}/min, p95 {written(p95, Unit.LENGTH)}"
+    note = f"{rate_of(service.requests / minutes)}, p95 {written(p95, Unit.LENGTH)}"
     return Words(note, service.failed / service.requests, links.service(name))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from clew.store.services import Edge, NodeKind
 from clew.web.pictures.axes import Unit, written
 from clew.web.pictures.layers import Box, Link, Node, Route, Spacing, layered
+from clew.web.words import rate as rate_of
 
 WIDE, HIGH = 176.0, 44.0
 _LABEL = (92.0, 32.0)
@@ -136,7 +137,7 @@ def _node(key: Key, box: Box, words: Words) -> DrawnNode:
 
 def _edge(edge: Edge, route: Route, href: str, minutes: float, most: int) -> DrawnEdge:
     errors = edge.errors / edge.calls if edge.calls else 0.0
-    rate = f"{written(edge.calls / minutes, Unit.NUMBER)}/min"
+    rate = rate_of(edge.calls / minutes)
     time = written(edge.p95_ns, Unit.LENGTH) if edge.p95_ns else ""
     what = "transit p95" if edge.caller_kind is NodeKind.QUEUE else "p95"
     failing = errors_told(errors)
