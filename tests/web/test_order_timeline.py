@@ -5,6 +5,8 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from clew.journey.rebuild import rebuild
 from clew.journey.visits import stage_visits, visits_after_end
@@ -173,6 +175,42 @@ def test_work_that_lies_close_is_one_bar_and_only_what_begins_it_counts():
     assert "work 2" not in first.text
     assert "work 3" in first.text
     assert second.href == f"/traces/{TRACE}?span={4:016x}#s{4:016x}"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param([line(1, 0, "odd", parent=1, error="Timeout")], id="its own parent"),
+        pytest.param(
+            [line(1, 0, "odd", parent=2), line(2, 1, "odd", parent=1, error="Timeout")], id="a circle of a service"
+        ),
+    ],
+)
+def test_a_service_whose_spans_are_their_own_ancestors_has_a_lane_for_what_failed_and_was_tried_again(lines):
+    retries = [Notable(TRACE, "1" * 16, "odd", "POST", at(50), False, "", "", 1, True)]
+    picture = drawn(event("BASKET", 0, "shop"), lines=lines, retries=retries)
+    assert named(picture.lanes) == ["service shop", "service odd"]
+    assert [(each.kind, each.y) for each in picture.signs] == [
+        ("retried", picture.lanes[1].line),
+        ("failed", picture.lanes[1].line),
+    ]
+
+
+@given(
+    st.lists(
+        st.builds(
+            line, st.integers(1, 6), st.integers(-(10**6), 10**6), st.sampled_from(["", "a", "b"]), st.integers(0, 6),
+            st.integers(0, 10**9), st.sampled_from(["", "Timeout"]),
+        ),
+        max_size=12,
+    ),
+    st.booleans(),
+)  # fmt: skip
+def test_whatever_spans_call_each_other_their_parents_an_order_has_a_picture(lines, folding):
+    picture = drawn(event("BASKET", 0, "shop"), lines=lines, folding=folding)
+    failed = sum(each.count for each in picture.signs if each.kind == "failed")
+    assert failed == sum(each.failed for each in lines)
+    assert {each.service or "(service not told)" for each in lines} <= {each.name for each in picture.lanes}
 
 
 def test_holds_are_bands_and_long_empty_times_are_folded_with_their_length():

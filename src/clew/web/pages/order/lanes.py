@@ -37,14 +37,17 @@ def entry_spans(lines: Sequence[SpanLine]) -> list[SpanLine]:
 def lanes_of(
     visits: Iterable[StageVisit],
     failure: Failure | None,
-    entries: Iterable[SpanLine],
+    lines: Iterable[SpanLine],
     messages: Iterable[Message],
     top: int,
 ) -> dict[LaneKey, Lane]:
-    """The lanes from above to below. Beyond `MOST_LANES` the rest share the last one."""
+    """The lanes from above to below. Beyond `MOST_LANES` the rest share the last one.
+
+    Every span's service has one, even where none of its spans begins its work: spans may be their own ancestors.
+    """
     seen = [(each.milestone.at_ns, 0, service_key(each.milestone.service)) for each in visits]
     seen += [(failure.at_ns, 1, service_key(failure.service))] if failure else []
-    seen += [(each.start_ns, 1, service_key(each.service)) for each in entries]
+    seen += [(each.start_ns, 1, service_key(each.service)) for each in lines]
     for message in messages:
         seen += _met(message)
     keys = list(dict.fromkeys(key for _, _, key in sorted(seen)))

@@ -78,7 +78,7 @@ def timeline_of(drawn: Drawn, *, folding: bool = True) -> Timeline:
     scale = time_scale(_spells(drawn), folding=folding)
     marks = placed_marks(_marks(drawn, scale))
     top = 10 + _MARKS_ROW * (1 + max((each.row for each in marks), default=0))
-    lanes = lanes_of(drawn.visits, order.journey.failure, entries, messages, top)
+    lanes = lanes_of(drawn.visits, order.journey.failure, order.spans.lines, messages, top)
     hops = hops_of(messages, order.journey, drawn.until_ns, scale, lanes)
     signs = [*_retry_signs(drawn.retries, scale, lanes), *_failed_signs(order, scale, lanes), *hops.signs]
     return Timeline(
