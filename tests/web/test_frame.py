@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import httpx
 import pytest
 
+from clew.api import create_api
+from clew.web import create_web, site
 from clew.web.guard import POLICY
+from tests.serving import serving
 
 
 @pytest.fixture
@@ -71,6 +76,23 @@ def test_unknown_preferences_are_refused_with_the_mend(web, sent, said):
 )
 def test_a_page_of_another_site_changes_nothing(web, headers, status):
     assert web.post("/preferences", data={"theme": "dark"}, headers=headers).status_code == status
+
+
+def test_a_page_of_another_site_changes_nothing_through_the_api(web):
+    asked = {"url": "/api/v1/imports", "json": {"name": "theirs"}}
+    refused = web.post(**asked, headers={"Sec-Fetch-Site": "cross-site"})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (403, "cross_site")
+    assert web.post(**asked, headers={"Origin": "https://evil.example"}).status_code == 403
+    assert "theirs" not in web.get("/api/v1/imports", params={"all": True}).text
+    assert web.post("/api/v1/flows/check", content="").status_code != 403
+
+
+def test_the_answer_to_a_mistake_of_ours_has_the_policy_as_well(told):
+    broken = replace(told, book=None)
+    with serving(site(create_api(broken), create_web(broken))) as address:
+        for path in ("/", "/api/v1/orders?at=2h"):
+            answer = httpx.get(address + path)
+            assert (answer.status_code, answer.headers.get("content-security-policy")) == (500, POLICY)
 
 
 def test_assets_may_be_kept_for_ever_and_pages_never(web):

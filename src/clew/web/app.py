@@ -11,7 +11,6 @@ from starlette.staticfiles import StaticFiles
 
 from clew.api.deps import ApiDeps
 from clew.web.errors import install_error_pages
-from clew.web.guard import Guard
 from clew.web.live import live_routes
 from clew.web.pages.figures import figures_routes
 from clew.web.pages.find import find_routes
@@ -64,5 +63,4 @@ def create_web(deps: ApiDeps, ending: Callable[[], bool] = lambda: False) -> Fas
     app.include_router(preference_routes())
     app.mount(static_path(), StaticFiles(directory=STATIC))
     app.add_middleware(GZipMiddleware, minimum_size=_COMPRESSED_FROM, compresslevel=5)
-    app.add_middleware(Guard)
     return app

@@ -1,10 +1,17 @@
-"""What keeps pages safe in a browser: a strict content policy, no frames, no sniffing, no requests of other sites."""
+"""What keeps a browser safe: a strict content policy, no frames, no sniffing, no requests of other sites.
+
+It lies around pages and API, and around what answers a mistake of ours.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from clew.api.errors import answer
 
 POLICY = "; ".join(
     (
@@ -29,13 +36,16 @@ _HEADERS = {
 }
 _FOR_EVER = "public, max-age=31536000, immutable"
 _READING = ("GET", "HEAD", "OPTIONS")
+_REFUSED = "refused: this request comes from a page of another site"
 
 
 class Guard:
     """Adds the headers to every answer, and refuses what another site's page asks to be changed."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, of_api: Callable[[Scope], bool]) -> None:
+        """Around ``app``; ``of_api`` says which requests are refused in the API's form."""
         self._app = app
+        self._of_api = of_api
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request. Only http is known."""
@@ -53,9 +63,13 @@ class Guard:
             await send(message)
 
         if scope["method"] not in _READING and _of_another_site(Headers(scope=scope)):
-            refusal = PlainTextResponse("refused: this request comes from a page of another site\n", 403)
-            return await refusal(scope, receive, guarded)
+            return await self._refusal(scope)(scope, receive, guarded)
         return await self._app(scope, receive, guarded)
+
+    def _refusal(self, scope: Scope) -> Response:
+        if self._of_api(scope):
+            return answer(403, "cross_site", _REFUSED, "send it from a page of Clew, or from a program")
+        return PlainTextResponse(f"{_REFUSED}\n", 403)
 
 
 def _of_another_site(headers: Headers) -> bool:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from clew.web.guard import Guard
+
 _API = ("/api/", "/healthz", "/readyz")
 
 
 def site(api: ASGIApp, web: ASGIApp) -> ASGIApp:
-    """The application that answers for both, so that each keeps its own form of errors."""
+    """The application that answers for both, so that each keeps its own form of errors; the guard is around it."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        of_api = scope["type"] == "http" and scope["path"].startswith(_API)
-        await (api if of_api else web)(scope, receive, send)
+        await (api if _of_api(scope) else web)(scope, receive, send)
 
-    return answer
+    return Guard(answer, _of_api)
+
+
+def _of_api(scope: Scope) -> bool:
+    return scope["type"] == "http" and scope["path"].startswith(_API)
