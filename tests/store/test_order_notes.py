@@ -71,6 +71,11 @@ def test_notable_are_its_own_spans_that_failed_were_tried_again_or_ran_out_of_ti
     ]  # fmt: skip
 
 
+def test_of_many_notable_spans_the_latest_are_told_by_their_start(store):
+    found = notable_spans(store, order_scope(store, "A"), limit=2)
+    assert [each.name for each in found] == ["GET", "PUT"]
+
+
 def test_an_order_that_nothing_names_has_neither(store):
     scope = order_scope(store, "nobody")
     assert notable_spans(store, scope) == ()

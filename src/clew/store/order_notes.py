@@ -78,7 +78,7 @@ def _logs_without_trace(store: Store, scope: OrderScope, around_ns: tuple[int, i
 
 
 def notable_spans(store: Store, scope: OrderScope, limit: int = 1_000) -> tuple[Notable, ...]:
-    """The spans of an order that failed, were tried again or ran out of time: the earliest, by start."""
+    """The spans of an order that failed, were tried again or ran out of time: the latest of them, by start."""
     if not scope.traces:
         return ()
     where, bind = scope_where(scope)
@@ -87,7 +87,7 @@ def notable_spans(store: Store, scope: OrderScope, limit: int = 1_000) -> tuple[
             "SELECT lower(hex(trace_id)) AS trace, lower(hex(span_id)) AS span, service, name, retry_count, timeout,",
             "status = 2 OR error != '' AS failed, error, status_message, toUnixTimestamp64Nano(ts) AS start_ns",
             "FROM spans WHERE", where, "AND (status = 2 OR error != '' OR retry_count > 0 OR timeout)",
-            "ORDER BY ts", ONCE, "LIMIT {limit:UInt32}", LOOKUP,
+            "ORDER BY ts DESC", ONCE, "LIMIT {limit:UInt32}", LOOKUP,
         ),
         bind | {"limit": limit},
     )  # fmt: skip
@@ -104,5 +104,5 @@ def notable_spans(store: Store, scope: OrderScope, limit: int = 1_000) -> tuple[
             tries=row["retry_count"],
             timeout=bool(row["timeout"]),
         )
-        for row in rows
+        for row in reversed(rows)
     )
