@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from clew.store.embedded import open_store
-from clew.store.sampling import Sample
 from clew.store.service_details import Operation, operations, queues, statements
 from clew.store.services import edges, services
 from clew.store.spans import SpanKind
@@ -106,23 +105,3 @@ def test_edges_end_with_their_span_of_time(store):
     }  # fmt: skip
     assert edges(store, SINCE, NOON - 40 * MINUTE) == ()
     assert services(store, SINCE).edges == edges(store, SINCE)
-
-
-@pytest.mark.parametrize(
-    ("one_in", "calls"),
-    [
-        pytest.param(6, 12, id="the half hour is a sixth block: it counts for twelve blocks of which two are read"),
-        pytest.param(4, 0, id="blocks 0, 4 and 8 hold nothing of it"),
-    ],
-)
-def test_a_sample_is_some_blocks_of_five_minutes_and_counts_for_all(store, one_in, calls):
-    found = {(each.caller, each.callee): each.calls for each in edges(store, SINCE, UNTIL, one_in)}
-    assert found.get(("shop", "postgresql shop"), 0) == calls
-    done = {each.name: each.spans for each in operations(store, SINCE, UNTIL, "shop", one_in)}
-    assert done.get("INSERT", 0) == calls
-
-
-def test_a_sample_of_one_in_one_leaves_nothing_out_however_long_ago():
-    sample = Sample.of(0, 2**62, 1)
-    assert (sample.bindings()["end_block"], sample.of_all(7)) == (0, 7)
-    assert Sample.of(0, 12 * 300 * SECOND, 5).of_all(3) == 12

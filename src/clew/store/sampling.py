@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-_BLOCK_NS = 5 * 60 * 10**9
+BLOCK_NS = 5 * 60 * 10**9
 
-SAMPLED_BLOCKS = """SELECT toDateTime(300 * arrayJoin(range({first_block:UInt32}, {end_block:UInt32}, {one_in:UInt32})),
-    'UTC')"""
+# By a hash, as every twelfth block would be the same five minutes of each hour: what runs hourly is there or is not.
+_CHOSEN = """SELECT arrayJoin(range({first_block:UInt32}, {end_block:UInt32})) AS block
+    ORDER BY cityHash64(block), block LIMIT {read_blocks:UInt32}"""
+SAMPLED_BLOCKS = f"SELECT toDateTime(300 * block, 'UTC') FROM ({_CHOSEN})"
 """The beginnings of the blocks that are read; bound by `Sample.bindings`."""
+SAMPLED_AND_BEFORE = f"SELECT toDateTime(300 * (block - arrayJoin([0, 1])), 'UTC') FROM ({_CHOSEN})"
+"""The same with the block just before each of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Every ``one_in``-th of the blocks from ``first`` up to ``end`` (numbers of blocks since 1970)."""
+    """One of ``one_in`` blocks from ``first`` up to ``end`` (numbers of blocks since 1970), always the same ones."""
 
     first: int
     end: int
@@ -24,13 +28,17 @@ class Sample:
         """The sample of a span of time; of 1 in 1 nothing is left out, and no block is named."""
         if one_in == 1:
             return Sample(0, 0, 1)
-        return Sample(since_ns // _BLOCK_NS, -(-until_ns // _BLOCK_NS), one_in)
+        return Sample(since_ns // BLOCK_NS, -(-until_ns // BLOCK_NS), one_in)
+
+    @property
+    def read(self) -> int:
+        """How many blocks are read."""
+        return -(-(self.end - self.first) // self.one_in)
 
     def bindings(self) -> dict[str, object]:
-        """The values that `SAMPLED_BLOCKS` needs."""
-        return {"first_block": self.first, "end_block": self.end, "one_in": self.one_in}
+        """The values that `SAMPLED_BLOCKS` needs, and ``one_in``."""
+        return {"first_block": self.first, "end_block": self.end, "read_blocks": self.read, "one_in": self.one_in}
 
     def of_all(self, counted: int) -> int:
-        """What was counted in the sample, as an estimate of all."""
-        blocks = self.end - self.first
-        return round(counted * blocks / -(-blocks // self.one_in)) if blocks else counted
+        """What was counted in the blocks that are read, as an estimate of all."""
+        return round(counted * (self.end - self.first) / self.read) if self.read else counted

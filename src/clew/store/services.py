@@ -9,7 +9,7 @@ from typing import Any
 
 from clew.model.moments import LAST_NS
 from clew.store.contract import Store
-from clew.store.sampling import SAMPLED_BLOCKS, Sample
+from clew.store.sampling import BLOCK_NS, SAMPLED_AND_BEFORE, SAMPLED_BLOCKS, Sample
 from clew.store.spans import NO_SPAN
 
 
@@ -64,13 +64,18 @@ SELECT service, uniqCombined(trace_id, span_id) AS spans, uniqCombinedIf((trace_
 FROM spans WHERE ts >= fromUnixTimestamp64Nano({since:Int64}, 'UTC')
 GROUP BY service ORDER BY service"""
 
-# Some blocks of five minutes, evenly spread: spans are sorted by these, so the others aren't read at all.
+# Some blocks of five minutes: spans are sorted by these, so the others aren't read at all. The caller may have begun
+# earlier than its call, in the block before.
 _SPANS = f"""ts >= fromUnixTimestamp64Nano({{since:Int64}}, 'UTC')
     AND ts < fromUnixTimestamp64Nano({{until:Int64}}, 'UTC')
     AND ({{one_in:UInt32}} = 1 OR toStartOfFiveMinutes(ts) IN ({SAMPLED_BLOCKS}))"""
-_HOPS = f"""t >= toDateTime(intDiv({{since:Int64}}, 1000000000), 'UTC')
-    AND t < toDateTime(least(intDiv({{until:Int64}}, 1000000000), 4294967295), 'UTC')
-    AND ({{one_in:UInt32}} = 1 OR toStartOfFiveMinutes(t) IN ({SAMPLED_BLOCKS}))"""
+_CALLERS = f"""ts >= fromUnixTimestamp64Nano({{since:Int64}} - {BLOCK_NS}, 'UTC')
+    AND ts < fromUnixTimestamp64Nano({{until:Int64}}, 'UTC')
+    AND ({{one_in:UInt32}} = 1 OR toStartOfFiveMinutes(ts) IN ({SAMPLED_AND_BEFORE}))"""
+# Messages lie for any time before they are taken: some of all traces are read, whenever that was.
+_HOPS = """t >= toDateTime(intDiv({since:Int64}, 1000000000), 'UTC')
+    AND t < toDateTime(least(intDiv({until:Int64}, 1000000000), 4294967295), 'UTC')
+    AND ({one_in:UInt32} = 1 OR cityHash64(origin_trace_id) % {one_in:UInt32} = 0)"""
 
 # A call is a span whose parent belongs to another service; those over a queue are read from the hops instead.
 _CALLS = f"""
@@ -80,7 +85,7 @@ FROM (SELECT trace_id, parent_span_id, service, status, duration_ns FROM spans
     WHERE {_SPANS} AND kind != 5
     AND parent_span_id != unhex({{none:String}}) LIMIT 1 BY trace_id, span_id) AS child
 GLOBAL JOIN (SELECT trace_id, span_id, service FROM spans
-    WHERE {_SPANS} AND kind != 4 LIMIT 1 BY trace_id, span_id) AS parent
+    WHERE {_CALLERS} AND kind != 4 LIMIT 1 BY trace_id, span_id) AS parent
 ON child.trace_id = parent.trace_id AND child.parent_span_id = parent.span_id
 WHERE parent.service != child.service
 GROUP BY caller, callee ORDER BY caller, callee"""
@@ -129,18 +134,23 @@ def services(store: Store, since_ns: int) -> ServiceGraph:
 def edges(store: Store, since_ns: int, until_ns: int = LAST_NS, one_in: int = 1) -> tuple[Edge, ...]:
     """Who called whom between two moments. The cost grows with the spans in between.
 
-    With ``one_in`` only five minutes of so many times five minutes are read, and what is counted is multiplied: that is
-    right as far as these are like the others.
+    With ``one_in`` calls are read in one of so many blocks of five minutes, and messages in one of so many traces; what
+    is counted is multiplied, which is right as far as these are like the others.
     """
     sample = Sample.of(since_ns, until_ns, one_in)
     bind = {"since": since_ns, "until": until_ns, "none": NO_SPAN, **sample.bindings()}
-    found = [
+    calls = [
         *_edges(store.rows(_CALLS, bind), NodeKind.SERVICE, NodeKind.SERVICE),
-        *_edges(store.rows(_PUBLISHED, bind), NodeKind.SERVICE, NodeKind.QUEUE),
-        *_edges(store.rows(_TAKEN, bind), NodeKind.QUEUE, NodeKind.SERVICE),
         *_edges(store.rows(_DATABASES, bind), NodeKind.SERVICE, NodeKind.DATABASE),
     ]
-    return tuple(replace(edge, calls=sample.of_all(edge.calls), errors=sample.of_all(edge.errors)) for edge in found)
+    messages = [
+        *_edges(store.rows(_PUBLISHED, bind), NodeKind.SERVICE, NodeKind.QUEUE),
+        *_edges(store.rows(_TAKEN, bind), NodeKind.QUEUE, NodeKind.SERVICE),
+    ]
+    return (
+        *(replace(edge, calls=sample.of_all(edge.calls), errors=sample.of_all(edge.errors)) for edge in calls),
+        *(replace(edge, calls=edge.calls * one_in, errors=edge.errors * one_in) for edge in messages),
+    )
 
 
 def _service_of(row: Mapping[str, Any]) -> ServiceSummary:
