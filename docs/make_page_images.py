@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +9,16 @@ import httpx
 from playwright.sync_api import Browser
 
 from tests.services.browser import browser
+from tests.serving import clew_serve
 
 IMAGES = Path(__file__).parent / "images"
-CLEW = str(Path(sys.executable).with_name("clew"))
 WINDOW = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 
 
 def take_pages(data: Path, order: str) -> None:
     """Write docs/images/page-*.png from a data directory; ``order`` is the one whose page is shown."""
-    with _serving(data) as url, browser() as running:
+    with clew_serve(data) as url, browser() as running:
         journey = httpx.get(f"{url}/api/v1/orders/{order}").json()
         trace = max(journey["traces"], key=lambda each: int(each["spans"]))["trace_id"]
         pages = {
@@ -54,32 +48,3 @@ def _take(running: Browser, address: str, name: str, window: dict[str, int], sch
     page.wait_for_timeout(500)  # what scripts add after the page has loaded
     page.screenshot(path=IMAGES / f"{name}.png")
     context.close()
-
-
-@contextlib.contextmanager
-def _serving(data: Path) -> Iterator[str]:
-    """A server over that directory; its address."""
-    ports = [_free_port() for _ in range(3)]
-    listen, http, grpc = (f"127.0.0.1:{port}" for port in ports)
-    command = [CLEW, "serve", "--data", str(data), "--listen", listen, "--otlp-http", http, "--otlp-grpc", grpc]
-    server = subprocess.Popen(command)  # noqa: S603
-    try:
-        _wait_until_ready(f"http://{listen}/readyz")
-        yield f"http://{listen}"
-    finally:
-        server.terminate()
-        server.wait(30)
-
-
-def _wait_until_ready(address: str) -> None:
-    for _ in range(100):
-        with contextlib.suppress(httpx.TransportError):
-            if httpx.get(address).is_success:
-                return
-        time.sleep(0.2)
-    raise SystemExit("the server is not ready after 20 s")
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])

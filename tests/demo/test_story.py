@@ -8,9 +8,13 @@ import sys
 import threading
 from pathlib import Path
 
+import httpx
 import pytest
 from clew_demo.ledger import ALARMS, read_ledger
 from clew_demo.story import STORY
+
+from tests.services.browser import browser
+from tests.serving import clew_serve
 
 ORDER = re.compile(r"\bB2[BC]-\d+\b")
 LONGEST_S = 180
@@ -50,12 +54,33 @@ def check(data, code, screen):
     assert still_running(data) == []
 
 
+def look_at_the_pages(data):
+    """In a browser, over a real server: the list names the same orders, and every page shows without an error."""
+    alarms = {entry.order_id for entry in read_ledger(data / "ledger.json") if entry.verdict in ALARMS}
+    said = []
+    with clew_serve(data / "clew") as url, browser() as running:
+        page = running.new_page()
+        page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.goto(f"{url}/?verdict=lost&verdict=stuck")
+        assert set(ORDER.findall(page.locator("main").inner_text())) == alarms
+        journey = httpx.get(f"{url}/api/v1/orders/{min(alarms)}").json()
+        trace = journey["traces"][0]["trace_id"]
+        others = ("services?range=24h", "services/mes-api?range=24h", "flow", "flow/funnel", "figures", "status")
+        for path in (f"orders/{min(alarms)}", "traces", f"traces/{trace}", *others):
+            answer = page.goto(f"{url}/{path}")
+            assert answer.status == 200, path
+            assert page.locator("h1").inner_text(), path
+    assert said == []
+
+
 @pytest.mark.long
 def test_clew_names_the_planted_orders_and_only_those_with_the_stand_ins(tmp_path):
     code, screen = play(tmp_path / "demo")
     assert "a stand-in for RabbitMQ" in screen
     assert "SQLite as a stand-in" in screen
     check(tmp_path / "demo", code, screen)
+    look_at_the_pages(tmp_path / "demo")
 
 
 @pytest.mark.long
