@@ -18,6 +18,7 @@ from clew.web.time_range import time_range
 
 NOON = 1_795_348_800 * 10**9
 HOUR = 60 * MINUTE_NS
+UTC = ZoneInfo("UTC")
 DAY = 24 * HOUR
 MEASURE = {each.key: each for each in MEASURES}
 NONE = Value(None)
@@ -98,22 +99,31 @@ def test_a_change_is_called_one_only_where_it_is_more_than_chance(key, now, befo
     ],
 )  # fmt: skip
 def test_a_range_ends_now_and_is_compared_with_the_same_span_earlier(asked, slots, length, earlier):
-    chosen = time_range(asked, NOON + 7)
+    chosen = time_range(asked, NOON + 7, UTC)
     assert (chosen.window.slots, chosen.window.until_ns) == (slots, NOON)
     assert chosen.window.until_ns - chosen.window.since_ns == length
     assert chosen.window.since_ns - chosen.earlier.since_ns == earlier
 
 
 def test_a_range_may_end_at_any_moment_and_unknown_ones_are_told():
-    assert time_range({"to": "2026-11-20T10:00:30Z"}, NOON).window.until_ns % DAY == 10 * HOUR
+    assert time_range({"to": "2026-11-20T10:00:30Z"}, NOON, UTC).window.until_ns % DAY == 10 * HOUR
     for asked in ({"range": "3y"}, {"to": "yesterday"}):
         with pytest.raises(ApiError) as told:
-            time_range(asked, NOON)
+            time_range(asked, NOON, UTC)
         assert told.value.status == 422
 
 
+@pytest.mark.parametrize(
+    ("to", "hour"),
+    [("2026-11-20 10:00:30", 9), ("2026-11-20T10:00:30.5", 9), ("2026-07-20 10:00", 8), ("2026-11-20T10:00Z", 10)],
+)
+def test_a_range_ends_at_a_moment_as_the_viewers_clock_shows_it(to, hour):
+    chosen = time_range({"to": to}, NOON, ZoneInfo("Europe/Berlin"))
+    assert chosen.window.until_ns % DAY == hour * HOUR
+
+
 def page(now: Minutes, before: Minutes, orders: Orders | None = None, service: str = ""):
-    asked = Asked(time_range({"range": "1h"}, NOON), service, default_flow(), "", ZoneInfo("UTC"))
+    asked = Asked(time_range({"range": "1h"}, NOON, UTC), service, default_flow(), "", UTC)
     nothing = Orders(([0] * 60, [0] * 60), ({}, {}), ({}, {}))
     return figures_page(asked, now, before, orders or nothing, ["shop"], ["jeweller"])
 

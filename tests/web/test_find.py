@@ -13,18 +13,20 @@ from hypothesis import strategies as st
 from playwright.sync_api import expect
 
 from clew.api import create_api
+from clew.api.turns import LARGE_AT_ONCE, Turns
 from clew.model.errors import StoreUnavailable
 from clew.store.embedded import open_store
 from clew.store.found_traces import SlotCount
 from clew.web import create_web, site
 from clew.web.pages.find.context import SLOTS, counts_part, search_page, slots_of
-from clew.web.pages.find.route import SEARCHES
 from clew.web.tidy import tidied
+from clew.web.words import clock
 from tests.builders import ingest, span, trace_hex, traces
 from tests.serving import serving
 from tests.story import tell
 
 HOSTILE = "<script>alert(1)</script>\u202eabc'\"" + "x" * 400
+BERLIN = ZoneInfo("Europe/Berlin")
 SECOND = 10**9
 MINUTE = 60 * SECOND
 
@@ -87,6 +89,13 @@ def test_filters_find(web, query, found):
     text = web.get(f"/traces?{query}").text
     assert text.count("<tr>\n") - 1 == found or text.count('<th scope="row" class="what">') == found
     assert text.count("</html>") == 1
+
+
+def test_a_moment_is_meant_as_the_viewers_clock_shows_it(web, told):
+    begin, end = (clock(told.now_ns() - minutes * MINUTE, BERLIN) for minutes in (30, 10))
+    web.cookies.set("clew_zone", "Europe/Berlin")
+    text = web.get("/traces", params={"service": "stock", "since": begin, "until": end, "by": "span"}).text
+    assert text.count('<th scope="row" class="what">') == 20
 
 
 def test_older_ones_follow_until_all_were_shown(viewer):
@@ -233,7 +242,7 @@ class _Slow:
 
 def test_the_form_comes_before_anything_is_found_and_slow_searches_block_nobody(told):
     slow = _Slow(told.store)
-    deps = replace(told, store=slow)
+    deps = replace(told, store=slow, turns=Turns())
     with (
         serving(site(create_api(deps), create_web(deps))) as address,
         httpx.Client(base_url=address, timeout=60) as web,
@@ -250,7 +259,7 @@ def test_the_form_comes_before_anything_is_found_and_slow_searches_block_nobody(
             first = next(answer.iter_text())
             assert "Find traces" in first
             assert "</html>" not in first
-            others = [threading.Thread(target=search) for _ in range(SEARCHES)]
+            others = [threading.Thread(target=search) for _ in range(LARGE_AT_ONCE)]
             for each in others:
                 each.start()
             assert web.get("/healthz").status_code == 200
@@ -258,7 +267,7 @@ def test_the_form_comes_before_anything_is_found_and_slow_searches_block_nobody(
             slow.go_on.set()
         for each in others:
             each.join(60)
-    assert [rest.count("</html>") for _, rest in ended] == [1] * SEARCHES
+    assert [rest.count("</html>") for _, rest in ended] == [1] * LARGE_AT_ONCE
 
 
 def test_a_search_that_breaks_off_says_so_below_the_form(told):

@@ -21,7 +21,7 @@ from clew.api.report_models import (
     VariantsModel,
 )
 from clew.report.filter import By, ReportFilter
-from clew.web.pages.flow.asked import joined, local_moment, query_of, with_defaults
+from clew.web.pages.flow.asked import joined, query_of, with_defaults
 from clew.web.pages.flow.conformance_context import conformance_page
 from clew.web.pages.flow.days_context import arrivals_page
 from clew.web.pages.flow.filters_context import Chosen, filters_of
@@ -45,17 +45,6 @@ def filters(view="map", pairs=(), **asked):
     )
     chosen = Chosen(tuple(pairs), written, picked, None, "orders", ("shop",), ("p", "q"))
     return filters_of(VIEWS[view], chosen, BERLIN)
-
-
-@pytest.mark.parametrize(
-    ("text", "moment"),
-    [
-        ("2026-10-01", "2026-10-01T00:00:00+02:00"), ("2026-12-01 08:15", "2026-12-01T08:15:00+01:00"),
-        ("2026-10-01T08:15:30Z", "2026-10-01T08:15:30Z"), ("30d", "30d"), ("2026-02-30", "2026-02-30"), ("", ""),
-    ],
-)  # fmt: skip
-def test_a_moment_without_a_zone_is_one_of_the_viewers_clocks(text, moment):
-    assert local_moment(text, BERLIN) == moment
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
 from playwright.sync_api import expect
 
 from clew.journey.words import how_long
+from clew.web.words import clock
 from tests.story import trace_hex
 
 
@@ -127,6 +130,12 @@ def test_a_past_moment_shows_the_list_as_it_was(viewer):
     assert set(ids(page)) == {"4711"}
     page.get_by_role("link", name="Show it as it is now").click()
     assert len(ids(page)) == 5
+
+
+def test_a_past_moment_is_meant_as_the_viewers_clock_shows_it(viewer, told):
+    at = clock(told.now_ns() - 45 * 60 * 10**9, ZoneInfo("Europe/Berlin"))
+    page = viewer.open(f"/?at={quote(at)}")
+    assert set(ids(page)) == {"4711"}
 
 
 def test_filters_are_saved_as_a_view_renamed_and_deleted_without_a_script(viewer_of):

@@ -16,9 +16,9 @@ from clew.web.pages.services.drawing import HIGH, WIDE, errors_told, shortened, 
 from clew.web.time_range import time_range
 from tests.web.pages import HOSTILE, rendered
 
-NOON = 1_795_348_800 * 10**9
-HOUR = time_range({"range": "1h"}, NOON)
 UTC = ZoneInfo("UTC")
+NOON = 1_795_348_800 * 10**9
+HOUR = time_range({"range": "1h"}, NOON, UTC)
 SERVICE, QUEUE, DATABASE = NodeKind.SERVICE, NodeKind.QUEUE, NodeKind.DATABASE
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, Request
 
 from clew.api.deps import ApiDeps
 from clew.api.errors import RESPONSES, ApiError, invalid, not_found
@@ -34,6 +34,7 @@ def span_routes(deps: ApiDeps) -> APIRouter:
     """The routes of traces, spans and services. Blocking calls run on worker threads."""
     routes = APIRouter(responses=RESPONSES)
     asked = Depends(span_filter_of(deps))
+    turn = Depends(deps.turns)
 
     @routes.get("/traces/{trace_id}", summary="A trace with all its spans and logs", tags=["traces"])
     def show_trace(trace_id: Annotated[str, Path(pattern=TRACE_ID)]) -> TraceModel:
@@ -42,7 +43,7 @@ def span_routes(deps: ApiDeps) -> APIRouter:
             raise _unknown(trace_id)
         return trace_model(trace)
 
-    @routes.get("/spans", summary="Spans by any of their fields, newest first", tags=["spans"])
+    @routes.get("/spans", summary="Spans by any of their fields, newest first", tags=["spans"], dependencies=[turn])
     def find_spans(
         filter_: SpanFilter = asked,
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
@@ -51,7 +52,9 @@ def span_routes(deps: ApiDeps) -> APIRouter:
         page = search_spans(deps.store, filter_, limit, after or None)
         return SpanPageModel(items=[found_model(each) for each in page.items], next=page.next)
 
-    @routes.get("/services", summary="Services, their calls, queues and databases", tags=["services"])
+    @routes.get(
+        "/services", summary="Services, their calls, queues and databases", tags=["services"], dependencies=[turn]
+    )
     def show_services(since: Annotated[str, Query(description=_MOMENT)] = "1h") -> ServiceGraphModel:
         since_ns = moment_given("since", since, deps.now_ns())
         return graph_model(services(deps.store, since_ns), since_ns)
@@ -59,10 +62,18 @@ def span_routes(deps: ApiDeps) -> APIRouter:
     return routes
 
 
-def span_filter_of(deps: ApiDeps) -> Callable[..., SpanFilter]:
-    """A dependency of routes: the filter that a request's parameters make."""
+def _as_written(_request: Request, text: str) -> str:
+    return text
+
+
+def span_filter_of(deps: ApiDeps, as_meant: Callable[[Request, str], str] = _as_written) -> Callable[..., SpanFilter]:
+    """A dependency of routes: the filter that a request's parameters make.
+
+    ``as_meant`` makes of a moment in them the one that `parse_moment` reads: a viewer's clock isn't UTC.
+    """
 
     def span_filter(
+        request: Request,
         trace: Annotated[str, Query(pattern=rf"^$|{TRACE_ID}")] = "",
         span: Annotated[str, Query(pattern=_SPAN_ID)] = "",
         order: Annotated[str, Query(description="spans that name this order")] = "",
@@ -84,13 +95,14 @@ def span_filter_of(deps: ApiDeps) -> Callable[..., SpanFilter]:
         timeout: Annotated[bool | None, Query(description="whether it ended by time-out")] = None,
         attribute: Annotated[list[str] | None, Query(description="key=value; may be repeated")] = None,
     ) -> SpanFilter:
+        begin = since or ("" if trace or order else DEFAULT_SINCE)
         return SpanFilter(
             trace_id=trace.lower(),
             span_id=span.lower(),
             order_id=order,
             user_id=user,
-            since_ns=moment_given("since", since or ("" if trace or order else DEFAULT_SINCE), deps.now_ns()),
-            until_ns=moment_given("until", until, deps.now_ns()),
+            since_ns=moment_given("since", as_meant(request, begin), deps.now_ns()),
+            until_ns=moment_given("until", as_meant(request, until), deps.now_ns()),
             status=status,
             kind=kind,
             service=service,

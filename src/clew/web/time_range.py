@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from clew.api.errors import invalid
 from clew.api.times import parse_moment
 from clew.store.minutes import MINUTE_NS, Window
 
+_LOCAL = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)?", re.ASCII)
 _DAY_NS = 86_400 * 10**9
 _WEEK_NS = 7 * _DAY_NS
 
@@ -56,13 +60,26 @@ class TimeRange:
         return self.window.slots * self.window.step_ns / MINUTE_NS
 
 
-def time_range(asked: Mapping[str, str], now_ns: int, default: str = "24h") -> TimeRange:
-    """The range that the parameters ``range`` and ``to`` ask for; it ends with a whole minute. Raises ApiError."""
+def local_moment(text: str, zone: ZoneInfo) -> str:
+    """A moment as the API takes it: one without a zone is in the viewer's, anything else stays as it is."""
+    if not _LOCAL.fullmatch(text):
+        return text
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=zone).isoformat()
+    except ValueError:
+        return text
+
+
+def time_range(asked: Mapping[str, str], now_ns: int, zone: ZoneInfo, default: str = "24h") -> TimeRange:
+    """The range that the parameters ``range`` and ``to`` ask for; it ends with a whole minute.
+
+    An end without a zone is in the viewer's, ``zone``. Raises ApiError.
+    """
     name = asked.get("range") or default
     if name not in _RANGES:
         raise invalid(f"there is no range {name}", f"choose one of {', '.join(_RANGES)}")
     try:
-        end_ns = parse_moment(asked["to"], now_ns) if asked.get("to") else now_ns
+        end_ns = parse_moment(local_moment(asked["to"], zone), now_ns) if asked.get("to") else now_ns
     except ValueError as error:
         raise invalid(str(error), "mend the address, or choose a range") from error
     _, slots, minutes = _RANGES[name]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import HTMLResponse
 
 from clew.api.deps import ApiDeps
@@ -25,12 +25,13 @@ def figures_routes(deps: ApiDeps, pages: Pages) -> APIRouter:
     """/figures: ``range``, ``to``, ``service`` and ``flow`` choose."""
     routes = APIRouter(route_class=TidyRoute)
 
-    @routes.get("/figures", include_in_schema=False)
+    @routes.get("/figures", dependencies=[Depends(deps.turns)], include_in_schema=False)
     def show_figures(request: Request, service: str = "", flow: str = "", to: str = "") -> HTMLResponse:
         now_ns = deps.now_ns()
         name = flow or flow_of_most_orders(deps.store) or deps.flow_of("").name
-        chosen = time_range(request.query_params, now_ns)
-        asked = Asked(chosen, service, deps.flow_of(name), to, viewer_zone(request))
+        zone = viewer_zone(request)
+        chosen = time_range(request.query_params, now_ns, zone)
+        asked = Asked(chosen, service, deps.flow_of(name), to, zone)
         return pages.answer(request, "figures/figures.html", _page(deps, asked), "Key figures", now_ns=now_ns)
 
     return routes

@@ -18,7 +18,6 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from clew.api.deps import ApiDeps
 from clew.api.errors import of_clew_error
 from clew.api.spans import DEFAULT_SINCE, span_filter_of
-from clew.api.turns import in_turns
 from clew.model.errors import ClewError
 from clew.store.found_traces import WordsOf, count_spans, search_traces, time_of_matches, words_of
 from clew.store.lookups import both
@@ -37,11 +36,9 @@ from clew.web.pages.find.context import (
 )
 from clew.web.rendering import Pages
 from clew.web.tidy import TidyRoute
+from clew.web.time_range import local_moment
 
 log = logging.getLogger(__name__)
-
-SEARCHES = 3
-"""How many searches are made at a time; others wait for their turn, and all other pages go on."""
 
 _TRACES, _SPANS = 20, 50
 _WORDS_SINCE_NS = 7 * 86_400 * 10**9
@@ -57,8 +54,8 @@ Parts = Iterator[tuple[str, object]]
 def find_routes(deps: ApiDeps, pages: Pages) -> APIRouter:
     """The routes that find traces."""
     routes = APIRouter(route_class=TidyRoute)
-    asked = Depends(span_filter_of(deps))
-    turn = Depends(in_turns(SEARCHES, "searches"))
+    asked = Depends(span_filter_of(deps, lambda request, text: local_moment(text, viewer_zone(request))))
+    turn = Depends(deps.turns)
 
     @routes.get("/traces", dependencies=[turn])
     def find(request: Request, filter_: SpanFilter = asked, by: By = "trace", after: str = "") -> StreamingResponse:
@@ -74,7 +71,7 @@ def find_routes(deps: ApiDeps, pages: Pages) -> APIRouter:
         parts = _parts(lambda: None if after else _counts(deps, filter_, now_ns, zone), found)
         return StreamingResponse(_sent(shell, render, parts), media_type="text/html")
 
-    @routes.get("/traces/words")
+    @routes.get("/traces/words", dependencies=[turn])
     def words(
         of: WordsOf,
         part: Annotated[str, Query(max_length=200)] = "",

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from clew.api.asked import Asked
+from clew.web.time_range import local_moment
 
 DEFAULT_RANGE = "30d"
 EVERYTHING = "all"
 COMMON = ("flow", "from", "to", "by", "path", "attribute", "flow_version", "against", "against_path")
 """The parameters of every view, which go along from one to the next."""
-
-_LOCAL = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?)?", re.ASCII)
 
 Pairs = Iterable[tuple[str, str]]
 
@@ -34,16 +31,6 @@ def with_defaults(asked: Asked, zone: ZoneInfo) -> Asked:
         to=local_moment(asked.to, zone),
         against="..".join(parts) if all(parts) else "",
     )
-
-
-def local_moment(text: str, zone: ZoneInfo) -> str:
-    """A moment as the API takes it: one without a zone is in the viewer's, anything else stays as it is."""
-    if not _LOCAL.fullmatch(text):
-        return text
-    try:
-        return datetime.fromisoformat(text).replace(tzinfo=zone).isoformat()
-    except ValueError:
-        return text
 
 
 def query_of(asked: Asked, *, by: bool = True, **more: str) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import HTMLResponse
 
 from clew.api.deps import ApiDeps
@@ -19,12 +20,14 @@ from clew.store.lookups import both
 from clew.store.orders import OrderPage, count_orders, find_orders
 from clew.store.seek import any_order
 from clew.store.views import read_views
+from clew.web.frame import viewer_zone
 from clew.web.pages.orders.asked import Asked, read_asked
 from clew.web.pages.orders.board_context import counts_of, tells_counts
 from clew.web.pages.orders.context import OrdersPage, Read, orders_page
 from clew.web.pages.orders.search import search_routes
 from clew.web.pages.orders.views import view_routes
 from clew.web.rendering import Pages
+from clew.web.time_range import local_moment
 
 _ROWS = 50
 
@@ -33,9 +36,9 @@ def orders_routes(deps: ApiDeps, pages: Pages) -> APIRouter:
     """The start page, the search, and the forms that change saved views."""
     routes = APIRouter()
 
-    @routes.get("/", include_in_schema=False)
+    @routes.get("/", dependencies=[Depends(deps.turns.when_past)], include_in_schema=False)
     def show_orders(request: Request, after: str = "") -> HTMLResponse:
-        page, now_ns = _page(deps, asked_by(request), after)
+        page, now_ns = _page(deps, asked_by(request), after, viewer_zone(request))
         return pages.answer(request, "orders/orders.html", page, page.title, now_ns=now_ns)
 
     routes.include_router(search_routes(deps, pages))
@@ -51,14 +54,14 @@ def asked_by(request: Request) -> Asked:
         raise invalid(*map(str, error.args)) from error
 
 
-def _page(deps: ApiDeps, asked: Asked, after: str) -> tuple[OrdersPage, int]:
-    """The page, and the moment as of which it was judged."""
+def _page(deps: ApiDeps, asked: Asked, after: str, zone: ZoneInfo) -> tuple[OrdersPage, int]:
+    """The page, and the moment as of which it was judged; a past one without a zone is in the viewer's."""
     flows = [each.flow for each in deps.book.current]
     now_ns = deps.now_ns()
     # The board has counted the open orders of each stage: mostly these are the numbers of the chips, too.
     counted = not after and tells_counts(asked, flows)
     listed, (board, views) = both(
-        lambda: _listed(deps, asked, now_ns, after, counted),
+        lambda: _listed(deps, asked, now_ns, after, zone, counted=counted),
         lambda: (_board(deps, asked, flows, now_ns), read_views(deps.store)),
     )
     page = listed.page
@@ -85,10 +88,10 @@ class _Listed:
     counts: Mapping[VerdictKind, int] | None
 
 
-def _listed(deps: ApiDeps, asked: Asked, now_ns: int, after: str, counted: bool) -> _Listed:
+def _listed(deps: ApiDeps, asked: Asked, now_ns: int, after: str, zone: ZoneInfo, *, counted: bool) -> _Listed:
     filter_ = asked.filter(stored_user(deps, asked.user))
     if asked.at:
-        past = list_at(deps, filter_, asked.at, _ROWS, after)
+        past = list_at(deps, filter_, local_moment(asked.at, zone), _ROWS, after)
         return _Listed(past.page, None if asked.verdicts else past.counts)
     page = find_orders(deps.store, filter_, now_ns, _ROWS, after or None)
     if counted:

@@ -9,7 +9,6 @@ from starlette.responses import HTMLResponse
 
 from clew.api.deps import ApiDeps
 from clew.api.errors import not_found
-from clew.api.turns import in_turns
 from clew.store.contract import Store
 from clew.store.lookups import both
 from clew.store.minutes import ServiceMinutes, Window, read_by_service, read_counts, read_durations, services_between
@@ -21,8 +20,6 @@ from clew.web.rendering import Pages
 from clew.web.tidy import TidyRoute
 from clew.web.time_range import TimeRange, time_range
 
-AT_ONCE = 2
-"""How many of these pages are read at a time: they read many spans."""
 SAMPLE_FROM = 1_000_000
 """When there are more spans than this, calls and operations are counted in a sample of the time."""
 
@@ -32,20 +29,21 @@ _KNOWN_FOR_NS = 28 * 86_400 * 10**9
 def services_routes(deps: ApiDeps, pages: Pages) -> APIRouter:
     """The page of all services, and that of one; ``range`` and ``to`` choose the span of time."""
     routes = APIRouter(route_class=TidyRoute)
-    turn = Depends(in_turns(AT_ONCE, "pages about services"))
+    turn = Depends(deps.turns)
 
     @routes.get("/services", dependencies=[turn], include_in_schema=False)
     def show_services(request: Request, to: str = "") -> HTMLResponse:
         now_ns = deps.now_ns()
-        page = _all(deps.store, time_range(request.query_params, now_ns, default="1h"), to)
+        chosen = time_range(request.query_params, now_ns, viewer_zone(request), default="1h")
+        page = _all(deps.store, chosen, to)
         return pages.answer(request, "services/services.html", page, "Services", now_ns=now_ns)
 
     @routes.get("/services/{name:path}", dependencies=[turn], include_in_schema=False)
     def show_service(request: Request, name: str, to: str = "") -> HTMLResponse:
         now_ns = deps.now_ns()
-        chosen = time_range(request.query_params, now_ns, default="1h")
-        details = _details(deps.store, chosen.window, name)
-        page = service_page(chosen, to, name, details, viewer_zone(request))
+        zone = viewer_zone(request)
+        chosen = time_range(request.query_params, now_ns, zone, default="1h")
+        page = service_page(chosen, to, name, _details(deps.store, chosen.window, name), zone)
         return pages.answer(request, "services/service.html", page, f"Service {name}", now_ns=now_ns)
 
     return routes
