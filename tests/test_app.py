@@ -9,15 +9,19 @@ import httpx
 import pytest
 from anyio import to_thread
 
+from clew.api.turns import LARGE_AT_ONCE
 from clew.app import leave_readers_to_the_workers, serve, upkeep_of, watcher_of
 from clew.model.errors import StoreError
 from clew.settings import Address, Settings
 from clew.store.embedded import READERS, open_store
+from clew.store.lookups import BESIDE
 
 
 async def test_requests_never_hold_the_last_reader():
     leave_readers_to_the_workers()
-    assert 0 < to_thread.current_default_thread_limiter().total_tokens < READERS
+    workers = to_thread.current_default_thread_limiter().total_tokens
+    assert workers > LARGE_AT_ONCE
+    assert workers + BESIDE + 2 <= READERS
 
 
 class Failing:

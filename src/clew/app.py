@@ -21,6 +21,7 @@ from pathlib import Path
 from anyio import to_thread
 
 from clew.api import ApiDeps, create_api
+from clew.api.turns import WORKERS
 from clew.journey.backfill import Backfill
 from clew.journey.in_force import FlowBook
 from clew.journey.losses import LossDetector
@@ -33,7 +34,7 @@ from clew.receive.http_server import HttpServer
 from clew.receive.server import Receiver, ReceiveSettings
 from clew.settings import Settings, log_level
 from clew.store.contract import Store
-from clew.store.embedded import READERS, open_store
+from clew.store.embedded import open_store
 from clew.store.engine_config import EngineLimits
 from clew.store.render import Layout, Masking
 from clew.store.roll_up import RollUp
@@ -221,7 +222,7 @@ async def serve(settings: Settings, store: Store, announce: Callable[[str], None
 
 def leave_readers_to_the_workers() -> None:
     """Let fewer requests read at a time than there are readers, so that no slow search holds up journeys and upkeep."""
-    to_thread.current_default_thread_limiter().total_tokens = READERS - 2
+    to_thread.current_default_thread_limiter().total_tokens = WORKERS
 
 
 def _rest_the_collector() -> None:

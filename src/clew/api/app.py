@@ -19,7 +19,6 @@ from clew.api.report_hints import hint_routes
 from clew.api.reports import report_routes
 from clew.api.spans import span_routes
 from clew.api.status import probe_routes, status_routes
-from clew.api.turns import in_turns
 
 # FastAPI traces itself as soon as some OpenTelemetry provider is set in the process; Clew doesn't follow itself.
 _SILENT: Any = {
@@ -51,11 +50,9 @@ def create_api(deps: ApiDeps) -> FastAPI:
     install_errors(app)
     app.include_router(probe_routes(deps))
     v1 = APIRouter(prefix="/api/v1", responses=RESPONSES, dependencies=[Depends(only_known_parameters)])
-    for routes in (order_routes, span_routes, flow_routes, export_routes, status_routes):
+    for routes in (order_routes, span_routes, flow_routes, export_routes, status_routes, import_routes):
         v1.include_router(routes(deps))
-    v1.include_router(import_routes(deps), dependencies=[Depends(in_turns(2, "imports"))])
-    reports = Depends(deps.report_turns)
     for routes in (report_routes, hint_routes, learn_routes):
-        v1.include_router(routes(deps), dependencies=[reports])
+        v1.include_router(routes(deps), dependencies=[Depends(deps.turns)])
     app.include_router(v1)
     return app

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from clew.api.turns import in_turns
+from clew.api.turns import Turns
 from clew.flow import default_flow
 from clew.journey.backfill import Backfill
 from clew.journey.in_force import FlowBook, FlowInForce
@@ -63,7 +63,8 @@ class ApiDeps:
     """Store and flows to answer from, and the running parts to tell of (None: not running here).
 
     ``problem`` says why Clew isn't ready, or None; ``upkeep_problem`` why what may take long isn't done: Clew is ready
-    all the same. ``users_masked`` is whether user ids are stored by their last characters only.
+    all the same. ``users_masked`` is whether user ids are stored by their last characters only. ``turns`` are
+    those of all large requests, to the API and for pages.
     """
 
     store: Store
@@ -76,7 +77,7 @@ class ApiDeps:
     users_masked: bool = True
     now_ns: Callable[[], int] = time.time_ns
     started_ns: int = field(default_factory=time.time_ns)
-    report_turns: Callable[[], AsyncIterator[None]] = field(default_factory=lambda: in_turns(2, "reports"))
+    turns: Turns = field(default_factory=Turns)
 
     def flow_of(self, name: str) -> Flow:
         """The flow of that name in force, without a name the first; one without stages when nobody declares it."""

@@ -111,6 +111,7 @@ def import_routes(deps: ApiDeps) -> APIRouter:
     """The routes below /imports. Blocking calls run on worker threads."""
     routes = APIRouter(tags=["imports"], responses=RESPONSES)
     undoing = Undoing(deps.backfill, deps.book)
+    turn = Depends(deps.turns)
 
     @routes.get("/imports", summary="Imports whose journeys are not all rebuilt, or all")
     def list_imports(
@@ -127,7 +128,11 @@ def import_routes(deps: ApiDeps) -> APIRouter:
         return import_model(begun)
 
     @routes.post("/imports/{import_id}/events", summary="Store some of its events", openapi_extra=_LINES_BODY)
-    def import_events(import_id: ImportId, lines: Annotated[bytes, Depends(event_lines)]) -> ReceivedModel:
+    def import_events(
+        import_id: ImportId,
+        lines: Annotated[bytes, Depends(event_lines)],
+        _: None = turn,  # last, so that nobody holds a turn who still sends
+    ) -> ReceivedModel:
         with storing_events(deps.store, import_id) as found:
             known = _kept(found, import_id)
             token = f"import-{import_id}-{hashlib.sha256(lines).hexdigest()}"
@@ -135,7 +140,7 @@ def import_routes(deps: ApiDeps) -> APIRouter:
             note_arrival(deps.store, known)
         return ReceivedModel(events=sum(map(bool, lines.split(b"\n"))))
 
-    @routes.post("/imports/{import_id}/rebuild", summary="Rebuild the journeys of its next orders")
+    @routes.post("/imports/{import_id}/rebuild", summary="Rebuild the journeys of its next orders", dependencies=[turn])
     def rebuild_imported(
         import_id: ImportId,
         limit: Annotated[int, Query(ge=1, le=ORDERS_A_SLICE, description="orders at most")] = ORDERS_A_SLICE,
@@ -144,7 +149,7 @@ def import_routes(deps: ApiDeps) -> APIRouter:
         told = import_model(further).model_dump() | {"orders": max(further.orders, further.rebuilt)}
         return RebuiltModel(**told, distinct=further.events)
 
-    @routes.delete("/imports/{import_id}", summary="Take it back: ask again until it is done")
+    @routes.delete("/imports/{import_id}", summary="Take it back: ask again until it is done", dependencies=[turn])
     def take_back(
         import_id: ImportId,
         limit: Annotated[

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path, Query
 
 from clew.api.deps import ApiDeps
 from clew.api.errors import RESPONSES, ApiError, not_found
@@ -22,7 +22,7 @@ def order_routes(deps: ApiDeps) -> APIRouter:
     """The routes below /orders. Blocking calls run on worker threads, as these functions aren't coroutines."""
     routes = APIRouter(tags=["orders"], responses=RESPONSES)
 
-    @routes.get("/orders", summary="Orders, worst first")
+    @routes.get("/orders", summary="Orders, worst first", dependencies=[Depends(deps.turns.when_past)])
     def list_orders(
         verdict: Annotated[list[VerdictKind] | None, Query(description="only these verdicts; may be repeated")] = None,
         stage: Annotated[str, Query(description="only orders in this stage")] = "",

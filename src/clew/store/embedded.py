@@ -39,8 +39,9 @@ log = logging.getLogger(__name__)
 
 _MESSAGE = {Signal.TRACES: "Traces", Signal.LOGS: "Logs"}
 _TABLE = {Signal.TRACES: "otlp_traces", Signal.LOGS: "otlp_logs"}
-READERS = 5
-"""How many reads run at a time; more wait for their turn."""
+READERS = 8
+"""How many reads run at a time; more wait for their turn. Enough for all workers, what `both` reads beside them, the
+watcher and upkeep: no search holds these up. One that is idle takes less than 1 MB."""
 
 _LIMITS = {"max_execution_time": 60}
 _SPILLING = [f"max_bytes_ratio_before_external_{each}" for each in ("group_by", "sort", "distinct", "join")]

@@ -7,9 +7,9 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.staticfiles import StaticFiles
 
 from clew.api.deps import ApiDeps
+from clew.web.assets import asset_routes
 from clew.web.errors import install_error_pages
 from clew.web.live import live_routes
 from clew.web.pages.figures import figures_routes
@@ -23,7 +23,7 @@ from clew.web.pages.status.recent import Recent
 from clew.web.pages.status.route import sample_of
 from clew.web.pages.trace import trace_routes
 from clew.web.preferences import preference_routes
-from clew.web.rendering import STATIC, Pages, static_path
+from clew.web.rendering import Pages
 
 # FastAPI traces itself as soon as some OpenTelemetry provider is set in the process; Clew doesn't follow itself.
 _SILENT: Any = {
@@ -61,6 +61,6 @@ def create_web(deps: ApiDeps, ending: Callable[[], bool] = lambda: False) -> Fas
     app.include_router(status_page_routes(deps, pages, recent))
     app.include_router(live_routes(deps, ending, lambda: recent.add(sample_of(deps))))
     app.include_router(preference_routes())
-    app.mount(static_path(), StaticFiles(directory=STATIC))
+    app.include_router(asset_routes())
     app.add_middleware(GZipMiddleware, minimum_size=_COMPRESSED_FROM, compresslevel=5)
     return app

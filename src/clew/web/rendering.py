@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -14,20 +13,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from clew.web import words
+from clew.web.assets import static_path
 from clew.web.frame import Frame, frame_of
 
 _HERE = Path(__file__).parent
-STATIC = _HERE / "static"
-
-
-@cache
-def static_path() -> str:
-    """Where the assets lie: the path changes with any of them, so a browser may keep them for ever."""
-    digest = hashlib.sha256()
-    for path in sorted(STATIC.rglob("*")):
-        if path.is_file():
-            digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    return f"/static/{digest.hexdigest()[:12]}"
 
 
 @cache

@@ -19,4 +19,4 @@ def site(api: ASGIApp, web: ASGIApp) -> ASGIApp:
 
 
 def _of_api(scope: Scope) -> bool:
-    return scope["type"] == "http" and scope["path"].startswith(_API)
+    return bool(scope["type"] == "http" and scope["path"].startswith(_API))

@@ -1,4 +1,4 @@
-"""Routes of the flow page: a view each; reports take turns, those of the API counted in."""
+"""Routes of the flow page: a view each; reports are large requests, which take turns."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FIRST = "map"
 
 def flow_routes(deps: ApiDeps, pages: Pages) -> APIRouter:
     """/flow and every view below it."""
-    routes = APIRouter(dependencies=[Depends(deps.report_turns)])
+    routes = APIRouter(dependencies=[Depends(deps.turns)])
 
     @routes.get("/flow", include_in_schema=False)
     def show_first(request: Request, asked: InRange) -> HTMLResponse:
