@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -15,8 +16,11 @@ from clew.api.report_models import (
     ConformanceModel,
     DayModel,
     DeviationCountModel,
+    FunnelModel,
     MapEdgeModel,
     MapModel,
+    PathFunnelModel,
+    StepModel,
     VariantModel,
     VariantsModel,
 )
@@ -25,11 +29,11 @@ from clew.web.pages.flow.asked import joined, query_of, with_defaults
 from clew.web.pages.flow.conformance_context import conformance_page
 from clew.web.pages.flow.days_context import arrivals_page
 from clew.web.pages.flow.filters_context import Chosen, filters_of
-from clew.web.pages.flow.links import stage_href, step_href
+from clew.web.pages.flow.links import pairs_of, stage_href, step_href
 from clew.web.pages.flow.map_context import map_page
 from clew.web.pages.flow.table_context import table_of
 from clew.web.pages.flow.views import VIEWS
-from clew.web.pages.flow.ways_context import variants_page
+from clew.web.pages.flow.ways_context import funnel_page, variants_page
 from tests.report.histories import shop_flow
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -138,6 +142,37 @@ def test_two_maps_stand_side_by_side_and_their_table_has_the_change():
     heads = [head.text for head in page.table.head]
     assert heads == ["From", "To", "Count", "against", "change", "Median", "against", "change"]
     assert [cell.text for cell in page.table.rows[0]] == ["A", "B", "18", "6", "+200 %", "1 min", "1 min", "0 %"]
+
+
+def test_steps_of_a_compared_map_lead_to_the_orders_that_it_is_made_of():
+    other = ASKED.model_copy(
+        update={"from_at": "2026-01-01T00:00:00Z", "path": "q", "attributes": {"country": "de"}, "flow_version": 2}
+    )
+    found = a_map(against=a_map(asked=other))
+    first, second = map_page(filters(), found, None, [("path", "p"), ("from", "7d")], "orders", 0.0).sides
+    assert parse_qs(urlsplit(first.step_hrefs[0]).query) | {"before": [], "after": []} == {
+        "before": [], "after": [], "path": ["p"], "from": ["7d"],
+    }  # fmt: skip
+    assert parse_qs(urlsplit(second.step_hrefs[0]).query) | {"before": [], "after": []} == {
+        "before": [], "after": [], "flow": ["shop"], "from": ["2026-01-01T00:00:00Z"], "by": ["started"],
+        "path": ["q"], "attribute": ["country=de"], "flow_version": ["2"],
+    }  # fmt: skip
+
+
+def test_orders_since_ever_are_asked_for_as_such():
+    assert dict(pairs_of(ASKED)) == {"flow": "shop", "from": "all", "by": "started"}
+
+
+def test_each_step_of_a_funnel_leads_to_orders_of_its_own_path():
+    step = StepModel(stage="A", reached=1, share=1.0, dropped=0, open=1, skipped=0, median=None, p90=None)
+    paths = [
+        PathFunnelModel(path=path, orders=1, outside=0, converted=0, median=None, p90=None, steps=[step])
+        for path in ("p", "q")
+    ]
+    page = funnel_page(filters("funnel"), FunnelModel(asked=ASKED, orders=2, paths=paths), None)
+    assert [cell.href for row in page.table.rows for cell in row if cell.href] == [
+        "/?flow=shop&stage=A&path=p", "/?flow=shop&stage=A&path=q",
+    ]  # fmt: skip
 
 
 def variant(stages, orders, closed, open_=0):

@@ -12,7 +12,8 @@ import pytest
 
 from clew.api import create_api
 from clew.store.embedded import open_store
-from clew.web import create_web, rendering, site
+from clew.web import create_web, rendering, site, words
+from clew.web.pages.flow.reads import READS
 from clew.web.pages.flow.views import VIEWS
 from tests.serving import serving
 from tests.web.flow_shop import ODD, tell_flows
@@ -59,6 +60,10 @@ def shown(monkeypatch):
 
     monkeypatch.setattr(rendering.Pages, "answer", answer)
     return seen
+
+
+def test_every_view_is_read_in_its_own_way():
+    assert READS.keys() == {*VIEWS, "step"}
 
 
 @pytest.mark.parametrize("view", ALL)
@@ -188,6 +193,19 @@ def test_the_slider_hides_steps_at_once_and_draws_the_map_anew(viewer):
     page.get_by_text("3 rarer steps hidden").wait_for()
     assert steps.count() == before - 3
     assert "min_share=0.3" in page.url
+
+
+def test_the_slider_says_shares_as_the_server_does(viewer):
+    page = viewer.open("/flow/map?min_share=0")
+    shares = [number / 200 for number in range(201)] + [0.0004, 0.0025, 0.0035, 0.9949, 0.9951, 0.99949, 0.99995]
+    told = page.evaluate(
+        """async (shares) => {
+          const { inWords } = await import(document.querySelector("script[src$='/flow.js']").src);
+          return shares.map(inWords);
+        }""",
+        shares,
+    )
+    assert told == [words.share(each) for each in shares]
 
 
 def test_a_step_is_reached_by_keyboard(viewer):

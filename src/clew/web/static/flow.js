@@ -15,9 +15,20 @@ function hideBelow(least) {
   }
 }
 
-function inWords(share) {
+// As the server rounds: what lies exactly between two goes to the even one.
+function rounded(value, places) {
+  const scaled = value * 10 ** places;
+  const between = Number.isInteger(value * 4) && scaled % 1 === 0.5;
+  return (between ? (2 * Math.round(scaled / 2)) / 10 ** places : value).toFixed(places);
+}
+
+// The same words as the server's: never 100 % or 0 % of what isn't all or nothing.
+export function inWords(share) {
   const percent = share * 100;
-  return percent >= 10 || percent === 0 ? `${Math.round(percent)} %` : `${percent.toFixed(1)} %`;
+  if (percent > 0 && percent < 0.1) return "< 0.1 %";
+  if (percent > 99.9 && percent < 100) return "> 99.9 %";
+  const whole = (percent >= 10 && percent < 99.5) || percent === 0 || percent === 100;
+  return `${rounded(percent, whole ? 0 : 1)} %`;
 }
 
 let asked = 0;

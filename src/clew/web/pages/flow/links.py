@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
+from clew.api.report_models import AskedModel
 from clew.model.flow import Flow
-from clew.web.pages.flow.asked import Pairs, common
+from clew.web.pages.flow.asked import EVERYTHING, Pairs, common
 
 Href = Callable[[Mapping[str, Any]], str]
 
@@ -24,12 +25,27 @@ def step_href(pairs: Pairs, before: str, after: str) -> str:
     return "/flow/step?" + urlencode([("before", before), ("after", after), *kept])
 
 
-def stage_column(flow: Flow | None, name: str, path: str, column: str = "stage") -> dict[str, Href]:
-    """How the stage in a column of a table leads to the orders in it."""
+def pairs_of(asked: AskedModel) -> list[tuple[str, str]]:
+    """The parameters with which a view asks for what a report has counted."""
+    pairs = [
+        ("flow", asked.flow),
+        ("from", asked.from_at or EVERYTHING),
+        ("to", asked.to_at or ""),
+        ("by", asked.by),
+        ("path", asked.path),
+        *(("attribute", f"{name}={value}") for name, value in asked.attributes.items()),
+        ("flow_version", "" if asked.flow_version is None else str(asked.flow_version)),
+    ]
+    return [(name, value) for name, value in pairs if value]
+
+
+def stage_column(flow: Flow | None, name: str, path: str | None, column: str = "stage") -> dict[str, Href]:
+    """How the stage in a column of a table leads to the orders in it; without a ``path``, those of the row's own."""
     ends = {stage.name for stage in flow.stages if stage.terminal} if flow else set()
 
     def href(row: Mapping[str, Any]) -> str:
         stage = str(row[column])
-        return stage_href(name, path, stage, ended=stage in ends) if stage else ""
+        own = str(row["path"]) if path is None else path
+        return stage_href(name, own, stage, ended=stage in ends) if stage else ""
 
     return {column: href}

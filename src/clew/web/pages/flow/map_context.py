@@ -14,7 +14,7 @@ from clew.report.declared import in_flow_order
 from clew.web import words
 from clew.web.pages.flow.asked import Pairs
 from clew.web.pages.flow.filters_context import Filters
-from clew.web.pages.flow.links import stage_href, step_href
+from clew.web.pages.flow.links import pairs_of, stage_href, step_href
 from clew.web.pages.flow.table_context import Cell, Head, Table, table_of
 from clew.web.pictures.flowmap import FlowMap, Step, flow_map
 
@@ -74,14 +74,15 @@ def map_page(
 ) -> MapPage:
     """The page of a process map."""
     kept = list(pairs)
-    sides = [each for each in (found, found.against) if each is not None]
+    sides = [_side(found, flow, kept, show)]
+    sides += [_side(found.against, flow, pairs_of(found.against.asked), show)] if found.against else []
 
     def step(row: Any) -> str:  # noqa: ANN401 - a row of the table
         return step_href(kept, row["from"], row["to"])
 
     return MapPage(
         filters=filters,
-        sides=tuple(_side(each, flow, kept, show) for each in sides),
+        sides=tuple(sides),
         table=table_of("map", found.model_dump(mode="json", by_alias=True), "Steps", {"from": step, "to": step}),
         show=show,
         measures=MEASURES,

@@ -23,7 +23,7 @@ from clew.web.pages.flow.declared_context import declared_page, diff_page
 from clew.web.pages.flow.filters_context import Chosen, Filters, filters_of
 from clew.web.pages.flow.map_context import MEASURES, map_page, step_page
 from clew.web.pages.flow.times_context import dwell_page, remaining_page, throughput_page
-from clew.web.pages.flow.views import STEP, VIEWS, View
+from clew.web.pages.flow.views import STEP, View
 from clew.web.pages.flow.ways_context import SHOWN_VARIANTS, funnel_page, rework_page, variants_page
 
 DEFAULT_SHARE = 0.01
@@ -227,4 +227,3 @@ READS: Mapping[str, Callable[[Reading], object]] = {
     STEP.name: _step,
 }
 """How each view is read, by its name."""
-assert READS.keys() == {*VIEWS, STEP.name}

@@ -148,7 +148,7 @@ def funnel_page(filters: Filters, found: FunnelModel, flow: Flow | None) -> Funn
     order = {path.path: number for number, path in enumerate(found.paths)}
     both.sort(key=lambda each: (order.get(each[0].path, len(order)), each[0].path, each[1]))
     report = found.model_dump(mode="json", by_alias=True)
-    hrefs = stage_column(flow, found.asked.flow, found.asked.path)
+    hrefs = stage_column(flow, found.asked.flow, None)
     return FunnelPage(
         filters=filters,
         orders=found.orders + (found.against.orders if found.against else 0),
