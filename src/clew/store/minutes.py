@@ -39,8 +39,9 @@ class Work(StrEnum):
 REQUESTS = (Work.SERVER, Work.CONSUMER)
 """Work that a service was asked for."""
 
-# A span that was sent again counts once, under the service that sent it first; `received` counts it each time, which
-# is how the roll-up finds minutes to which something came late. The bucket of 0 ns is that of 1 ns.
+# A span that was sent again counts once, as its least row: all of one row and the same each time, else a roll-up done
+# again could write it under a second key. `received` counts it each time, which is how the roll-up finds minutes to
+# which something came late. The bucket of 0 ns is that of 1 ns.
 _MINUTES = """
 SELECT minute, service, work, sum(n) AS spans, sum(failed) AS errors, sum(of_5xx) AS http_5xx, sum(of_500) AS http_500,
     sum(again) AS retries, sum(timed_out) AS timeouts, sum(lasted) AS duration_ns,
@@ -52,8 +53,9 @@ FROM (
         countIf(code = 500) AS of_500, countIf(attempts > 0) AS again, countIf(late) AS timed_out,
         sum(length_ns) AS lasted
     FROM (
-        SELECT any(ts) AS at, any(service) AS by, any(kind_of_work) AS of, any(status) AS ended, any(http_code) AS code,
-            any(retry_count) AS attempts, any(timeout) AS late, any(duration_ns) AS length_ns, count() AS times
+        SELECT min((ts, service, kind_of_work, status, http_code, retry_count, timeout, duration_ns)) AS told,
+            told.1 AS at, told.2 AS by, told.3 AS of, told.4 AS ended, told.5 AS code, told.6 AS attempts,
+            told.7 AS late, told.8 AS length_ns, count() AS times
         FROM (
             SELECT trace_id, span_id, ts, service, status, retry_count, timeout, duration_ns,
                 multiIf(kind = 2, 'server', kind = 5, 'consumer', kind = 4, 'producer',
