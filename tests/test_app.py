@@ -4,6 +4,7 @@ import asyncio
 import re
 import signal
 import threading
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -70,6 +71,29 @@ def test_a_worker_tells_what_fails_and_goes_on(monkeypatch, error, made):
     assert worker.problem is None
 
 
+def test_what_fails_of_upkeep_holds_up_nothing_else():
+    def fail():
+        raise StoreError("no room")
+
+    done = {name: threading.Event() for name in ("imports", "undo", "minutes")}
+
+    def part(name, method):
+        return SimpleNamespace(**{method: lambda: done[name].set()})
+
+    worker = upkeep_of(
+        part("imports", "step_forsaken"),
+        part("undo", "step_forsaken"),
+        SimpleNamespace(refresh=fail),
+        part("minutes", "step"),
+    )
+    worker.start()
+    try:
+        assert all(each.wait(30) for each in done.values())
+    finally:
+        worker.stop()
+    assert worker.problem == "not up to date: projections: no room"
+
+
 async def test_a_running_server_tells_what_its_upkeep_cannot_do(tmp_path, monkeypatch):
     loop, failed = asyncio.get_running_loop(), asyncio.Event()
 
@@ -88,10 +112,7 @@ async def test_a_running_server_tells_what_its_upkeep_cannot_do(tmp_path, monkey
         async with asyncio.timeout(30), httpx.AsyncClient() as client:
             await failed.wait()
             told = (await client.get(f"{api}/api/v1/status")).json()
-        assert (
-            told["upkeep_problem"]
-            == "projections, key figures and imported history are not up to date: the disk is full"
-        )
+        assert told["upkeep_problem"] == "not up to date: projections: the disk is full"
         assert told["problem"] is None
     finally:
         signal.raise_signal(signal.SIGTERM)

@@ -77,7 +77,7 @@ class Worker:
                 pause = self._step()
                 self.problem = None
             except Exception as error:  # also a mistake of ours: verdicts must not grow old unseen
-                self.problem = f"{self._told}: {error if isinstance(error, ClewError) else repr(error)}"
+                self.problem = f"{self._told}: {_in_words(error)}"
                 log.exception("%s; trying again", self._told)
                 pause = _PAUSE_AFTER_ERROR_S
             self._stop.wait(pause)
@@ -106,15 +106,32 @@ def watcher_of(ticker: Ticker, losses: LossDetector, commits: Callable[[], int])
 
 def upkeep_of(backfill: Backfill, undoing: Undoing, forecast: Forecast, minutes: RollUp) -> Worker:
     """Does what may take long and needn't be at once: imports that were left unfinished, also half taken back ones, and
-    the base of projections, and minutes of spans for key figures.
+    the base of projections, and minutes of spans for key figures. Each is tried even when another one fails.
     """
+    steps: dict[str, Callable[[], object]] = {
+        "projections": forecast.refresh,
+        "imported history": backfill.step_forsaken,
+        "imports taken back": undoing.step_forsaken,
+        "key figures": minutes.step,
+    }
 
     def keep_up() -> float:
-        forecast.refresh()
-        more = [backfill.step_forsaken() or undoing.step_forsaken(), minutes.step()]
-        return _TICK_S if any(more) else _UPKEEP_EVERY_S
+        more, failed = False, dict[str, Exception]()
+        for name, step in steps.items():
+            try:
+                more |= bool(step())
+            except Exception as error:  # told below, when all were tried
+                failed[name] = error
+        if failed:
+            told = "; ".join(f"{name}: {_in_words(error)}" for name, error in failed.items())
+            raise ClewError(told) from ExceptionGroup("upkeep", list(failed.values()))
+        return _TICK_S if more else _UPKEEP_EVERY_S
 
-    return Worker("clew-upkeep", keep_up, "projections, key figures and imported history are not up to date")
+    return Worker("clew-upkeep", keep_up, "not up to date")
+
+
+def _in_words(error: Exception) -> str:
+    return str(error) if isinstance(error, ClewError) else repr(error)
 
 
 def layout_of(settings: Settings) -> Layout:
