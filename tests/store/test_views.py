@@ -38,3 +38,17 @@ def test_a_view_may_come_back_under_the_name_of_a_deleted_one(store):
 def test_deleting_what_is_not_there_changes_nothing(store):
     drop_view(store, "never")
     assert read_views(store) == []
+
+
+def test_the_later_change_counts_even_by_a_clock_set_back(store, monkeypatch):
+    clock = iter(range(2_000_000_000_000_000_000, 0, -(10**15)))
+    monkeypatch.setattr("clew.store.views.time.time_ns", lambda: next(clock))
+    write_view(store, SavedView("late", "stage=A"))
+    write_view(store, SavedView("late", "stage=B"))
+    assert read_views(store) == [SavedView("late", "stage=B")]
+    rename_view(store, SavedView("late", "stage=B"), "lost")
+    assert read_views(store) == [SavedView("lost", "stage=B")]
+    drop_view(store, "lost")
+    assert read_views(store) == []
+    write_view(store, SavedView("late", "stage=C"))
+    assert read_views(store) == [SavedView("late", "stage=C")]
