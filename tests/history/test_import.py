@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import time
@@ -123,6 +124,7 @@ def test_a_bad_line_stops_the_import_before_anything_is_sent_unless_it_is_allowe
     output = clew("import", path, "--max-errors", "1")
     assert "BAD: 1" in output
     assert "2 orders over 3 days, 3 events" in output
+    assert re.search(r"stored as import (\d+); `clew import --undo \1` takes it back", output)
     assert set(visits("bad ")) == {"4711", "Ä 12"}
 
 

@@ -137,7 +137,8 @@ def _flow(report: dict[str, Any]) -> list[RenderableType]:
 
 def _end(report: dict[str, Any]) -> list[RenderableType]:
     if report["sent"]:
-        return [Text(""), text(_stored(report))]
+        taken = f"stored as import {report['import_id']}; `clew import --undo {report['import_id']}` takes it back"
+        return [Text(""), text(_stored(report)), text(taken)]
     # Else the error below says why nothing was sent.
     return [Text("\na dry run: nothing was sent")] if report["dry_run"] else []
 
