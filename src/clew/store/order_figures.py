@@ -33,12 +33,18 @@ WHERE visit.3 >= {{since:Int64}} AND visit.3 < {{until:Int64}}
 GROUP BY stage
 {_SETTINGS}"""
 
-_FAILED = """
+# Events rarely say their flow, so it is taken from the order they belong to, by any of its ids.
+_FAILED = f"""
 SELECT toString(stage) AS name, uniqExact(order_id, ts) AS n
 FROM order_events
-WHERE outcome = 'failed' AND flow IN ('', {flow:String})
-AND ts >= fromUnixTimestamp64Nano({since:Int64}, 'UTC') AND ts < fromUnixTimestamp64Nano({until:Int64}, 'UTC')
-GROUP BY name"""
+WHERE outcome = 'failed'
+AND ts >= fromUnixTimestamp64Nano({{since:Int64}}, 'UTC') AND ts < fromUnixTimestamp64Nano({{until:Int64}}, 'UTC')
+AND order_id GLOBAL IN (
+    SELECT arrayJoin(arrayPushBack(alias_values, order_id)) FROM orders FINAL
+    WHERE flow = {{flow:String}} AND (bucket = toDate(0) OR bucket >= {{bucket:Date}})
+)
+GROUP BY name
+{_SETTINGS}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +76,7 @@ def stage_times(store: Store, window: Window, flow: str) -> Mapping[str, StageTi
 
 
 def stage_failures(store: Store, window: Window, flow: str) -> Mapping[str, int]:
-    """How many failed attempts were told in the window, by stage."""
+    """How many failed attempts of orders of a flow were told in the window, by stage."""
     return {row["name"]: int(row["n"]) for row in store.rows(_FAILED, _bindings(window, flow))}
 
 
