@@ -10,7 +10,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from clew.web.words import VERDICT_WORDS
+from clew.web.words import verdict
 from tests.builders import ingest, logs, span, span_hex, stage_event, trace_hex, traces
 from tests.web.order_story import BUSY, HOSTILE, MINUTE, busy_order, hostile_order
 
@@ -59,7 +59,7 @@ def test_the_headline_says_where_it_is_since_when_why_and_who_must_act(web, orde
     text = page_of(web, order_id)
     headline = words_of(re.search(r"<h1>.*?</h1>", text, re.S).group(0))
     assert order_id in headline
-    assert VERDICT_WORDS[kind] in headline
+    assert verdict(kind) in headline
     assert sentence in headline
     assert ("Who must act" in text) == bool(owner)
     assert owner in words_of(re.search(r'<dl class="stats">.*?</dl>', text, re.S).group(0))

@@ -89,6 +89,8 @@ def page(model: StatusModel, imports=(), samples=()):
     ("changes", "problems", "late", "said"),
     [
         ({}, (), False, "All is well"),
+        ({"ticker": None}, (), False, "Not known"),
+        ({"ingest": None}, (), False, "Not known"),
         ({"problem": "the disk is full"}, ("the disk is full",), False, "the disk is full"),
         ({"upkeep_problem": "no room"}, ("no room",), False, "no room"),
         ({"ticker": TickerModel(ticks=5, orders=7, busy_s=1, lag_s=40)}, (), True, "Journeys are behind"),

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from clew.web import words
+from clew.web.rendering import environment
 
 DAY_NS = 86_400 * 10**9
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -60,3 +61,6 @@ def test_a_moment_of_another_day_in_the_viewers_zone_has_its_date():
 
 def test_an_id_with_slashes_and_dots_stays_one_part_of_an_address():
     assert words.order_href("../a?b#c") == "/orders/..%2Fa%3Fb%23c"
+    assert words.service_href("a/../b") == "/services/a%2F..%2Fb"
+    link = environment().from_string("{{ 'a/../b' | service_href }}").render()
+    assert link == "/services/a%2F..%2Fb"

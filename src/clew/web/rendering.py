@@ -34,13 +34,12 @@ def environment() -> Environment:
     plain: dict[str, Callable[..., str]] = {
         "length": words.length, "brief": words.brief, "number": words.number, "share": words.share,
         "size": words.size, "iso": words.iso, "verdict": words.verdict, "counted": words.counted,
-        "order_href": words.order_href, "rate": words.rate, "spell": words.spell,
+        "order_href": words.order_href, "service_href": words.service_href, "rate": words.rate, "spell": words.spell,
     }  # fmt: skip
     made.filters |= plain
     made.filters |= {
         "clock": _with_frame(lambda at, frame: words.clock(at, frame.zone, frame.now_ns)),
         "exact": _with_frame(lambda at, frame: words.exact(at, frame.zone)),
-        "day": _with_frame(lambda at, frame: words.day(at, frame.zone)),
         "ago": _with_frame(lambda at, frame: words.ago(at, frame.now_ns)),
     }
     return made

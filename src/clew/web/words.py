@@ -6,19 +6,10 @@ from datetime import UTC, datetime
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
+from clew.journey.remarks import in_words
 from clew.journey.words import how_brief, how_long
 
 _SECOND_NS = 10**9
-VERDICT_WORDS = {
-    "lost": "lost",
-    "failed": "failed",
-    "stuck": "stuck",
-    "in_jeopardy": "in jeopardy",
-    "on_hold": "on hold",
-    "on_time": "on time",
-    "cancelled": "cancelled",
-    "closed": "closed",
-}
 
 
 def _local(at_ns: int, zone: ZoneInfo) -> datetime:
@@ -31,11 +22,6 @@ def clock(at_ns: int, zone: ZoneInfo, near_ns: int = 0) -> str:
     if near_ns and _local(near_ns, zone).date() == shown.date():
         return f"{shown:%H:%M:%S}"
     return f"{shown:%Y-%m-%d %H:%M:%S}"
-
-
-def day(at_ns: int, zone: ZoneInfo) -> str:
-    """The day of a moment in a zone: ``2026-11-22``."""
-    return f"{_local(at_ns, zone):%Y-%m-%d}"
 
 
 def exact(at_ns: int, zone: ZoneInfo) -> str:
@@ -130,6 +116,11 @@ def order_href(order_id: str) -> str:
     return f"/orders/{quote(order_id, safe='')}"
 
 
+def service_href(service: str) -> str:
+    """The address of a service's page; a slash in the name is no part of the way, as for orders."""
+    return f"/services/{quote(service, safe='')}"
+
+
 def verdict(kind: str) -> str:
-    """A verdict, a reason or a deviation in words: ``in_jeopardy`` is "in jeopardy"."""
-    return VERDICT_WORDS.get(kind, kind.replace("_", " "))
+    """A verdict, a reason or a deviation in words, as everywhere: ``in_jeopardy`` is "in jeopardy"."""
+    return in_words(kind)

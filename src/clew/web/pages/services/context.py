@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from clew.store.minutes import REQUESTS, Counts, Durations, ServiceMinutes, Window, Work, quantile
@@ -14,7 +14,7 @@ from clew.web.pages.services.drawing import Graph, Key, Words, graph, tone_of
 from clew.web.pictures.axes import Unit, written
 from clew.web.pictures.series import Chart, Series, lines, stacked, time_axis
 from clew.web.time_range import CHOICES, TimeRange
-from clew.web.words import iso
+from clew.web.words import iso, service_href
 from clew.web.words import rate as rate_of
 
 
@@ -182,7 +182,7 @@ class Links:
 
     def service(self, name: str) -> str:
         """The page of a service."""
-        return f"/services/{quote(name, safe='')}?{self.chosen.query}"
+        return f"{service_href(name)}?{self.chosen.query}"
 
     def spans(self, *wanted: tuple[str, str]) -> str:
         """The search for spans."""

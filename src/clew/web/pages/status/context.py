@@ -91,14 +91,16 @@ class StatusPage:
     """How Clew does.
 
     ``problems`` say what isn't up to date, in words (none: all is well), ``late`` that journeys are behind all the
-    same. ``version``, ``engine`` and ``python`` are versions, ``started_ns`` is when it started (Unix ns),
-    ``uptime_ns`` how long ago. ``receiving`` is whether it takes telemetry here; ``gauges`` move, ``refused`` requests
-    are those since the start. ``tables``, ``flows``, ``imports``, ``senders`` and ``unknown`` stages are lists;
-    ``rows`` and ``bytes`` sums of the tables; ``without_stage`` open orders of which no stage is known.
+    same, ``known`` whether this process takes telemetry and makes journeys, so that it can tell. ``version``,
+    ``engine`` and ``python`` are versions, ``started_ns`` is when it started (Unix ns), ``uptime_ns`` how long ago.
+    ``receiving`` is whether it takes telemetry here; ``gauges`` move, ``refused`` requests are those since the start.
+    ``tables``, ``flows``, ``imports``, ``senders`` and ``unknown`` stages are lists; ``rows`` and ``bytes`` sums of the
+    tables; ``without_stage`` open orders of which no stage is known.
     """
 
     problems: tuple[str, ...]
     late: bool
+    known: bool
     version: str
     engine: str
     python: str
@@ -145,6 +147,7 @@ def status_page(
     return StatusPage(
         problems=tuple(each for each in (status.problem, status.upkeep_problem) if each),
         late=lag_ns > LATE_NS,
+        known=status.ingest is not None and status.ticker is not None,
         version=status.version,
         engine=status.engine,
         python=status.python,
