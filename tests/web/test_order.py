@@ -244,9 +244,34 @@ def test_the_name_of_the_current_stage_is_in_view_where_there_is_no_room_for_all
 def test_the_text_for_a_ticket_is_copied_by_its_button(viewer):
     page = viewer.open("/orders/4711")
     page.get_by_text("Copy as text for a ticket").click()
-    page.get_by_role("button", name="Copy", exact=True).click()
     page.get_by_text("Copied").wait_for()
     assert page.evaluate("navigator.clipboard.readText()").startswith("order 4711: stuck")
+    assert page.locator("#ticket").is_visible()
+
+
+def test_closing_the_text_for_a_ticket_copies_nothing(viewer):
+    page = viewer.open("/orders/4711")
+    opener = page.locator(".ticket summary")
+    opener.click()
+    page.get_by_text("Copied").wait_for()
+    page.evaluate("navigator.clipboard.writeText('mine')")
+    opener.click()
+    page.locator("#ticket").wait_for(state="hidden")
+    assert page.evaluate("navigator.clipboard.readText()") == "mine"
+
+
+def test_paper_is_light_whatever_the_screen_is(viewer):
+    viewer.page.context.add_cookies([{"name": "clew_theme", "value": "dark", "url": viewer.url}])
+    page = viewer.open("/orders/4711")
+    scheme = "getComputedStyle(document.documentElement).colorScheme"
+    assert page.evaluate(scheme) == "dark"
+    page.emulate_media(media="print")
+    assert page.evaluate(scheme) == "light"
+
+
+def test_no_id_at_all_leads_to_the_orders(web):
+    answer = web.get("/orders/")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
 
 
 def test_all_of_it_is_there_without_script(viewer_of):
@@ -255,7 +280,7 @@ def test_all_of_it_is_there_without_script(viewer_of):
     assert page.locator(".tl-picture a").count() > 3
     page.get_by_text("Copy as text for a ticket").click()
     assert page.locator("#ticket").is_visible()
-    assert not page.get_by_role("button", name="Copy", exact=True).is_visible()
+    assert not page.get_by_role("button", name="Copy again").is_visible()
     page.get_by_role("link", name="To scale").click()
     assert page.locator(".tl-fold").count() == 0
 

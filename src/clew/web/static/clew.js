@@ -50,10 +50,10 @@ document.addEventListener("formdata", (event) => {
   for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);
 });
 
-// <button data-copy="id"> copies the text of the element with that id.
+// <button data-copy="id"> copies the text of the element with that id; a summary does when it opens.
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
-  if (!button) return;
+  if (!button || (button.matches("summary") && button.parentNode.open)) return;
   const source = document.getElementById(button.dataset.copy);
   await navigator.clipboard.writeText(source.value ?? source.textContent);
   const label = button.textContent;

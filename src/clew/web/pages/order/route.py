@@ -8,7 +8,7 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request
-from starlette.responses import HTMLResponse
+from starlette.responses import RedirectResponse, Response
 
 from clew.api.deps import ApiDeps
 from clew.api.order_list import TRACE_ID
@@ -38,7 +38,9 @@ def order_page_routes(deps: ApiDeps, pages: Pages) -> APIRouter:
         order_id: str,
         whole: Annotated[Whole, Query(alias="all", description="the list that is shown whole")] = "",
         time: Annotated[Literal["folded", "scale"], Query(description="whether empty times are folded")] = "folded",
-    ) -> HTMLResponse:
+    ) -> Response:
+        if not order_id:
+            return RedirectResponse("/", 303)
         order = read_whole_order(deps.store, order_id)
         if order is None:
             page = unknown_order(deps.store, order_id, deps.now_ns())
@@ -70,7 +72,7 @@ def unknown_order(store: Store, order_id: str, now_ns: int) -> UnknownOrderPage:
     """Where else an id is known that is no order's."""
     named, alike = both(
         lambda: search_spans(store, SpanFilter(order_id=order_id), 1).items,
-        lambda: find_orders(store, OrderFilter(order_prefix=order_id), now_ns, _ALIKE).items if order_id else (),
+        lambda: find_orders(store, OrderFilter(order_prefix=order_id), now_ns, _ALIKE).items,
     )
     trace = bool(re.match(TRACE_ID, order_id)) and bool(
         search_spans(store, SpanFilter(trace_id=order_id.lower()), 1).items
