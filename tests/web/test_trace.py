@@ -205,6 +205,14 @@ def test_zoom_by_keys_map_and_drag(waterfall):
     assert 800 < float(bar(page, 300).get_attribute("width")) < 900
 
 
+def test_a_span_that_cannot_be_fetched_is_told_in_the_panel(waterfall):
+    page = waterfall(MANY)
+    page.evaluate("() => { window.fetch = () => Promise.reject(new TypeError('gone')); }")
+    page.locator("#rows").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#panel").get_by_role("alert")).to_contain_text("Clew doesn't answer")
+
+
 def test_a_later_page_of_spans_is_taken_over_in_full_height(waterfall):
     page = waterfall(MANY, "?first=420")
     assert page.locator("#rows").bounding_box()["height"] > 500
@@ -305,6 +313,7 @@ def test_two_traces_are_compared(viewer):
     [
         ("/traces/" + "ab" * 16, 404, "No trace abab"),
         (f"/traces/{trace_hex(ODD)}/spans/{'cd' * 8}", 404, "No span cdcd"),
+        ("/traces/" + "0" * 32, 404, "of all zeros stands for no trace"),
         ("/traces/nonsense", 422, "a trace id has 32 hex digits"),
         (f"/traces/compare?a={trace_hex(ODD)}&b={'ab' * 16}", 404, "No trace abab"),
         (f"/traces/compare?trace={'&trace='.join(trace_hex(each) for each in (1, 2, 3))}", 422, "More than two"),

@@ -195,16 +195,28 @@ class Panel {
     this.wanted = id;
     this.rows.show(id);
     this.address(id);
-    const answer = await fetch(`/traces/${trace}/spans/${id}?part=true`);
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const content = await this.read(id);
     if (this.wanted !== id) return;
-    // An error comes as a whole page, of which its words are shown.
-    const content = answer.ok ? page.body : page.querySelector("main");
-    byId("panel-content").replaceChildren(...content.childNodes);
+    byId("panel-content").replaceChildren(...content);
     byId("panel").hidden = false;
     byId("panel").scrollTop = 0;
     card.classList.add("with-panel");
     this.rows.draw();
+  }
+
+  async read(id) {
+    try {
+      const answer = await fetch(`/traces/${trace}/spans/${id}?part=true`);
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      // An error comes as a whole page, of which its words are shown.
+      return (answer.ok ? page.body : page.querySelector("main")).childNodes;
+    } catch {
+      const line = document.createElement("p");
+      line.className = "notice notice-bad";
+      line.setAttribute("role", "alert");
+      line.textContent = "Clew doesn't answer. Click the span again when it does.";
+      return [line];
+    }
   }
 
   close() {

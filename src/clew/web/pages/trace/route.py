@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import HTMLResponse, Response
 
 from clew.api.deps import ApiDeps
@@ -13,7 +13,7 @@ from clew.api.order_list import TRACE_ID
 from clew.journey.judge import verdict_kind
 from clew.store.lookups import both
 from clew.store.orders import OrderFilter, find_orders
-from clew.store.spans import LogRecord, linked_traces, read_logs
+from clew.store.spans import NO_TRACE, LogRecord, linked_traces, read_logs
 from clew.store.trace_lines import TraceLines, open_span, trace_lines
 from clew.web.pages.trace.compare_context import compare_page, nothing_compared
 from clew.web.pages.trace.context import OrderBadge, TraceAsked, TraceParts, View, trace_page
@@ -27,7 +27,17 @@ _BADGES = 8
 _LOGS = 500
 _WAY_BACK = "check the id; spans are kept as long as the setting retention.spans says"
 
-TraceId = Annotated[str, Path(pattern=TRACE_ID)]
+
+def _trace_id(trace_id: Annotated[str, Path(pattern=TRACE_ID)]) -> str:
+    """A trace's id as it is stored. All zeros stand for no trace, to which all logs without one would belong."""
+    if trace_id == NO_TRACE:
+        raise not_found(
+            "the id of all zeros stands for no trace", "look for logs of no trace on the page of their order"
+        )
+    return trace_id.lower()
+
+
+TraceId = Annotated[str, Depends(_trace_id)]
 
 
 def trace_routes(deps: ApiDeps, pages: Pages) -> APIRouter:
@@ -58,19 +68,19 @@ def trace_routes(deps: ApiDeps, pages: Pages) -> APIRouter:
         first: Annotated[int | None, Query(ge=0)] = None,
     ) -> HTMLResponse:
         asked = TraceAsked(view, span.lower(), first)
-        page = trace_page(trace_id.lower(), _parts(deps, trace_id.lower(), asked), asked)
+        page = trace_page(trace_id, _parts(deps, trace_id, asked), asked)
         title = f"{page.root_name or 'Trace'} ({page.root_service or trace_id[:8]})"
         return pages.answer(request, "trace/trace.html", page, title)
 
     @routes.get("/traces/{trace_id}/lines")
     def show_lines(trace_id: TraceId) -> Response:
-        return Response(lines_json(_tree(deps, trace_id.lower())), media_type="application/json")
+        return Response(lines_json(_tree(deps, trace_id)), media_type="application/json")
 
     @routes.get("/traces/{trace_id}/spans/{span_id}")
     def show_span(
         request: Request, trace_id: TraceId, span_id: Annotated[str, Path(pattern=_SPAN_ID)], part: bool = False
     ) -> HTMLResponse:
-        opened = _opened(deps, trace_id.lower(), span_id.lower())
+        opened = _opened(deps, trace_id, span_id.lower())
         if opened is None:
             raise not_found(f"no span {span_id} in trace {trace_id}", _WAY_BACK)
         template = "trace/span_part.html" if part else "trace/span.html"
