@@ -17,6 +17,7 @@ from clew.api.turns import LARGE_AT_ONCE, Turns
 from clew.model.errors import StoreUnavailable
 from clew.store.embedded import open_store
 from clew.store.found_traces import SlotCount
+from clew.store.search import SpanFilter
 from clew.web import create_web, site
 from clew.web.pages.find.context import SLOTS, counts_part, search_page, slots_of
 from clew.web.tidy import tidied
@@ -195,6 +196,18 @@ def test_hostile_names_are_text(viewer):
     assert page.locator("img").count() == 0
 
 
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [("since=5m&until=10m", "“Since” is not before “Until”"), ("since=10m&until=5m", ""),
+     ("min_duration=2s&max_duration=1s", "“At least” is more than “At most”"), ("min_duration=1s&max_duration=1s", ""),
+     ("min_trace_duration=2s&max_trace_duration=1s", "“Whole trace at least” is more"), ("min_duration=2s", "")],
+)  # fmt: skip
+def test_a_range_whose_end_is_before_its_beginning_is_said_to_be_reversed(web, query, said):
+    text = web.get(f"/traces?{query}").text
+    assert ("swap the two" in text) is bool(said)
+    assert said in text
+
+
 def test_nothing_found_says_what_to_do(viewer):
     page = viewer.open("/traces?service=nobody")
     assert "Take a longer range" in page.locator(".empty").inner_text()
@@ -319,5 +332,5 @@ def test_the_histogram_counts_failed_ones_apart():
     ],
 )
 def test_the_form_shows_what_was_asked(asked, since, more, narrowed):
-    page = search_page(asked, "trace", "24h")
+    page = search_page(asked, "trace", "24h", SpanFilter())
     assert (page.form["since"], page.more, page.narrowed) == (since, more, narrowed)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from clew.api.times import moment
 from clew.store.found_traces import FoundTrace, SlotCount
-from clew.store.search import FoundSpan
+from clew.store.search import FoundSpan, SpanFilter
 from clew.web.pictures.axes import Unit
 from clew.web.pictures.series import Chart, Series, stacked, time_axis
 
@@ -39,7 +39,8 @@ class SearchPage:
 
     ``by`` is what is listed; ``form`` holds the fields as they were written, by parameter; ``attributes`` the
     ``key=value`` pairs. ``more``: whether one of the rarer fields is used. ``further``: this isn't the first page of a
-    list. ``narrowed``: something was asked for besides a range of time.
+    list. ``narrowed``: something was asked for besides a range of time. ``reversed`` says of each range whose end is
+    before its beginning that nothing can match.
     """
 
     by: By
@@ -48,6 +49,7 @@ class SearchPage:
     more: bool
     further: bool
     narrowed: bool
+    reversed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +113,8 @@ class EndPart:
     mend: str = ""
 
 
-def search_page(asked: Iterable[tuple[str, str]], by: By, default_since: str) -> SearchPage:
-    """The page of these parameters, in the order in which they were given."""
+def search_page(asked: Iterable[tuple[str, str]], by: By, default_since: str, filter_: SpanFilter) -> SearchPage:
+    """The page of these parameters, in the order in which they were given, and of the filter that they make."""
     given = list(asked)
     form = dict.fromkeys((*FIELDS, *MORE), "") | {name: value for name, value in given if name in (*FIELDS, *MORE)}
     if not (form["since"] or form["trace"] or form["order"]):
@@ -126,7 +128,17 @@ def search_page(asked: Iterable[tuple[str, str]], by: By, default_since: str) ->
         more=any(form[name] for name in MORE),
         further=any(name == "after" for name, _ in given),
         narrowed=bool(asked_for),
+        reversed=tuple(_reversed(filter_)),
     )
+
+
+def _reversed(filter_: SpanFilter) -> Iterator[str]:
+    if 0 < filter_.until_ns <= filter_.since_ns:
+        yield "“Since” is not before “Until”"
+    if 0 < filter_.max_span_ns < filter_.min_span_ns:
+        yield "“At least” is more than “At most”"
+    if 0 < filter_.max_trace_ns < filter_.min_trace_ns:
+        yield "“Whole trace at least” is more than “Whole trace at most”"
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ def find_routes(deps: ApiDeps, pages: Pages) -> APIRouter:
         def render(template: str, part: object) -> bytes:
             return pages.part(request, f"find/{template}.html", part, now_ns=now_ns)
 
-        page = search_page(request.query_params.multi_items(), by, DEFAULT_SINCE)
+        page = search_page(request.query_params.multi_items(), by, DEFAULT_SINCE, filter_)
         shell = bytes(pages.answer(request, "find/find.html", page, "Find traces", now_ns=now_ns).body)
         zone = viewer_zone(request)
         parts = _parts(lambda: None if after else _counts(deps, filter_, now_ns, zone), found)
