@@ -55,9 +55,17 @@ document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button || (button.matches("summary") && button.parentNode.open)) return;
   const source = document.getElementById(button.dataset.copy);
-  await navigator.clipboard.writeText(source.value ?? source.textContent);
   const label = button.textContent;
-  button.textContent = "Copied";
+  try {
+    await navigator.clipboard.writeText(source.value ?? source.textContent);
+    button.textContent = "Copied";
+  } catch {
+    // Over plain http from another machine a page has no clipboard. A summary shows its text first.
+    await new Promise(requestAnimationFrame);
+    if (source.select) source.select();
+    else getSelection().selectAllChildren(source);
+    button.textContent = "Press Ctrl+C";
+  }
   setTimeout(() => (button.textContent = label), 1500);
 });
 
