@@ -196,7 +196,36 @@ def test_a_hidden_page_keeps_no_connection_and_catches_up_when_it_is_seen_again(
         page.evaluate(HIDE, False)
 
 
+def count_renewals(page):
+    """The addresses with which the page renews itself from now on, as they are asked for."""
+    asked = []
+    page.on("request", lambda each: "x-clew-live" in each.headers and asked.append(each.url))
+    return asked
+
+
+def test_a_server_in_trouble_is_asked_less_and_less_often(viewer):
+    viewer.page.clock.install()
+    page = viewer.open("/")
+    page.route("**/", lambda route: route.fulfill(status=404, body="in trouble"))
+    renewals = count_renewals(page)
+    for _ in range(40):
+        page.clock.run_for(2_500)
+        page.wait_for_timeout(20)
+    assert 2 <= len(renewals) <= 6
+
+
+def test_what_left_the_list_is_said_in_words(viewer, told):
+    page = viewer.open("/?prefix=left-&stage=TAKEN")
+    now = time.time_ns()
+    tell(told, *(stage_event(f"left-{n}", "TAKEN", now - n * MINUTE, order__flow="repairs") for n in range(2)))
+    expect(page.locator("#rows tr")).to_have_count(2, timeout=15_000)
+    tell(told, stage_event("left-1", "GIVEN", now, order__flow="repairs"))
+    expect(page.locator("#rows-changed[role=status]")).to_contain_text("1 gone", timeout=15_000)
+    expect(page.locator("#rows tr.gone th")).to_have_text(re.compile("left-1.*gone from this list"))
+
+
 def test_a_screen_on_the_wall_follows_by_itself_but_not_while_text_is_selected(viewer, told):
+    viewer.page.clock.install()
     page = viewer.open("/?prefix=wall-")
     now = time.time_ns()
     tell(told, stage_event("wall-0", "TAKEN", now, order__flow="repairs"))
@@ -205,9 +234,14 @@ def test_a_screen_on_the_wall_follows_by_itself_but_not_while_text_is_selected(v
     page.get_by_label("Move rows as they change").check()
     page.locator("h1").select_text()
     tell(told, stage_event("wall-1", "TAKEN", now - MINUTE, order__flow="repairs"))
-    page.wait_for_timeout(4_000)
-    assert rows.all_inner_texts() == ["wall-0"]
+    renewals = count_renewals(page)
+    page.clock.run_for(60_000)
+    assert (rows.all_inner_texts(), renewals) == (["wall-0"], [])
     page.evaluate("getSelection().removeAllRanges()")
+    page.evaluate("document.body.dispatchEvent(new PointerEvent('pointerdown', { bubbles: true }))")
+    page.clock.run_for(60_000)
+    assert renewals == []
+    page.evaluate("dispatchEvent(new Event('blur'))")  # the button is let go in another window
     expect(rows).to_have_text(["wall-1", "wall-0"], timeout=15_000)
 
 

@@ -10,6 +10,7 @@ const EVERY_MS = 2500;
 // Verdicts change by the clock alone, so a page is renewed now and then even when nothing came.
 const AT_LEAST_EVERY_MS = 20_000;
 const RESTS = 8;
+const LONGEST_REST_MS = 60_000;
 
 export function keepUpToDate() {
   const topics = document.querySelector("[data-live]")?.closest("[data-topics]")?.dataset.topics?.split(" ");
@@ -18,22 +19,25 @@ export function keepUpToDate() {
   let due = false;
   let busy = false;
   let renewed = Date.now();
+  let asked = 0;
   let rest = 0;
   listen((changed) => (due ||= changed.some((topic) => topics.includes(topic))));
-  document.addEventListener("pointerdown", () => (held = true));
-  for (const end of ["pointerup", "pointercancel"]) document.addEventListener(end, () => (held = false));
+  addEventListener("pointerdown", () => (held = true));
+  // A button that is let go outside the window is told by no pointerup.
+  for (const end of ["pointerup", "pointercancel", "blur"]) addEventListener(end, () => (held = false));
   setInterval(async () => {
     const now = Date.now();
     due ||= now - renewed > AT_LEAST_EVERY_MS;
-    if (!due || busy || now - renewed < rest || atRest()) return;
+    if (!due || busy || now - asked < rest || atRest()) return;
     [due, busy] = [false, true];
     try {
       await renew();
-      renewed = Date.now();
+      renewed = asked = Date.now();
       // Who asks a busy server again and again keeps it busy.
       rest = (renewed - now) * RESTS;
     } catch {
-      due = true;
+      [due, asked] = [true, Date.now()];
+      if (!atRest()) rest = Math.max(rest, Math.min(2 * rest || 2 * EVERY_MS, LONGEST_REST_MS));
     }
     busy = false;
   }, EVERY_MS);
@@ -105,10 +109,20 @@ function renewRows(old, now) {
   for (const row of old.children) {
     const other = fresh.get(row.id);
     if (other) alike(row, other);
-    else row.classList.add("gone");
+    else markGone(row);
   }
   if (following()) show(old, now);
   else offer(old, now, before, after);
+}
+
+// A style alone tells nothing to who doesn't see it. The mark goes when the row is made like a fresh one.
+function markGone(row) {
+  if (row.classList.contains("gone")) return;
+  row.classList.add("gone");
+  const word = document.createElement("span");
+  word.className = "unseen";
+  word.textContent = " gone from this list";
+  (row.querySelector("th") ?? row).append(word);
 }
 
 // A button that shows the list as it is now; the list itself doesn't move until it is pressed.
