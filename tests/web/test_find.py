@@ -92,6 +92,15 @@ def test_filters_find(web, query, found):
     assert text.count("</html>") == 1
 
 
+@pytest.mark.parametrize(
+    ("query", "compared"),
+    [("service=stock", True), ("service=stock&attribute=shelf%3Ds1&name=*&by=trace", True),
+     ("service=stock&%62y=span", False), ("service=stock&caller=&by=span", False)],
+)  # fmt: skip
+def test_traces_can_be_compared_and_spans_cannot_however_the_address_says_it(web, query, compared):
+    assert ("Compare two ticked traces" in web.get(f"/traces?{query}").text) is compared
+
+
 def test_a_moment_is_meant_as_the_viewers_clock_shows_it(web, told):
     begin, end = (clock(told.now_ns() - minutes * MINUTE, BERLIN) for minutes in (30, 10))
     web.cookies.set("clew_zone", "Europe/Berlin")

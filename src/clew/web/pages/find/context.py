@@ -104,9 +104,10 @@ class RowsPart:
 
 @dataclass(frozen=True, slots=True)
 class EndPart:
-    """After the last row: how many were ``shown``, the cursor of the ``next`` page (None: there is none), and why the
-    search broke off, ``problem`` with its ``mend`` (empty: it didn't)."""
+    """After the last row: what was listed (``by``), how many were ``shown``, the cursor of the ``next`` page (None:
+    there is none), and why the search broke off, ``problem`` with its ``mend`` (empty: it didn't)."""
 
+    by: By
     shown: int
     next: str | None
     problem: str = ""

@@ -68,7 +68,7 @@ def find_routes(deps: ApiDeps, pages: Pages) -> APIRouter:
         page = search_page(request.query_params.multi_items(), by, DEFAULT_SINCE, filter_)
         shell = bytes(pages.answer(request, "find/find.html", page, "Find traces", now_ns=now_ns).body)
         zone = viewer_zone(request)
-        parts = _parts(lambda: None if after else _counts(deps, filter_, now_ns, zone), found)
+        parts = _parts(lambda: None if after else _counts(deps, filter_, now_ns, zone), found, by)
         return StreamingResponse(_sent(shell, render, parts), media_type="text/html")
 
     @routes.get("/traces/words", dependencies=[turn])
@@ -109,7 +109,7 @@ def _counts(deps: ApiDeps, filter_: SpanFilter, now_ns: int, zone: ZoneInfo) -> 
     return counts_part(count_spans(deps.store, filter_, slots.from_ns, slots.step_ns, slots.count), slots, zone)
 
 
-def _parts(counts: Callable[[], CountsPart | None], found: Found) -> Parts:
+def _parts(counts: Callable[[], CountsPart | None], found: Found, by: By) -> Parts:
     """What is shown below the form, as it is read. Errors end it with words of their own."""
     shown, cursor = 0, None
     try:
@@ -124,9 +124,9 @@ def _parts(counts: Callable[[], CountsPart | None], found: Found) -> Parts:
     except ClewError as error:
         log.warning("a search broke off: %s", error)
         _, _, mend = of_clew_error(error)
-        yield "end", EndPart(shown, None, str(error), mend)
+        yield "end", EndPart(by, shown, None, str(error), mend)
     else:
-        yield "end", EndPart(shown, cursor)
+        yield "end", EndPart(by, shown, cursor)
 
 
 def _sent(shell: bytes, render: Callable[[str, object], bytes], parts: Parts) -> Iterator[bytes]:
