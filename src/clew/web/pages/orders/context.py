@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from clew.api.order_line import OrderLine
+from clew.journey.remarks import after_kind
 from clew.journey.words import in_short
 from clew.model.flow import Flow
 from clew.model.journey import VerdictKind
@@ -203,8 +204,7 @@ def row_of(line: OrderLine, now_ns: int) -> Row:
 
 def reason_of(line: OrderLine) -> str:
     """The sentence of the verdict, without the word that the badge beside it says already."""
-    word = line.verdict.kind.value.replace("_", " ")
-    return line.verdict.reason.removeprefix(f"{word} ")
+    return after_kind(line.verdict.kind.value, line.verdict.reason).lstrip(", ")
 
 
 def cut(text: str) -> str:
