@@ -211,6 +211,7 @@ async def serve(settings: Settings, store: Store, announce: Callable[[str], None
     deps = ApiDeps(
         store, book, backfill, receiver, ticker,
         problem=lambda: watcher.problem, upkeep_problem=lambda: upkeep.problem, users_masked=masked,
+        public_url=settings.api_public_url,
     )  # fmt: skip
     api: HttpServer | None = None
     try:

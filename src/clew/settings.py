@@ -75,6 +75,7 @@ class Settings:
     otlp_memory: int = 64 << 20
     otlp_max_request: int = 64 << 20
     api_listen: Address = Address("127.0.0.1", 4380)
+    api_public_url: str = ""
     allow_plain: bool = False
     encryption_key: Secret = field(default_factory=lambda: Secret(""))
     retention_spans_days: int = 30
@@ -130,6 +131,12 @@ def _flag(text: str) -> bool:
     return text.lower() == "true"
 
 
+def _site(text: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", text):
+        raise ValueError("write the address as a browser asks for it, such as https://clew.example.org")
+    return text.rstrip("/")
+
+
 def _level(text: str) -> str:
     if text.lower() not in {"debug", "info", "warning", "error"}:
         raise ValueError("write debug, info, warning or error")
@@ -166,6 +173,7 @@ _KEYS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "otlp.memory": ("otlp_memory", _at_least(1 << 20, parse_size)),
     "otlp.max_request": ("otlp_max_request", _at_least(1 << 20, parse_size)),
     "api.listen": ("api_listen", parse_address),
+    "api.public_url": ("api_public_url", _site),
     "allow_plain": ("allow_plain", _flag),
     "encryption.key": ("encryption_key", _key),
     "encryption.key_file": ("encryption_key", _key_file),

@@ -64,7 +64,7 @@ class ApiDeps:
 
     ``problem`` says why Clew isn't ready, or None; ``upkeep_problem`` why what may take long isn't done: Clew is ready
     all the same. ``users_masked`` is whether user ids are stored by their last characters only. ``turns`` are
-    those of all large requests, to the API and for pages.
+    those of all large requests, to the API and for pages. ``public_url`` is where others reach Clew (empty: not told).
     """
 
     store: Store
@@ -75,6 +75,7 @@ class ApiDeps:
     problem: Callable[[], str | None] = lambda: None
     upkeep_problem: Callable[[], str | None] = lambda: None
     users_masked: bool = True
+    public_url: str = ""
     now_ns: Callable[[], int] = time.time_ns
     started_ns: int = field(default_factory=time.time_ns)
     turns: Turns = field(default_factory=Turns)

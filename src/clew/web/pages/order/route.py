@@ -47,7 +47,7 @@ def order_page_routes(deps: ApiDeps, pages: Pages) -> APIRouter:
             return pages.answer(request, "order/unknown.html", page, f"No order {order_id}", status=404)
         now_ns = deps.now_ns()
         zone = known_zone(request.cookies.get(ZONE_COOKIE, "")) or ZoneInfo("UTC")
-        asked = Asked(order_id, f"{request.base_url}orders/{quote(order_id)}", zone, whole, time == "folded")
+        asked = Asked(order_id, f"{deps.public_url}/orders/{quote(order_id)}", zone, whole, time == "folded")
         flow = deps.flow_of(order.journey.flow)
         shown = with_ticket(order_page(_kept(deps.store, order, whole, now_ns), flow, asked, now_ns), now_ns)
         title = f"{flow.singular} {order.journey.order_id}: {verdict(shown.line.verdict.kind.value)}"
