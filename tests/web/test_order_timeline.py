@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -16,6 +17,7 @@ from clew.store.order_notes import Notable
 from clew.store.order_spans import OrderLines, OrderScope, SpanLine, summaries
 from clew.store.spans import SpanKind, SpanStatus
 from clew.store.whole_order import WholeOrder
+from clew.web.pages.order.hops import HOPS_DRAWN
 from clew.web.pages.order.lanes import MOST_LANES
 from clew.web.pages.order.scale import time_scale
 from clew.web.pages.order.timeline import Drawn, timeline_of
@@ -151,6 +153,22 @@ def test_a_message_that_nobody_is_known_to_have_taken_waits_no_longer_when_the_o
     picture = drawn(event("BASKET", 0, "shop"), event("ORDERED", 20, "crm"), messages=[message(10)])
     assert [each.tone for each in picture.waits] == []
     assert "the order went on" in picture.arrows[0].text
+
+
+def test_of_very_many_messages_the_lost_and_the_latest_are_drawn():
+    sent = [replace(message(minutes, delivery(minutes + 1)), span_id=f"{minutes:016x}") for minutes in range(1, 1_001)]
+    sent[0] = message(1)
+    picture = drawn(event("BASKET", 0, "shop"), messages=sent, losses=[loss(1)], now=2_000)
+    assert HOPS_DRAWN <= len(picture.arrows) <= HOPS_DRAWN + 1
+    assert picture.hops_left == 1 + 2 * 999 - len(picture.arrows)
+    assert [each.kind for each in picture.signs] == ["lost"]
+    assert "1,000 messages" in picture.told
+
+
+def test_of_a_message_that_was_given_out_very_often_the_latest_deliveries_are_drawn():
+    again = [delivery(minutes, redelivered=True) for minutes in range(2, 1_002)]
+    picture = drawn(event("BASKET", 0, "shop"), messages=[message(1, *again)], now=2_000)
+    assert (len(picture.signs), picture.hops_left) == (HOPS_DRAWN, 700)
 
 
 def test_failures_and_retries_that_lie_on_each_other_are_one_sign_with_their_number():

@@ -26,6 +26,8 @@ from clew.web.pages.order.timeline import Drawn, timeline_of
 from clew.web.pages.order.way import WayRow, way_rows
 
 MESSAGES_SHOWN = 25
+MESSAGES_AT_MOST = 5_000
+DELIVERIES_SHOWN = 50
 TRACES_SHOWN = 25
 FAILED_SHOWN = 20
 STAYS_SHOWN = 60
@@ -68,13 +70,15 @@ class DeliveryRow:
 
 @dataclass(frozen=True, slots=True)
 class MessageRow:
-    """A published ``message`` with its ``deliveries``; ``fate`` says what became of it (empty: it was taken), ``tone``
-    is how that looks: ``lost``, ``failed``, ``waiting``, ``quiet`` or empty."""
+    """A published ``message`` with its latest ``deliveries``, before which there were ``deliveries_left`` more;
+    ``fate`` says what became of it (empty: it was taken), ``tone`` is how that looks: ``lost``, ``failed``,
+    ``waiting``, ``quiet`` or empty."""
 
     message: Message
     fate: str
     tone: str
     deliveries: tuple[DeliveryRow, ...]
+    deliveries_left: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +216,7 @@ def order_page(kept: Kept, flow: Flow, asked: Asked, now_ns: int) -> OrderPage:
     drawn = Drawn(order, (*visits, *late), retries, line.verdict.kind.value, now_ns, asked.zone)
     way = way_rows(flow, journey, visits, late)
     messages = [each for each in order.messages if not each.wrapped]
-    messages_shown = _latest(messages, MESSAGES_SHOWN, whole=asked.whole == "messages")
+    messages_shown = messages[-(MESSAGES_AT_MOST if asked.whole == "messages" else MESSAGES_SHOWN) :]
     traces_shown = _latest(order.traces, TRACES_SHOWN, whole=asked.whole == "traces")
     way_shown = _latest(way, STAYS_SHOWN, whole=asked.whole == "way")
     return OrderPage(
@@ -268,8 +272,9 @@ def _message_rows(messages: Iterable[Message], journey: Journey) -> Iterator[Mes
         on = went_on(message.service, message.published_ns, entries)
         fate = message_fate(reason, message.error, bool(message.deliveries), on)
         tone = "lost" if reason else "failed" if message.error else "quiet" if on else "waiting"
-        rows = tuple(_delivery_row(each, message.published_ns) for each in message.deliveries)
-        yield MessageRow(message, sentence(fate), tone if fate else "", rows)
+        latest = message.deliveries[-DELIVERIES_SHOWN:]
+        rows = tuple(_delivery_row(each, message.published_ns) for each in latest)
+        yield MessageRow(message, sentence(fate), tone if fate else "", rows, len(message.deliveries) - len(rows))
 
 
 def _delivery_row(each: Delivery, published_ns: int) -> DeliveryRow:

@@ -126,7 +126,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """All of the picture; ``told`` says it in one paragraph."""
+    """All of the picture; ``told`` says it in one paragraph, ``hops_left`` how many hops of messages it leaves out."""
 
     told: str
     lanes: tuple[Lane, ...]
@@ -139,6 +139,7 @@ class Timeline:
     marks: tuple[Mark, ...]
     folds: tuple[Fold, ...]
     ticks: tuple[Tick, ...]
+    hops_left: int
 
     @property
     def top(self) -> int:

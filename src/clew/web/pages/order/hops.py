@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from clew.journey.remarks import delivery_remarks, message_fate, went_on
 from clew.journey.words import how_brief
@@ -14,6 +14,9 @@ from clew.web.pages.order.drawing import Arrow, Bar, Lane, Sign, span_href
 from clew.web.pages.order.lanes import LaneKey, queue_key, service_key
 from clew.web.pages.order.scale import TimeScale
 from clew.web.pages.order.texts import label
+
+HOPS_DRAWN = 300
+"""About how many hops a picture has at most."""
 
 _THINNEST = 0.3
 _GIVEN_BACK = (Settlement.REJECT, Settlement.REQUEUE, Settlement.NONE)
@@ -33,6 +36,27 @@ class _Canvas:
     scale: TimeScale
     lanes: Mapping[LaneKey, Lane]
     until_ns: int
+
+
+def drawn_of(messages: Sequence[Message], journey: Journey) -> tuple[list[Message], int]:
+    """The messages that there is room for, oldest first, and how many hops are left out.
+
+    Lost ones come before all others, then the latest; of a message given out very often, its latest deliveries.
+    """
+    lost = losses_by_message(journey)
+    ranked = sorted(messages, key=lambda each: ((each.trace_id, each.span_id) in lost, each.published_ns))
+    room, kept = HOPS_DRAWN, []
+    for message in reversed(ranked):
+        if room <= 0:
+            break
+        kept.append(replace(message, deliveries=message.deliveries[-room:]))
+        room -= _hops(kept[-1])
+    left = sum(map(_hops, messages)) - sum(map(_hops, kept))
+    return sorted(kept, key=lambda each: each.published_ns), left
+
+
+def _hops(message: Message) -> int:
+    return 1 + len(message.deliveries)
 
 
 def hops_of(

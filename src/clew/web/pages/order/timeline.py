@@ -30,7 +30,7 @@ from clew.web.pages.order.drawing import (
     Timeline,
     span_href,
 )
-from clew.web.pages.order.hops import hops_of
+from clew.web.pages.order.hops import drawn_of, hops_of
 from clew.web.pages.order.lanes import LaneKey, entry_spans, lanes_of, service_key
 from clew.web.pages.order.scale import Spell, TimeScale, time_scale
 from clew.web.pages.order.texts import label
@@ -74,7 +74,7 @@ def timeline_of(drawn: Drawn, *, folding: bool = True) -> Timeline:
     """The picture of an order."""
     order = drawn.order
     entries = entry_spans(order.spans.lines)
-    messages = [each for each in order.messages if not each.wrapped]
+    messages, hops_left = drawn_of([each for each in order.messages if not each.wrapped], order.journey)
     scale = time_scale(_spells(drawn), folding=folding)
     marks = placed_marks(_marks(drawn, scale))
     top = 10 + _MARKS_ROW * (1 + max((each.row for each in marks), default=0))
@@ -96,6 +96,7 @@ def timeline_of(drawn: Drawn, *, folding: bool = True) -> Timeline:
             for each in scale.folds
         ),
         ticks=ticks_of(scale, drawn.zone),
+        hops_left=hops_left,
     )
 
 
