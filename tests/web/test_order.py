@@ -68,8 +68,8 @@ def test_the_headline_says_where_it_is_since_when_why_and_who_must_act(web, orde
 def test_an_id_of_signs_that_addresses_use_has_a_page_and_an_address(web, told):
     tell(told, stage_event("a?b#c/%d", "SUBMITTED", told.now_ns() - MINUTE, order__path="b2c"))
     text = page_of(web, "a?b#c/%d", all="logs")
-    assert 'href="/orders/a%3Fb%23c/%25d?time=scale#timeline"' in text
-    assert "/orders/a%3Fb%23c/%25d at " in text
+    assert 'href="/orders/a%3Fb%23c%2F%25d?time=scale#timeline"' in text
+    assert "/orders/a%3Fb%23c%2F%25d at " in text
     assert 'name="back" value="/orders/a%3Fb%23c/%25d?all=logs"' in text
 
 
@@ -166,14 +166,6 @@ def test_an_order_with_2000_spans_weighs_less_than_100_kb_without_its_picture(we
     picture = re.search(r'<svg class="tl-picture.*?\n</svg>', text, re.S).group(0)
     assert "2,000 spans" in picture
     assert len(text.encode()) - len(picture.encode()) < 100_000
-
-
-def test_2000_spans_are_answered_within_the_time_that_people_wait(web):
-    page_of(web, BUSY)
-    begin = time.process_time()
-    page_of(web, BUSY)
-    # Processor time of server, engine and client together: the clock of a busy machine tells nothing.
-    assert time.process_time() - begin < 1.5
 
 
 @pytest.mark.parametrize("order_id", ["4711", "4712", "4713", "4714", "4715", "b/16", BUSY, HOSTILE])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Literal
-from urllib.parse import quote
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
@@ -18,11 +16,11 @@ from clew.store.order_notes import OrderLogs, notable_spans, order_logs
 from clew.store.orders import OrderFilter, find_orders
 from clew.store.search import SpanFilter, search_spans
 from clew.store.whole_order import WholeOrder, read_whole_order
-from clew.web.frame import ZONE_COOKIE, known_zone
+from clew.web.frame import viewer_zone
 from clew.web.pages.order.context import LOGS_AT_MOST, LOGS_SHOWN, Asked, Kept, UnknownOrderPage, order_page
 from clew.web.pages.order.ticket import with_ticket
 from clew.web.rendering import Pages
-from clew.web.words import verdict
+from clew.web.words import order_href, verdict
 
 _ALIKE = 5
 Whole = Literal["", "way", "messages", "traces", "logs"]
@@ -46,8 +44,8 @@ def order_page_routes(deps: ApiDeps, pages: Pages) -> APIRouter:
             page = unknown_order(deps.store, order_id, deps.now_ns())
             return pages.answer(request, "order/unknown.html", page, f"No order {order_id}", status=404)
         now_ns = deps.now_ns()
-        zone = known_zone(request.cookies.get(ZONE_COOKIE, "")) or ZoneInfo("UTC")
-        asked = Asked(order_id, f"{deps.public_url}/orders/{quote(order_id)}", zone, whole, time == "folded")
+        url = deps.public_url + order_href(order_id)
+        asked = Asked(order_id, url, viewer_zone(request), whole, time == "folded")
         flow = deps.flow_of(order.journey.flow)
         shown = with_ticket(order_page(_kept(deps.store, order, whole, now_ns), flow, asked, now_ns), now_ns)
         title = f"{flow.singular} {order.journey.order_id}: {verdict(shown.line.verdict.kind.value)}"
