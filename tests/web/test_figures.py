@@ -133,6 +133,8 @@ def test_figures_lead_to_the_spans_behind_them():
     asked = parse_qs(urlsplit(shown["http_500"].href).query)
     assert asked["attribute"] == ["http.response.status_code=500"]
     assert (asked["service"], asked["kind"], asked["by"]) == (["shop"], ["server"], ["span"])
+    assert "not http.status_code" in shown["http_500"].said
+    assert "the link finds server spans" in shown["success"].said
     assert shown["timeouts"].href == ""
     assert (shown["availability"].value, shown["availability"].thin) == ("0 %", "of 10 only")
 
