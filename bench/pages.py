@@ -47,6 +47,11 @@ PAGES = (
     Page("funnel, all", "/flow/funnel?from=all", server_ms=3_000),
     Page("dwell, all", "/flow/dwell?from=all", server_ms=3_000),
     Page("dotted chart, 30 days", "/flow/dots?from=30d&spread=1", server_ms=1_000),
+    Page("services, an hour", "/services"),
+    Page("services, 7 days", "/services?range=7d"),
+    Page("a service, 7 days", "/services/mes-api?range=7d"),
+    Page("key figures, 7 days", "/figures?range=7d"),
+    Page("status", "/status"),
 )
 """Every page that is measured; a room that adds a page adds it here."""
 
