@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
+import httpx
 import pytest
 
 from clew.api.errors import ApiError
@@ -15,6 +17,7 @@ from clew.web.pages.figures.asked import Asked, Orders
 from clew.web.pages.figures.context import figures_page
 from clew.web.pages.figures.measures import MEASURES, Minutes, Value, change
 from clew.web.time_range import time_range
+from tests.builders import ingest, span, traces
 
 NOON = 1_795_348_800 * 10**9
 HOUR = 60 * MINUTE_NS
@@ -100,9 +103,32 @@ def test_a_change_is_called_one_only_where_it_is_more_than_chance(key, now, befo
 )  # fmt: skip
 def test_a_range_ends_now_and_is_compared_with_the_same_span_earlier(asked, slots, length, earlier):
     chosen = time_range(asked, NOON + 7, UTC)
-    assert (chosen.window.slots, chosen.window.until_ns) == (slots, NOON)
+    assert (chosen.window.slots, chosen.window.until_ns) == (slots, NOON + MINUTE_NS)
     assert chosen.window.until_ns - chosen.window.since_ns == length
     assert chosen.window.since_ns - chosen.earlier.since_ns == earlier
+
+
+@pytest.mark.parametrize(
+    ("now_ns", "ends_ns", "last"),
+    [
+        (NOON, NOON, 1.0), (NOON + 1, NOON + MINUTE_NS, 1 / 6), (NOON + MINUTE_NS // 2, NOON + MINUTE_NS, 0.5),
+        (NOON + MINUTE_NS, NOON + MINUTE_NS, 1.0),
+    ],
+)  # fmt: skip
+def test_the_minute_that_runs_counts_as_far_as_it_has_passed(now_ns, ends_ns, last):
+    chosen = time_range({"range": "1h"}, now_ns, UTC)
+    assert chosen.window.until_ns == ends_ns
+    assert chosen.window.slot_minutes(59) == last
+    assert chosen.window.slot_minutes(58) == 1
+    assert chosen.minutes == pytest.approx(60 - (ends_ns - now_ns) / MINUTE_NS)
+    assert chosen.earlier.minutes == 60
+
+
+def test_rates_divide_by_the_time_that_has_passed():
+    window = replace(time_range({"range": "1h"}, NOON + MINUTE_NS // 2, UTC).window, since_ns=NOON, slots=1)
+    told = Minutes(window, [{Work.SERVER: Counts(spans=30)}], [{}])
+    assert MEASURE["throughput"].whole(told).value == 60
+    assert MEASURE["throughput"].by_slot(told) == [60]
 
 
 def test_a_range_may_end_at_any_moment_and_unknown_ones_are_told():
@@ -174,6 +200,15 @@ def test_figures_of_orders_are_those_of_the_story(told):
     assert times["MANUFACTURING_STARTED"] == StageTime(2, 10 * MINUTE_NS, 10 * MINUTE_NS)
     assert stage_failures(store, window, flow) == {"PRICE_CALCULATED": 1}
     assert stage_times(store, window.earlier(7 * DAY), flow) == {}
+
+
+def test_what_was_just_sent_is_known_at_once(told, url):
+    now_ns = told.now_ns()
+    ingest(told.store, now_ns, traces("newcomer", span(987_654, 1, now_ns)))
+    for path in ("/services?range=1h", "/services/newcomer", "/figures?service=newcomer"):
+        answer = httpx.get(url + path, timeout=60)
+        assert answer.status_code == 200
+        assert "newcomer" in answer.text
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

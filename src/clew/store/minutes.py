@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from clew.model.moments import LAST_NS
 from clew.store.contract import Store
 from clew.store.lookups import LOOKUP
 from clew.store.marks import read_mark
@@ -21,6 +22,8 @@ MARK = "span_minutes"
 
 MINUTE_NS = 60 * 10**9
 BUCKETS_AN_OCTAVE = 16
+# A rate of the first seconds of a slot would say more of chance than of work.
+_PASSED_AT_LEAST_NS = 10 * 10**9
 UP_WITH_5XX_BELOW = 0.05
 """A minute counts as up when less than this share of its answered requests failed with HTTP 5xx."""
 
@@ -140,16 +143,33 @@ WHERE name != '' ORDER BY name"""
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A span of time in slots of equal length: from ``since_ns``, ``slots`` of ``step_ns`` (Unix ns, whole minutes)."""
+    """A span of time in slots of equal length: from ``since_ns``, ``slots`` of ``step_ns`` (Unix ns, whole minutes).
+
+    ``now_ns`` is the moment at which it is looked at: the slot that it lies in goes on, so rates divide by less.
+    """
 
     since_ns: int
     step_ns: int
     slots: int
+    now_ns: int = LAST_NS
 
     @property
     def until_ns(self) -> int:
         """Where the last slot ends."""
         return self.since_ns + self.slots * self.step_ns
+
+    @property
+    def minutes(self) -> float:
+        """How much of it has passed."""
+        return self._passed(self.since_ns, self.until_ns)
+
+    def slot_minutes(self, slot: int) -> float:
+        """How much of a slot has passed."""
+        begin_ns = self.since_ns + slot * self.step_ns
+        return self._passed(begin_ns, begin_ns + self.step_ns)
+
+    def _passed(self, from_ns: int, to_ns: int) -> float:
+        return max(min(to_ns, self.now_ns) - from_ns, _PASSED_AT_LEAST_NS) / MINUTE_NS
 
     def earlier(self, by_ns: int) -> Window:
         """The same span of time, so much earlier."""

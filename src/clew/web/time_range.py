@@ -56,8 +56,8 @@ class TimeRange:
 
     @property
     def minutes(self) -> float:
-        """How long it is."""
-        return self.window.slots * self.window.step_ns / MINUTE_NS
+        """How much of it has passed."""
+        return self.window.minutes
 
 
 def local_moment(text: str, zone: ZoneInfo) -> str:
@@ -73,7 +73,8 @@ def local_moment(text: str, zone: ZoneInfo) -> str:
 def time_range(asked: Mapping[str, str], now_ns: int, zone: ZoneInfo, default: str = "24h") -> TimeRange:
     """The range that the parameters ``range`` and ``to`` ask for; it ends with a whole minute.
 
-    An end without a zone is in the viewer's, ``zone``. Raises ApiError.
+    One that ends now ends with the minute that runs, so that it has what was just sent. An end
+    without a zone is in the viewer's, ``zone``. Raises ApiError.
     """
     name = asked.get("range") or default
     if name not in _RANGES:
@@ -84,5 +85,6 @@ def time_range(asked: Mapping[str, str], now_ns: int, zone: ZoneInfo, default: s
         raise invalid(str(error), "mend the address, or choose a range") from error
     _, slots, minutes = _RANGES[name]
     step_ns = minutes * MINUTE_NS
-    until_ns = end_ns // MINUTE_NS * MINUTE_NS
-    return TimeRange(name, Window(max(0, until_ns - slots * step_ns), step_ns, slots), bool(asked.get("to")))
+    until_ns = (end_ns if asked.get("to") else end_ns + MINUTE_NS - 1) // MINUTE_NS * MINUTE_NS
+    window = Window(max(0, until_ns - slots * step_ns), step_ns, slots, now_ns)
+    return TimeRange(name, window, bool(asked.get("to")))

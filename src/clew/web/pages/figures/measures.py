@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from clew.store.minutes import (
-    MINUTE_NS,
     REQUESTS,
     UP_WITH_5XX_BELOW,
     Counts,
@@ -69,15 +68,13 @@ class Measure:
 
     def whole(self, told: Minutes) -> Value:
         """The figure of all of a window."""
-        window = told.window
-        return self.of(told.counts, told.durations, window.slots * window.step_ns / MINUTE_NS)
+        return self.of(told.counts, told.durations, told.window.minutes)
 
     def by_slot(self, told: Minutes) -> list[float | None]:
         """The figure of each slot."""
-        minutes = told.window.step_ns / MINUTE_NS
         return [
-            self.of([counts], [durations], minutes).value
-            for counts, durations in zip(told.counts, told.durations, strict=True)
+            self.of([counts], [durations], told.window.slot_minutes(slot)).value
+            for slot, (counts, durations) in enumerate(zip(told.counts, told.durations, strict=True))
         ]
 
 

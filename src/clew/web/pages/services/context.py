@@ -363,7 +363,7 @@ def _charts(window: Window, details: Details, zone: ZoneInfo) -> tuple[Chart, Ch
     """Rate, errors and duration of what it was asked for."""
     axis = time_axis([window.since_ns + slot * window.step_ns for slot in range(window.slots + 1)], zone)
     asked = [sum((slot.get(work, Counts()) for work in REQUESTS), Counts()) for slot in details.counts]
-    rates = tuple(each.spans * 60e9 / window.step_ns if each.spans else None for each in asked)
+    rates = tuple(each.spans / window.slot_minutes(slot) if each.spans else None for slot, each in enumerate(asked))
     rate = lines("Requests a minute", axis, [Series("requests", rates)], Unit.NUMBER)
     failures = stacked(
         "Requests with errors", axis, [Series("errors", tuple(each.errors or None for each in asked), "tone-bad")],
