@@ -28,7 +28,7 @@ from clew.store.codec import journey_to_json
 from clew.store.contract import Batch, Signal, Store
 from clew.store.embedded import open_store
 from clew.store.facts import Touch
-from clew.store.orders import OrderFilter, OrderRow, find_orders, write_orders
+from clew.store.orders import OrderFilter, OrderRow, encode_order, find_orders, write_encoded
 from clew.store.spans import read_trace
 from clew.store.whole_order import read_whole_order
 
@@ -58,7 +58,7 @@ def _fill(store: Store, spans: int, orders: int) -> None:
         now_ns = time.time_ns()
         for first in range(0, orders, _ORDERS_A_WRITE):
             numbers = range(first, min(orders, first + _ORDERS_A_WRITE))
-            write_orders(store, [_order(number, now_ns, chance) for number in numbers], [])
+            write_encoded(store, [encode_order(_order(number, now_ns, chance)) for number in numbers], [])
     finally:
         store.close()
 

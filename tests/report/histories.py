@@ -13,7 +13,7 @@ from clew.model.event import Source, StageEvent
 from clew.model.flow import Flow, Stage, Terminal
 from clew.store.codec import journey_to_json
 from clew.store.contract import Store
-from clew.store.orders import OrderRow, write_orders
+from clew.store.orders import OrderRow, encode_order, write_encoded
 
 HOUR = 3600 * 10**9
 DAY = 24 * HOUR
@@ -115,8 +115,8 @@ def write(store: Store, log: Log) -> None:
     rows = []
     for order_id, events in _by_order(log.events).items():
         journey = rebuild(order_id, events, log.flow)
-        rows.append(OrderRow(journey, journey_to_json(journey), journey.facts, ()))
-    write_orders(store, rows, [])
+        rows.append(encode_order(OrderRow(journey, journey_to_json(journey), journey.facts, ())))
+    write_encoded(store, rows, [])
 
 
 def told(log: Log) -> list[Order]:

@@ -9,7 +9,7 @@ from clew.model.journey import Failure, Hold, Journey, Milestone, VerdictKind
 from clew.store.board import OPEN_KINDS, STRANGE_NAMES, Place, read_board
 from clew.store.codec import journey_to_json
 from clew.store.embedded import open_store
-from clew.store.orders import OrderFilter, OrderRow, count_orders, write_orders
+from clew.store.orders import OrderFilter, OrderRow, count_orders, encode_order, write_encoded
 
 NOW = 1_795_000_000_000_000_000
 MINUTE = 60 * 10**9
@@ -43,7 +43,7 @@ MANY = Flow("many", 1, (Stage("KNOWN"),))
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     opened = open_store(tmp_path_factory.mktemp("board"))
-    write_orders(opened, ORDERS, [])
+    write_encoded(opened, [encode_order(each) for each in ORDERS], [])
     yield opened
     opened.close()
 

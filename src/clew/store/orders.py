@@ -256,11 +256,6 @@ class EncodedOrder:
     values: tuple[object, ...]
 
 
-def write_orders(store: Store, rows: Iterable[OrderRow], left: Iterable[StoredOrder]) -> None:
-    """Write journeys, and a tombstone over each stored row that is no longer true."""
-    write_encoded(store, [encode_order(row) for row in rows], left)
-
-
 def write_encoded(store: Store, rows: Iterable[EncodedOrder], left: Iterable[StoredOrder]) -> None:
     """Write rows, and a tombstone over each stored row that is no longer true.
 
