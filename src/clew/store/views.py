@@ -46,4 +46,4 @@ def _after_all(store: Store, *names: str) -> int:
         "SELECT max(toUnixTimestamp64Nano(written)) AS last_ns FROM views WHERE name IN {names:Array(String)}",
         {"names": list(names)},
     )
-    return max(time.time_ns(), row["last_ns"] + 1)
+    return max(time.time_ns(), int(row["last_ns"]) + 1)
