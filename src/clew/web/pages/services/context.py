@@ -70,26 +70,6 @@ class StatementLine:
 
 
 @dataclass(frozen=True, slots=True)
-class QueueLine:
-    """A queue by its ``name``: who publishes (``publishers``) and who takes (``consumers``).
-
-    ``published`` messages, ``waiting`` taken by nobody so far, the oldest since ``oldest_ns`` (Unix ns, 0: none),
-    ``refused`` by the broker, ``redelivered`` ones; transit times ``p50_ns`` and ``p95_ns`` (None: nothing was taken).
-    """
-
-    name: str
-    publishers: tuple[str, ...]
-    consumers: tuple[str, ...]
-    published: int
-    waiting: int
-    oldest_ns: int
-    refused: int
-    redelivered: int
-    p50_ns: int | None
-    p95_ns: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class OperationLine:
     """An operation by ``name`` and ``kind``: ``rate`` a minute, ``errors`` as a share, ``p50_ns``, ``p95_ns``, ``tone``
     by its errors; ``href`` finds its spans."""
@@ -132,7 +112,7 @@ class ServicesPage:
     services: tuple[ServiceLine, ...]
     calls: tuple[CallLine, ...]
     slow: tuple[StatementLine, ...]
-    queues: tuple[QueueLine, ...]
+    queues: tuple[Queue, ...]
     more_calls: int
 
 
@@ -156,7 +136,7 @@ class ServicePage:
     callers: tuple[CallLine, ...]
     callees: tuple[CallLine, ...]
     statements: tuple[StatementLine, ...]
-    queues: tuple[QueueLine, ...]
+    queues: tuple[Queue, ...]
     one_in: int
     traces_href: str
     failed_href: str
@@ -234,7 +214,7 @@ def services_page(
             _call(each, links, minutes) for each in sorted(edges, key=lambda edge: (-edge.errors, -edge.calls))
         ),
         slow=tuple(_statement(each, links) for each in slow),
-        queues=tuple(_queue(each) for each in queues),
+        queues=tuple(queues),
         more_calls=len(edges) - len(shown),
     )
 
@@ -297,13 +277,6 @@ def _statement(found: Statement, links: Links) -> StatementLine:
     )
 
 
-def _queue(found: Queue) -> QueueLine:
-    return QueueLine(
-        found.name, found.publishers, found.consumers, found.published, found.waiting, found.oldest_ns, found.refused,
-        found.redelivered, found.p50_ns, found.p95_ns,
-    )  # fmt: skip
-
-
 @dataclass(frozen=True, slots=True)
 class Details:
     """What was read of one service: its ``totals`` (None: it did nothing), slot by slot its ``counts`` and
@@ -337,7 +310,7 @@ def service_page(range_: TimeRange, to: str, service: str, details: Details, zon
         callers=tuple(_call(each, links, minutes) for each in details.edges if (each.callee_kind, each.callee) == here),
         callees=tuple(_call(each, links, minutes) for each in details.edges if (each.caller_kind, each.caller) == here),
         statements=tuple(_statement(each, links) for each in details.statements),
-        queues=tuple(_queue(each) for each in details.queues),
+        queues=tuple(details.queues),
         one_in=details.one_in,
         traces_href=links.spans(("service", service)),
         failed_href=links.spans(("service", service), ("status", "error")),
