@@ -14,7 +14,7 @@ from tests.serving import serving
 from tests.story import tell
 
 HOSTILE = "<script>alert(1)</script>\u202eabc\u200b'\"" + "x" * 2_000
-MANY, ODD, PLAIN, LOGS_ONLY = 40, 41, 42, 43
+MANY, ODD, PLAIN, LOGS_ONLY, FAILED = 40, 41, 42, 43, 44
 SECOND = 10**9
 
 
@@ -251,6 +251,23 @@ def test_an_asked_span_is_open_and_in_view(waterfall):
     expect(page.locator(".row.open")).to_be_in_viewport()
     assert page.locator(".row.open b").inner_text() == "leaf 15-3"
     assert "leaf 15-3" in page.locator("#panel h2").inner_text()
+
+
+def test_a_failed_span_says_why_it_failed(told, url):
+    now = told.now_ns() - 30 * SECOND
+    said = span(FAILED, 1, now, status="error", events=[("exception", now, {"exception.message": "of the exception"})])
+    said.status.message = "of the <status>"
+    thrown = span(
+        FAILED, 2, now, parent=1, status="error",
+        events=[("retry", now, {}), ("exception", now, {"exception.message": "of the exception " + "x" * 2_000})],
+    )  # fmt: skip
+    ingest(told.store, now, traces("shop-api", said, thrown, span(FAILED, 3, now, parent=1, status="error")))
+    text = httpx.get(f"{url}/traces/{trace_hex(FAILED)}", timeout=60).text
+    shown = text[text.index('class="failed-list"') : text.index('id="path-title"')]
+    assert "of the &lt;status&gt;</span>" in shown
+    assert "of the exception xxx" in shown
+    assert "x" * 300 not in shown
+    assert shown.count('class="said"') == 2
 
 
 def test_a_failed_span_is_a_click_away(waterfall):

@@ -34,6 +34,7 @@ from clew.store.spans import (
 MOST_LINES = 50_000
 _MOST_LINKING = 100
 _MOST_LOGS = 200
+_LONGEST_MESSAGE = 301
 _KINDS, _STATUSES = dict(enumerate(SpanKind)), dict(enumerate(SpanStatus))
 _ROOT = bytes(8)
 
@@ -71,6 +72,25 @@ def trace_lines(store: Store, trace_id: str, limit: int = MOST_LINES) -> TraceLi
     )  # fmt: skip
     lines = _lines(trace_id, found)
     return TraceLines(lines[:limit], len(lines) <= limit)
+
+
+def failure_messages(store: Store, trace_id: str, span_ids: Sequence[str]) -> dict[str, str]:
+    """Why these spans of a trace failed, by their ids in hex: what the status says, else the exception's message.
+
+    Spans that say nothing are left out.
+    """
+    if not span_ids:
+        return {}
+    rows = store.rows(
+        sql(
+            "SELECT lower(hex(span_id)) AS span, substringUTF8(if(status_message != '', status_message,",
+            "arrayFirst(e -> e.name = 'exception', events).attrs['exception.message']), 1, {most:UInt32}) AS message",
+            "FROM spans WHERE trace_id = toFixedString(unhex({trace:String}), 16)",
+            "AND lower(hex(span_id)) IN {spans:Array(String)} AND message != ''", ONCE, LOOKUP,
+        ),
+        {"trace": trace_id, "spans": list(span_ids), "most": _LONGEST_MESSAGE},
+    )  # fmt: skip
+    return {row["span"]: row["message"] for row in rows}
 
 
 def _lines(trace_id: str, found: Mapping[str, Sequence[Any]]) -> tuple[SpanLine, ...]:

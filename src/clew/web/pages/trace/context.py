@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from clew.store.order_spans import SpanLine
@@ -69,13 +69,14 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class FailedRow:
-    """A failed span: ``span_id``, ``service``, ``name``, ``error`` type, ``after_ns`` since the trace began, and
-    whether nothing below it failed, ``begins``: there an error began."""
+    """A failed span: ``span_id``, ``service``, ``name``, ``error`` type, the ``message`` that says why (empty: none
+    does), ``after_ns`` since the trace began, and whether nothing below it failed, ``begins``: there an error began."""
 
     span_id: str
     service: str
     name: str
     error: str
+    message: str
     after_ns: int
     begins: bool
 
@@ -173,7 +174,7 @@ class TraceAsked:
 @dataclass(frozen=True, slots=True)
 class TraceParts:
     """What was read for the page: ``tree`` (``complete`` or not), ``orders`` with ``more_orders``, ``linked``, the
-    ``opened`` span, ``logs`` with ``more_logs``."""
+    ``opened`` span, ``logs`` with ``more_logs``. ``messages`` say why failed spans did, by span id."""
 
     tree: TraceTree
     complete: bool
@@ -183,6 +184,7 @@ class TraceParts:
     opened: SpanDetails | None = None
     logs: tuple[LogRecord, ...] = ()
     more_logs: bool = False
+    messages: Mapping[str, str] = field(default_factory=dict)
 
 
 def trace_page(trace_id: str, parts: TraceParts, asked: TraceAsked) -> TracePage:
@@ -210,7 +212,7 @@ def trace_page(trace_id: str, parts: TraceParts, asked: TraceAsked) -> TracePage
         more_orders=parts.more_orders,
         linked=parts.linked,
         notes=notes_on(tree, complete=parts.complete),
-        failed=tuple(_failed_row(tree, place) for place in failed[:ERRORS]),
+        failed=tuple(_failed_row(tree, place, parts.messages) for place in failed[:ERRORS]),
         failed_count=len(failed),
         path=_path_parts(tree, path),
         view=asked.view,
@@ -291,11 +293,12 @@ def mark_of(tree: TraceTree, place: int) -> str:
     return ""
 
 
-def _failed_row(tree: TraceTree, place: int) -> FailedRow:
+def _failed_row(tree: TraceTree, place: int, messages: Mapping[str, str]) -> FailedRow:
     line = tree.lines[place]
     error = line.error if line.error != "error" else ""
     after_ns = line.start_ns - tree.start_ns
-    return FailedRow(line.span_id, line.service, cut(line.name), error, after_ns, tree.begins_error(place))
+    message = cut(messages.get(line.span_id, ""))
+    return FailedRow(line.span_id, line.service, cut(line.name), error, message, after_ns, tree.begins_error(place))
 
 
 def _path_parts(tree: TraceTree, path: Sequence[Segment]) -> tuple[PathPart, ...]:

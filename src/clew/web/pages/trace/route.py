@@ -14,9 +14,9 @@ from clew.journey.judge import verdict_kind
 from clew.store.lookups import both
 from clew.store.orders import OrderFilter, find_orders
 from clew.store.spans import NO_TRACE, LogRecord, linked_traces, read_logs
-from clew.store.trace_lines import TraceLines, open_span, trace_lines
+from clew.store.trace_lines import TraceLines, failure_messages, open_span, trace_lines
 from clew.web.pages.trace.compare_context import compare_page, nothing_compared
-from clew.web.pages.trace.context import OrderBadge, TraceAsked, TraceParts, View, trace_page
+from clew.web.pages.trace.context import ERRORS, OrderBadge, TraceAsked, TraceParts, View, trace_page
 from clew.web.pages.trace.lines import lines_json
 from clew.web.pages.trace.span_context import SpanDetails, SpanPage, span_details
 from clew.web.pages.trace.tree import TraceTree, tree_of
@@ -117,8 +117,11 @@ def _parts(deps: ApiDeps, trace_id: str, asked: TraceAsked) -> TraceParts:
     logs = _logs(deps, trace_id, asked, found)
     if not found.lines and not logs:
         raise _unknown(trace_id)
+    tree = tree_of(found.lines)
+    failed = [tree.lines[place].span_id for place in tree.failed()[:ERRORS]]
     return TraceParts(
-        tree=tree_of(found.lines),
+        tree=tree,
+        messages=failure_messages(deps.store, trace_id, failed),
         complete=found.complete,
         orders=orders,
         more_orders=more_orders,
