@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import httpx
 import pytest
+from playwright.sync_api import expect
 
 from clew.api import create_api
 from clew.web import create_web, site
@@ -108,3 +109,16 @@ def test_the_error_page_is_accessible_in_both_themes(viewer_of):
         viewer = viewer_of(color_scheme=scheme)
         viewer.open("/no-such-page", 404)
         assert viewer.complaints() == []
+
+
+def test_a_page_says_that_nobody_answers_and_that_somebody_does_again(viewer):
+    page = viewer.open("/")
+    page.context.set_offline(True)
+    notice = page.locator("#silence")
+    expect(notice).to_contain_text("No answer from Clew. This is how it was at", timeout=60_000)
+    ages = page.locator("#rows").inner_text()
+    page.wait_for_timeout(2_200)
+    assert page.locator("#rows").inner_text() == ages
+    page.context.set_offline(False)
+    expect(notice).to_have_text("", timeout=60_000)
+    viewer.said.clear()  # the browser's own words on requests that failed

@@ -21,7 +21,8 @@ export function keepUpToDate() {
   let renewed = Date.now();
   let asked = 0;
   let rest = 0;
-  listen((changed) => (due ||= changed.some((topic) => topics.includes(topic))));
+  const lost = () => (due = true);
+  listen((changed) => (due ||= changed.some((topic) => topics.includes(topic))), lost);
   addEventListener("pointerdown", () => (held = true));
   // A button that is let go outside the window is told by no pointerup.
   for (const end of ["pointerup", "pointercancel", "blur"]) addEventListener(end, () => (held = false));
@@ -33,11 +34,15 @@ export function keepUpToDate() {
     try {
       await renew();
       renewed = asked = Date.now();
+      tellSilence(null);
       // Who asks a busy server again and again keeps it busy.
       rest = (renewed - now) * RESTS;
     } catch {
       [due, asked] = [true, Date.now()];
-      if (!atRest()) rest = Math.max(rest, Math.min(2 * rest || 2 * EVERY_MS, LONGEST_REST_MS));
+      if (!atRest()) {
+        rest = Math.max(rest, Math.min(2 * rest || 2 * EVERY_MS, LONGEST_REST_MS));
+        tellSilence(renewed);
+      }
     }
     busy = false;
   }, EVERY_MS);
@@ -45,7 +50,7 @@ export function keepUpToDate() {
 
 // Hears what has changed while the page is looked at. A browser has six connections to a server, and each hidden tab
 // that kept one would take it from the tabs that are used.
-function listen(hear) {
+function listen(hear, lost) {
   let source = null;
   const adjust = () => {
     if (document.hidden) {
@@ -54,12 +59,23 @@ function listen(hear) {
     } else if (!source) {
       source = new EventSource("/live");
       source.addEventListener("changed", (event) => hear(event.data.split(" ")));
+      source.addEventListener("error", lost);
     }
   };
   adjust();
   document.addEventListener("visibilitychange", adjust);
   addEventListener("pagehide", () => source?.close());
   addEventListener("pageshow", (event) => event.persisted && location.reload());
+}
+
+// What a page shows grows old when nobody answers: it says so, and lengths of time don't count on as if it were true.
+let silent = false;
+
+function tellSilence(since) {
+  silent = since !== null;
+  const place = document.getElementById("silence");
+  const words = silent ? `No answer from Clew. This is how it was at ${new Date(since).toLocaleTimeString()}.` : "";
+  if (place.textContent !== words) place.textContent = words;
 }
 
 let held = false;
@@ -174,7 +190,7 @@ export function offerToFollow() {
 // Lengths of time go on between two renewals; words as the server writes them.
 function count() {
   const go = () => {
-    if (document.hidden || !getSelection()?.isCollapsed) return;
+    if (silent || document.hidden || !getSelection()?.isCollapsed) return;
     for (const each of document.querySelectorAll("[data-counting]")) {
       write(each, howLong(secondsOf(each, each.dataset.counting)));
     }
