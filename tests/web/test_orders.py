@@ -208,6 +208,14 @@ def test_a_search_leads_to_what_the_text_stands_for(web, asked, leads_to):
     assert (answer.status_code, answer.headers["location"]) == (303, leads_to)
 
 
+@pytest.mark.parametrize(("asked", "meant"), [("B/16", "/orders/b%2F16"), ("d77", "/orders/4711")])
+@pytest.mark.parametrize("where", ["/search?q=", "/orders/"])
+def test_an_id_in_other_capitals_leads_to_the_order_that_is_meant(web, where, asked, meant):
+    answer = web.get(where + asked)
+    assert answer.status_code == 404
+    assert f'Did you mean <a class="id" href="{meant}">' in answer.text
+
+
 @pytest.mark.parametrize("asked", ["4799", "f" * 32, "<script>alert(1)</script>", "x" * 5_000, "'); DROP TABLE orders"])
 def test_a_search_without_result_says_what_was_looked_for_and_where(web, asked):
     answer = web.get("/search", params={"q": asked})

@@ -10,6 +10,11 @@ _FINAL = "SETTINGS do_not_merge_across_partitions_select_final = 1"
 
 _BY_ID = f"SELECT order_id FROM orders FINAL WHERE order_id = {{text:String}} LIMIT 1 {_FINAL}"
 _BY_ALIAS = f"SELECT order_id FROM orders FINAL WHERE has(alias_values, {{text:String}}) LIMIT 1 {_FINAL}"
+_BY_ANY_CASE = f"""
+SELECT order_id FROM orders FINAL
+WHERE gone = 0 AND (lowerUTF8(order_id) = lowerUTF8({{text:String}})
+    OR arrayExists(each -> lowerUTF8(each) = lowerUTF8({{text:String}}), alias_values))
+ORDER BY order_id LIMIT 5 {_FINAL}"""
 _OF_USER = f"SELECT count() AS n FROM orders FINAL WHERE user_id = {{text:String}} {_FINAL}"
 _BEGINNING = f"SELECT count() AS n FROM orders FINAL WHERE startsWith(order_id, {{text:String}}) {_FINAL}"
 
@@ -18,6 +23,11 @@ def order_called(store: Store, text: str) -> str | None:
     """The id of the order with this id, else of one that goes by it as well; None when there is none."""
     rows = store.rows(_BY_ID, {"text": text}) or store.rows(_BY_ALIAS, {"text": text})
     return str(rows[0]["order_id"]) if rows else None
+
+
+def orders_called_alike(store: Store, text: str) -> tuple[str, ...]:
+    """The ids of a few orders whose own id or another id is this text in other capitals; reads all orders."""
+    return tuple(str(row["order_id"]) for row in store.rows(_BY_ANY_CASE, {"text": text}))
 
 
 def has_trace(store: Store, trace_id: str) -> bool:

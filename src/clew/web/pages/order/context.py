@@ -197,12 +197,13 @@ class OrderPage:
 
 @dataclass(frozen=True, slots=True)
 class UnknownOrderPage:
-    """An id that is no order's: the ``id``, whether spans name it (``spans``), whether it is a trace's (``trace``), and
-    orders whose ids begin like it (``alike``)."""
+    """An id that is no order's: the ``id``, whether spans name it (``spans``), whether it is a trace's (``trace``),
+    orders that are called so in other capitals (``meant``), and those whose ids begin like it (``alike``)."""
 
     id: str
     spans: bool
     trace: bool
+    meant: tuple[str, ...]
     alike: tuple[str, ...]
 
 

@@ -15,6 +15,7 @@ from clew.store.lookups import both
 from clew.store.order_notes import OrderLogs, notable_spans, order_logs
 from clew.store.orders import OrderFilter, find_orders
 from clew.store.search import SpanFilter, search_spans
+from clew.store.seek import orders_called_alike
 from clew.store.whole_order import WholeOrder, read_whole_order
 from clew.web.frame import viewer_zone
 from clew.web.pages.order.context import LOGS_AT_MOST, LOGS_SHOWN, Asked, Kept, UnknownOrderPage, order_page
@@ -75,4 +76,5 @@ def unknown_order(store: Store, order_id: str, now_ns: int) -> UnknownOrderPage:
     trace = bool(re.match(TRACE_ID, order_id)) and bool(
         search_spans(store, SpanFilter(trace_id=order_id.lower()), 1).items
     )
-    return UnknownOrderPage(order_id, bool(named), trace, tuple(each.order_id for each in alike))
+    meant = orders_called_alike(store, order_id)
+    return UnknownOrderPage(order_id, bool(named), trace, meant, tuple(each.order_id for each in alike))

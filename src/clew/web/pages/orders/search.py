@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from clew.api.deps import ApiDeps
 from clew.api.order_list import TRACE_ID, stored_user
 from clew.store.lookups import both
-from clew.store.seek import has_trace, order_called, orders_beginning, orders_of_user
+from clew.store.seek import has_trace, order_called, orders_beginning, orders_called_alike, orders_of_user
 from clew.web.pages.orders.asked import Asked
 from clew.web.pages.orders.search_context import search_page
 from clew.web.rendering import Pages
@@ -44,7 +44,7 @@ def search_routes(deps: ApiDeps, pages: Pages) -> APIRouter:
         if bool(of_user) != bool(beginning):
             return RedirectResponse((Asked(user=text) if of_user else Asked(prefix=text)).href, 303)
         page = search_page(
-            text, of_user, beginning,
+            text, of_user, beginning, () if beginning else orders_called_alike(deps.store, text),
             as_trace=as_trace, as_user=as_user, users_masked=deps.users_masked,
             spans_href=f"/traces?{urlencode({'order': text})}",
         )  # fmt: skip
