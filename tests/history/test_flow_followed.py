@@ -36,7 +36,7 @@ def test_the_import_says_so(flow, said):
     report = {
         "name": "x.csv", "format": "csv", "unit": "line", "columns": {}, "guessed": [], "attributes": [], "bad": 0,
         "events": 2, "first_at": "2026-01-01T00:00:00Z", "last_at": "2026-01-02T00:00:00Z", "remarks": [], "sent": True,
-        "stages": [{}, {}], "orders": 1, "distinct": 2, "repeats": 0, "bad_lines": [], "dry_run": False, "flow": flow,
+        "stages": [{}, {}], "orders": 1, "distinct": 2, "repeats": 0, "bad_lines": [], "dry_run": False, "import_id": "7", "flow": flow,
     }  # fmt: skip
     console = Console(width=200, record=True, file=io.StringIO())
     console.print(render_report(report, 200))

@@ -178,7 +178,7 @@ def test_no_view_scrolls_sideways_on_a_phone_and_none_needs_a_script(viewer_of):
     page.get_by_role("button", name="Show").click()
     assert "path=b2b" in page.url
     page.locator("summary", has_text="Steps").click()
-    assert page.get_by_role("cell", name="PRICE_CALCULATED").count()
+    assert page.get_by_role("rowheader", name="PRICE_CALCULATED").count()
 
 
 def test_the_slider_hides_steps_at_once_and_draws_the_map_anew(viewer):

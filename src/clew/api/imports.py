@@ -175,7 +175,7 @@ def _kept(import_: Import | None, import_id: int) -> Import:
 
 
 def _unknown(import_id: int) -> ApiError:
-    return not_found(f"no import {import_id}", "`clew import --list` shows them; POST /api/v1/imports begins one")
+    return not_found(f"no import {import_id}", "see `clew import --list`, or begin one with POST /api/v1/imports")
 
 
 def import_model(import_: Import) -> ImportModel:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -139,18 +139,21 @@ def edges(store: Store, since_ns: int, until_ns: int = LAST_NS, one_in: int = 1)
     """
     sample = Sample.of(since_ns, until_ns, one_in)
     bind = {"since": since_ns, "until": until_ns, "none": NO_SPAN, **sample.bindings()}
-    calls = [
-        *_edges(store.rows(_CALLS, bind), NodeKind.SERVICE, NodeKind.SERVICE),
-        *_edges(store.rows(_DATABASES, bind), NodeKind.SERVICE, NodeKind.DATABASE),
-    ]
+    calls = _edges(store.rows(_CALLS, bind), NodeKind.SERVICE, NodeKind.SERVICE)
     messages = [
         *_edges(store.rows(_PUBLISHED, bind), NodeKind.SERVICE, NodeKind.QUEUE),
         *_edges(store.rows(_TAKEN, bind), NodeKind.QUEUE, NodeKind.SERVICE),
     ]
+    databases = _edges(store.rows(_DATABASES, bind), NodeKind.SERVICE, NodeKind.DATABASE)
     return (
-        *(replace(edge, calls=sample.of_all(edge.calls), errors=sample.of_all(edge.errors)) for edge in calls),
-        *(replace(edge, calls=edge.calls * one_in, errors=edge.errors * one_in) for edge in messages),
+        *_scaled(calls, sample.of_all),
+        *_scaled(messages, lambda count: count * one_in),
+        *_scaled(databases, sample.of_all),
     )
+
+
+def _scaled(edges: list[Edge], whole: Callable[[int], int]) -> list[Edge]:
+    return [replace(edge, calls=whole(edge.calls), errors=whole(edge.errors)) for edge in edges]
 
 
 def _service_of(row: Mapping[str, Any]) -> ServiceSummary:
