@@ -21,7 +21,7 @@ from clew.api.spans import span_routes
 from clew.api.status import probe_routes, status_routes
 
 # FastAPI traces itself as soon as some OpenTelemetry provider is set in the process; Clew doesn't follow itself.
-_SILENT: Any = {
+SILENT: Any = {
     "tracing": False,
     "metrics": False,
     "logs": False,
@@ -45,7 +45,7 @@ def create_api(deps: ApiDeps) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         strict_content_type=False,
-        telemetry=_SILENT,
+        telemetry=SILENT,
     )
     install_errors(app)
     app.include_router(probe_routes(deps))

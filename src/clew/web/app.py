@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
+from clew.api.app import SILENT
 from clew.api.deps import ApiDeps
 from clew.web.assets import asset_routes
 from clew.web.errors import install_error_pages
@@ -25,14 +25,6 @@ from clew.web.pages.trace import trace_routes
 from clew.web.preferences import preference_routes
 from clew.web.rendering import Pages
 
-# FastAPI traces itself as soon as some OpenTelemetry provider is set in the process; Clew doesn't follow itself.
-_SILENT: Any = {
-    "tracing": False,
-    "metrics": False,
-    "logs": False,
-    "operation_spans": False,
-    "auto_configure": False,
-}
 _COMPRESSED_FROM = 2_000
 
 PAGES: tuple[Callable[[ApiDeps, Pages], APIRouter], ...] = (
@@ -52,7 +44,7 @@ def create_web(deps: ApiDeps, ending: Callable[[], bool] = lambda: False) -> Fas
 
     Every answer that isn't a success is a page that says what went wrong and what to do.
     """
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, telemetry=_SILENT)
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, telemetry=SILENT)
     pages = Pages(deps.now_ns, deps.problem)
     install_error_pages(app, pages)
     for routes in PAGES:
