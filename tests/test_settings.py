@@ -25,7 +25,7 @@ def test_every_kind_of_value_is_read_from_a_file(tmp_path):
 data: /srv/clew
 flow: [a.yaml, b.yaml]
 otlp: {{http: 127.0.0.1:5318, grpc: "[::1]:5317", memory: 128MiB, max_request: 33554432}}
-api: {{listen: "5380", public_url: "https://clew.example.org/"}}
+api: {{listen: "5380", public_url: "https://clew.example.org/", hosts: [clew, "fd00::7"]}}
 encryption: {{key: {KEY.upper()}}}
 retention: {{spans: 7d, events: never, figures: 90d}}
 masking: {{removed: [secret.key], shortened: []}}
@@ -39,6 +39,7 @@ log: {{level: DEBUG}}
     assert (read.otlp_memory, read.otlp_max_request, read.engine_memory) == (128 << 20, 32 << 20, 2 << 30)
     assert read.api_listen == Address("127.0.0.1", 5380)
     assert read.api_public_url == "https://clew.example.org"
+    assert read.api_hosts == ("clew", "fd00::7")
     assert read.encryption_key.reveal() == KEY
     assert (read.retention_spans_days, read.retention_events_days, read.retention_figures_days) == (7, 0, 90)
     assert (read.masking_removed, read.masking_shortened, read.masking_urls) == (("secret.key",), (), None)
@@ -61,6 +62,8 @@ def test_the_command_line_outranks_the_environment_and_this_the_file(tmp_path):
         ("api.listen", "example.org:80", "allow_plain"),
         ("api.public_url", "clew.example.org", "https://"),
         ("api.public_url", "https://a.b/?x", "https://"),
+        ("api.hosts", "clew,https://a.b", "names or addresses"),
+        ("api.hosts", "clew:4380", "names or addresses"),
         ("otlp.memory", "lots", "write a size"),
         ("otlp.memory", "1KiB", "at least 1 MiB"),
         ("engine.memory", "1MiB", "at least 256 MiB"),

@@ -39,6 +39,7 @@ from clew.store.engine_config import EngineLimits
 from clew.store.render import Layout, Masking
 from clew.store.roll_up import RollUp
 from clew.web import create_web, site
+from clew.web.hosts import hosts_of
 
 log = logging.getLogger(__name__)
 
@@ -217,7 +218,8 @@ async def serve(settings: Settings, store: Store, announce: Callable[[str], None
     try:
         with _port_errors(settings):
             listener = socket.create_server((settings.api_listen.host, settings.api_listen.port))
-            api = HttpServer(site(create_api(deps), create_web(deps, stop.is_set)), listener)
+            hosts = hosts_of(settings.api_listen.host, settings.api_public_url, settings.api_hosts)
+            api = HttpServer(site(create_api(deps), create_web(deps, stop.is_set), hosts), listener)
             await receiver.start()
         await api.start()
         watcher.start()

@@ -76,6 +76,7 @@ class Settings:
     otlp_max_request: int = 64 << 20
     api_listen: Address = Address("127.0.0.1", 4380)
     api_public_url: str = ""
+    api_hosts: tuple[str, ...] = ()
     allow_plain: bool = False
     encryption_key: Secret = field(default_factory=lambda: Secret(""))
     retention_spans_days: int = 30
@@ -161,6 +162,13 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(filter(None, (part.strip() for part in text.split(","))))
 
 
+def _hosts(text: str) -> tuple[str, ...]:
+    hosts = _names(text)
+    if not all(re.fullmatch(r"[\w-]+(\.[\w-]+)*|[0-9a-fA-F:.]*::?[0-9a-fA-F:.]*", each, re.ASCII) for each in hosts):
+        raise ValueError("write names or addresses alone, without port, such as clew.example.org, 10.0.0.7")
+    return hosts
+
+
 def _paths(text: str) -> tuple[Path, ...]:
     return tuple(map(Path, _names(text)))
 
@@ -174,6 +182,7 @@ _KEYS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "otlp.max_request": ("otlp_max_request", _at_least(1 << 20, parse_size)),
     "api.listen": ("api_listen", parse_address),
     "api.public_url": ("api_public_url", _site),
+    "api.hosts": ("api_hosts", _hosts),
     "allow_plain": ("allow_plain", _flag),
     "encryption.key": ("encryption_key", _key),
     "encryption.key_file": ("encryption_key", _key_file),

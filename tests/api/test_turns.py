@@ -139,7 +139,7 @@ async def test_assets_need_no_worker(told):
     before, limiter.total_tokens = limiter.total_tokens, 1
     try:
         await limiter.acquire()
-        async with httpx.AsyncClient(transport=transport, base_url="http://clew") as client, asyncio.timeout(10):
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client, asyncio.timeout(10):
             answer = await client.get(f"{static_path()}/clew.js")
             head = await client.head(f"{static_path()}/clew.svg")
         assert (answer.status_code, answer.headers["content-type"]) == (200, "text/javascript; charset=utf-8")
