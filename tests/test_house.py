@@ -37,20 +37,32 @@ ROOMS = {
     "clew.learn": ("clew.model", "clew.flow", "clew.journey", "clew.store", "clew.report"),
     "clew.history": ("clew.model",),
     "clew.export": ("clew.model", "clew.store"),
+    "clew.detect": ("clew.model",),
+    "clew.rules": ("clew.model", "clew.flow"),
+    "clew.control": ("clew.model",),
+    "clew.notify": ("clew.model", "clew.flow"),
+    "clew.notify.outbox": ("clew.model", "clew.control.contract", "clew.notify"),
+    "clew.react": ("clew.model", "clew.flow", "clew.control"),
+    # The watch: reads the store, lets the pure rooms decide, and writes what they decided.
+    "clew.watch": (
+        *("clew.model", "clew.flow", "clew.journey", "clew.store", "clew.rules", "clew.detect"),
+        *("clew.notify", "clew.control", "clew.react", "clew.learn"),
+    ),
     "clew.settings": ("clew.model", "clew.flow"),
     "clew.api": (
         *("clew.model", "clew.flow", "clew.journey", "clew.store", "clew.settings"),
         *("clew.report", "clew.learn", "clew.export"),
+        *("clew.rules", "clew.detect", "clew.control", "clew.notify", "clew.react", "clew.watch"),
     ),
     "clew.web": (
         *("clew.model", "clew.flow", "clew.journey", "clew.store", "clew.settings"),
-        *("clew.report", "clew.learn", "clew.api"),
+        *("clew.report", "clew.learn", "clew.api", "clew.control", "clew.notify"),
     ),
     "clew.cli": ("*",),
     "clew.app": ("*",),
 }
 # Rooms that decide over values: no clock, chance, network, thread or process of their own.
-PURE = ("clew.model", "clew.flow", "clew.journey")
+PURE = ("clew.model", "clew.flow", "clew.journey", "clew.rules", "clew.detect", "clew.notify")
 NOT_PURE = (
     "clew.journey.ticker",
     "clew.journey.rebuilder",
@@ -58,6 +70,8 @@ NOT_PURE = (
     "clew.journey.undo",
     "clew.journey.losses",
     "clew.journey.in_force",
+    "clew.notify.outbox",
+    "clew.notify.channels",
 )
 SIDE_EFFECTS = {"asyncio", "httpx", "random", "select", "socket", "sqlite3", "subprocess", "threading", "time", "uuid"}
 # What else than constants is pasted into SQL: names out of our own schema and clauses that bind their values.

@@ -78,3 +78,23 @@ class FlowError(ClewError):
 
 class SettingsError(ClewError):
     """A setting is wrong: the message names key, value and mend."""
+
+
+class ControlError(ClewError):
+    """The control database can't be reached, or refused a statement."""
+
+
+class ChannelError(ClewError):
+    """A channel couldn't be told. The message names cause and mend, and never a secret."""
+
+
+class ChannelBusy(ChannelError):
+    """It may work later: the vendor is slow, gone or over its limit; not before ``retry_after_s`` when it said so."""
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class ChannelRefused(ChannelError):
+    """The vendor will never take this: a wrong key, a channel that doesn't exist, a payload it doesn't like."""

@@ -1,0 +1,155 @@
+"""What the rest of Clew writes to and reads from the control database.
+
+Threads: every method may be called from any thread and blocks. Times are Unix nanoseconds. Methods raise ControlError
+when the database can't be reached or refuses; nothing of a call is kept then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from clew.model.alert import Alert
+from clew.model.incident import Incident, IncidentState, Notice, NoticeKind, PlannedSilence, Transition
+from clew.model.week import WeekHours
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """That a channel is to be told of a change; ``text`` says what changed."""
+
+    channel: str
+    kind: NoticeKind
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happens to one incident at once: all of it is written, or nothing.
+
+    ``incident`` is as it shall be. Its id is 0 for a new one; else its ``version`` is the one that was read, and the
+    change is refused when the database has another one. ``alerts`` join it, or are written anew when they belong to it
+    already.
+    """
+
+    incident: Incident
+    transitions: tuple[Transition, ...] = ()
+    tellings: tuple[Telling, ...] = ()
+    alerts: tuple[Alert, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveAlert:
+    """An alert that hasn't ended, and the incident that it belongs to (None: it doesn't fire yet)."""
+
+    alert: Alert
+    incident_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A notice that waits in the outbox for a channel. ``attempts`` were made in vain."""
+
+    id: int
+    channel: str
+    notice: Notice
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentQuery:
+    """Which incidents: of these states, of a rule, opened from and before, those after an id in a list newest first."""
+
+    states: Collection[IncidentState] = ()
+    rule: str = ""
+    order_id: str = ""
+    from_ns: int | None = None
+    until_ns: int | None = None
+    after: int | None = None
+    limit: int = 100
+
+
+class Incidents(Protocol):
+    """Alerts, incidents and silences."""
+
+    def active_alerts(self) -> list[ActiveAlert]:
+        """All alerts that haven't ended."""
+        ...
+
+    def write_alerts(self, alerts: Sequence[Alert]) -> None:
+        """Write alerts that belong to no incident: pending ones, and those that ended before they fired (forgotten)."""
+        ...
+
+    def apply(self, change: Change) -> Incident | None:
+        """Write a change; the incident as it is now, or None when somebody else changed it meanwhile, or when
+        another incident of the key isn't resolved: read it again and decide again."""
+        ...
+
+    def incident(self, incident_id: int) -> Incident | None:
+        """The incident of that number."""
+        ...
+
+    def unresolved(self) -> list[Incident]:
+        """All incidents that aren't resolved, oldest first."""
+        ...
+
+    def find(self, query: IncidentQuery) -> list[Incident]:
+        """Incidents newest first."""
+        ...
+
+    def transitions(self, incident_id: int) -> list[Transition]:
+        """The record of an incident, oldest first."""
+        ...
+
+    def alerts_of(self, incident_id: int, limit: int = 1_000) -> list[Alert]:
+        """Alerts of an incident, firing ones first, then by how long they have held."""
+        ...
+
+    def silences(self, now_ns: int) -> list[PlannedSilence]:
+        """Silences that hold now or later."""
+        ...
+
+    def add_silence(
+        self,
+        labels: Mapping[str, str],
+        from_ns: int,
+        until_ns: int,
+        by: str,
+        reason: str,
+        hours: WeekHours | None = None,
+    ) -> PlannedSilence:
+        """A new silence."""
+        ...
+
+    def end_silence(self, silence_id: int, at_ns: int) -> bool:
+        """End a silence early; whether there was one that lasted."""
+        ...
+
+
+class Outbox(Protocol):
+    """What is to be told to channels: at least once, in order for each incident and channel."""
+
+    def due(self, now_ns: int, limit: int = 100) -> list[Outgoing]:
+        """Notices whose time has come, oldest first; for each incident and channel only the first that waits."""
+        ...
+
+    def sent(self, outgoing_id: int, at_ns: int, refs: Mapping[str, str]) -> None:
+        """It was told; ``refs`` are kept for later notices of the incident to this channel."""
+        ...
+
+    def later(self, outgoing_id: int, due_ns: int, error: str) -> None:
+        """It couldn't be told now; try again at ``due_ns``."""
+        ...
+
+    def give_up(self, outgoing_id: int, at_ns: int, error: str) -> None:
+        """The channel refuses it for good; it is recorded and what comes after it goes on."""
+        ...
+
+    def sum_up(self, outgoing_ids: Sequence[int], at_ns: int) -> None:
+        """These were told in a summary instead."""
+        ...
+
+    def counts(self) -> dict[str, int]:
+        """How many notices there are by state."""
+        ...
