@@ -27,6 +27,10 @@ flow: [a.yaml, b.yaml]
 otlp: {{http: 127.0.0.1:5318, grpc: "[::1]:5317", memory: 128MiB, max_request: 33554432}}
 api: {{listen: "5380", public_url: "https://clew.example.org/", hosts: [clew, "fd00::7"]}}
 encryption: {{key: {KEY.upper()}}}
+rules: rules.yaml
+notify: notify.yaml
+reactions: reactions.yaml
+control: {{url: "postgresql://clew:hidden@db/clew"}}
 retention: {{spans: 7d, events: never, figures: 90d}}
 masking: {{removed: [secret.key], shortened: []}}
 engine: {{memory: 2GiB}}
@@ -41,6 +45,11 @@ log: {{level: DEBUG}}
     assert read.api_public_url == "https://clew.example.org"
     assert read.api_hosts == ("clew", "fd00::7")
     assert read.encryption_key.reveal() == KEY
+    assert [str(path) for path in (read.rules, read.notify, read.reactions)] == [
+        *("rules.yaml", "notify.yaml", "reactions.yaml"),
+    ]
+    assert read.control_url.reveal() == "postgresql://clew:hidden@db/clew"
+    assert "hidden" not in repr(read)
     assert (read.retention_spans_days, read.retention_events_days, read.retention_figures_days) == (7, 0, 90)
     assert (read.masking_removed, read.masking_shortened, read.masking_urls) == (("secret.key",), (), None)
     assert read.log_level == "debug"
@@ -57,6 +66,7 @@ def test_the_command_line_outranks_the_environment_and_this_the_file(tmp_path):
     ("key", "value", "mend"),
     [
         ("otlp.http", "localhost", "write host:port"),
+        ("control.url", "mysql://db", "write postgresql://"),
         ("otlp.http", "127.0.0.1:99999", "write host:port"),
         ("otlp.http", "0.0.0.0:4318", "allow_plain"),
         ("api.listen", "example.org:80", "allow_plain"),

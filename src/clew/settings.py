@@ -70,6 +70,10 @@ class Settings:
 
     data: Path = Path("clew-data")
     flow: tuple[Path, ...] = ()
+    rules: Path | None = None
+    notify: Path | None = None
+    reactions: Path | None = None
+    control_url: Secret = field(default_factory=lambda: Secret(""))
     otlp_http: Address = Address("127.0.0.1", 4318)
     otlp_grpc: Address = Address("127.0.0.1", 4317)
     otlp_memory: int = 64 << 20
@@ -151,11 +155,22 @@ def _key(text: str) -> Secret:
     return Secret(text.lower())
 
 
-def _key_file(text: str) -> Secret:
-    try:
-        return _key(Path(text).read_text(encoding="ascii").strip())
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"can't be read: {error}") from error
+def _database(text: str) -> Secret:
+    if not re.match(r"postgresql(\+psycopg)?://", text):
+        raise ValueError(
+            "write postgresql://user:password@host/database, or leave it out: SQLite in the data directory"
+        )
+    return Secret(text)
+
+
+def _in_file(parse: Callable[[str], Secret]) -> Callable[[str], Secret]:
+    def read(text: str) -> Secret:
+        try:
+            return parse(Path(text).read_text(encoding="utf-8").strip())
+        except (OSError, UnicodeDecodeError) as error:
+            raise ValueError(f"can't be read: {error}") from error
+
+    return read
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -176,6 +191,11 @@ def _paths(text: str) -> tuple[Path, ...]:
 _KEYS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "data": ("data", Path),
     "flow": ("flow", _paths),
+    "rules": ("rules", Path),
+    "notify": ("notify", Path),
+    "reactions": ("reactions", Path),
+    "control.url": ("control_url", _database),
+    "control.url_file": ("control_url", _in_file(_database)),
     "otlp.http": ("otlp_http", parse_address),
     "otlp.grpc": ("otlp_grpc", parse_address),
     "otlp.memory": ("otlp_memory", _at_least(1 << 20, parse_size)),
@@ -185,7 +205,7 @@ _KEYS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "api.hosts": ("api_hosts", _hosts),
     "allow_plain": ("allow_plain", _flag),
     "encryption.key": ("encryption_key", _key),
-    "encryption.key_file": ("encryption_key", _key_file),
+    "encryption.key_file": ("encryption_key", _in_file(_key)),
     "retention.spans": ("retention_spans_days", _days),
     "retention.events": ("retention_events_days", _days),
     "retention.figures": ("retention_figures_days", _days),
@@ -195,7 +215,8 @@ _KEYS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "engine.memory": ("engine_memory", _at_least(256 << 20, parse_size)),
     "log.level": ("log_level", _level),
 }
-_SECRET_KEYS = {"encryption.key"}
+# A secret, and the key by which a file that holds it is named instead.
+_SECRET_KEYS = {"encryption.key": "encryption.key_file", "control.url": "control.url_file"}
 
 
 def variable_of(key: str) -> str:
@@ -220,8 +241,9 @@ def load_settings(path: Path | None, env: Mapping[str, str], overrides: Mapping[
         except ValueError as error:
             shown = "…" if key in _SECRET_KEYS else repr(text)
             reader.report(key, f"{key} = {shown}", str(error))
-    if texts.keys() >= _SECRET_KEYS | {"encryption.key_file"}:
-        reader.report("encryption.key_file", "encryption.key and encryption.key_file are both set", "set one of them")
+    for secret, file in _SECRET_KEYS.items():
+        if texts.keys() >= {secret, file}:
+            reader.report(file, f"{secret} and {file} are both set", "set one of them")
     settings = Settings(**found)
     _check_plain(settings, reader)
     if reader.problems:
