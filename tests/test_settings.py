@@ -66,7 +66,6 @@ def test_the_command_line_outranks_the_environment_and_this_the_file(tmp_path):
     ("key", "value", "mend"),
     [
         ("otlp.http", "localhost", "write host:port"),
-        ("control.url", "mysql://db", "write postgresql://"),
         ("otlp.http", "127.0.0.1:99999", "write host:port"),
         ("otlp.http", "0.0.0.0:4318", "allow_plain"),
         ("api.listen", "example.org:80", "allow_plain"),
@@ -153,3 +152,9 @@ def test_a_secret_never_prints_itself():
 def test_plain_listening_beyond_this_machine_can_be_allowed_on_purpose():
     allowed = load_settings(None, {"CLEW_OTLP_HTTP": "0.0.0.0:4318", "CLEW_ALLOW_PLAIN": "true"})
     assert allowed.otlp_http.host == "0.0.0.0"
+
+
+def test_a_wrong_address_of_a_database_is_not_shown(tmp_path):
+    with pytest.raises(SettingsError, match="write postgresql://") as raised:
+        settings_of(tmp_path, "control: {url: 'mysql://clew:hidden@db'}")
+    assert "hidden" not in str(raised.value)
