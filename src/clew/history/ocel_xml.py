@@ -12,10 +12,9 @@ from xml.parsers import expat
 from clew.history.files import opened
 from clew.history.objects import NAMES, Objects, chosen_type
 from clew.history.ocel import OcelSource, object_of
-from clew.history.rows import HistoryError, Progress
-from clew.history.xes import refuse_entities
+from clew.history.rows import Progress
+from clew.history.xml_walk import walked
 
-_CHUNK = 128 * 1024
 _RELATIONS = frozenset(("relationship", "object", "relobj"))
 """The standard's own word, and those that its earlier drafts had: each names an object by ``object-id``."""
 
@@ -31,18 +30,7 @@ def is_ocel_xml(start: bytes) -> bool:
 
 def xml_elements(file: IO[bytes], what: str, name: str) -> Iterator[dict[str, Any]]:
     """The ``events`` or ``objects`` of a log as the JSON form has them. Raises HistoryError when it is damaged."""
-    walk = _Walk(what)
-    parser = walk.parser()
-    try:
-        while chunk := file.read(_CHUNK):
-            parser.Parse(chunk, False)
-            yield from walk.taken()
-        parser.Parse(b"", True)
-    except expat.ExpatError as error:
-        raise HistoryError(f"{name} is no whole OCEL log: {error}", "mend or copy the file") from error
-    yield from walk.taken()
-    if not walk.is_log:
-        raise HistoryError(f"{name} is XML, but no OCEL log", "export it as OCEL 2.0, XES or CSV")
+    return walked(file.read, _Walk(what), name, "OCEL", "export it as OCEL 2.0, XES or CSV")
 
 
 @dataclass(slots=True)
@@ -62,7 +50,6 @@ class _Walk:
         parser.buffer_text = True
         parser.StartElementHandler, parser.EndElementHandler = self._start, self._end
         parser.CharacterDataHandler = self._characters
-        parser.EntityDeclHandler = refuse_entities
         return parser
 
     def taken(self) -> list[dict[str, Any]]:

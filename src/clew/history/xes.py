@@ -6,7 +6,7 @@ as tables made of such logs have it. Traces of one name are one order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,9 @@ from xml.parsers import expat
 
 from clew.history.files import opened
 from clew.history.json_lines import batches_of
-from clew.history.rows import BadLine, BaseSource, Batch, HistoryError, Names
+from clew.history.rows import BadLine, BaseSource, Batch, Names
+from clew.history.xml_walk import walked
 
-_CHUNK = 128 * 1024
 _MERGED = "{n} traces carry the name of an earlier one: their events are merged into one order"
 _EMPTY = "{n} traces hold no event"
 _ELEMENTS = frozenset(("string", "date", "int", "float", "boolean", "id", "list", "container"))
@@ -32,21 +32,9 @@ class XesSource(BaseSource):
         """The events in their order. Raises HistoryError when the log is damaged or no XES."""
         walk = _Walk()
         with opened(self.path, self.progress) as file:
-            yield from batches_of(self._events(file.read, walk))
+            found = walked(file.read, walk, self.path.name, "XES", "export it as XES, CSV or OCEL 2.0")
+            yield from batches_of(found)
         self.remarks.counts = {_MERGED: walk.merged, _EMPTY: walk.empty}
-
-    def _events(self, read: Callable[[int], bytes], walk: _Walk) -> Iterator[tuple[int, Any] | BadLine]:
-        parser = walk.parser()
-        try:
-            while chunk := read(_CHUNK):
-                parser.Parse(chunk, False)
-                yield from walk.taken()
-            parser.Parse(b"", True)
-        except expat.ExpatError as error:
-            raise HistoryError(f"{self.path.name} is no whole XES log: {error}", "mend or copy the file") from error
-        yield from walk.taken()
-        if not walk.is_log:
-            raise HistoryError(f"{self.path.name} is XML, but no XES log", "export it as XES, CSV or OCEL 2.0")
 
 
 @dataclass(slots=True)
@@ -70,7 +58,6 @@ class _Walk:
         parser = expat.ParserCreate()
         parser.ordered_attributes = True
         parser.StartElementHandler, parser.EndElementHandler = self._start, self._end
-        parser.EntityDeclHandler = refuse_entities
         self._parser = parser
         return parser
 
@@ -122,11 +109,6 @@ class _Walk:
         if name := of_trace.get("case:concept:name"):
             self.merged += hash(name) in self.names
             self.names.add(hash(name))
-
-
-def refuse_entities(*_: object) -> None:
-    """Raises HistoryError: a few lines of entities may stand for more text than memory holds."""
-    raise HistoryError("the file declares XML entities, which no log needs", "export it without a DTD")
 
 
 def open_xes(path: Path) -> XesSource:
