@@ -296,7 +296,9 @@ def test_imports_are_listed_and_taken_back_on_the_command_line(clew, bench, tmp_
     assert "wrong.csv is taken back: 2 events; 1 order rebuilt from what is left" in told
     assert bench.told("cli ") == {}
     assert import_id not in clew("--list")
-    assert json.loads(clew("--undo", import_id, "--yes", "--json"))["done"]
+    again = json.loads(clew("--undo", import_id, "--yes", "--json"))
+    assert (again["done"], again["already"]) == (True, True)
+    assert "wrong.csv was taken back already: 2 events; 1 order" in clew("--undo", import_id, "--yes")
 
 
 def test_what_was_told_again_is_said_with_what_to_do(clew, bench, tmp_path):

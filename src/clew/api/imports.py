@@ -22,6 +22,7 @@ from clew.store.imports import (
     Undo,
     known_imports,
     note_arrival,
+    read_import,
     repeated_events,
     storing_events,
     unfinished_imports,
@@ -87,6 +88,7 @@ class UndoneModel(BaseModel):
     """How far an import is taken back: first its events go, then ``orders`` are made anew, ``rebuilt`` so far.
 
     ``repeated``, when all is done: imports whose events it had told again. To be sure of those, import them again.
+    ``already``: all was done before this was asked.
     """
 
     import_id: str
@@ -96,6 +98,7 @@ class UndoneModel(BaseModel):
     orders: int
     rebuilt: int
     done: bool
+    already: bool
     repeated: list[RepeatedModel]
 
 
@@ -156,11 +159,12 @@ def import_routes(deps: ApiDeps) -> APIRouter:
             int, Query(ge=1, le=ORDERS_AN_UNDO_SLICE, description="orders at most whose journeys are rebuilt")
         ] = ORDERS_AN_UNDO_SLICE,
     ) -> UndoneModel:
+        before = read_import(deps.store, import_id)
         further = undoing.step(import_id, limit)
-        if further is None:
+        if before is None or further is None:
             raise _unknown(import_id)
         repeated = repeated_events(deps.store, further) if further.undo is Undo.DONE else []
-        return undone_model(further, repeated)
+        return undone_model(further, repeated, already=before.undo is Undo.DONE)
 
     return routes
 
@@ -193,8 +197,8 @@ def import_model(import_: Import) -> ImportModel:
     )
 
 
-def undone_model(import_: Import, repeated: Sequence[tuple[Import, int]]) -> UndoneModel:
-    """An import that is taken back, as it is told."""
+def undone_model(import_: Import, repeated: Sequence[tuple[Import, int]], *, already: bool) -> UndoneModel:
+    """An import that is taken back, as it is told; ``already``: it was before."""
     return UndoneModel(
         import_id=str(import_.import_id),
         name=import_.name,
@@ -203,5 +207,6 @@ def undone_model(import_: Import, repeated: Sequence[tuple[Import, int]]) -> Und
         orders=import_.orders,
         rebuilt=import_.rebuilt,
         done=import_.undo is Undo.DONE,
+        already=already,
         repeated=[RepeatedModel(import_id=str(each.import_id), name=each.name, events=n) for each, n in repeated],
     )

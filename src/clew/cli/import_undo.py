@@ -54,9 +54,13 @@ def take_back(client: Client, import_id: str, sure: bool, as_json: bool) -> None
         _ask(client, import_id)
     with progress_bars() as bars:
         task = bars.add_task("events", total=None)
-        while not (answer := _further(client, import_id))["done"]:
+        answer = _further(client, import_id)
+        already = answer["already"]
+        while not answer["done"]:
             if answer["events_gone"]:
                 bars.update(task, description="journeys", completed=answer["rebuilt"], total=answer["orders"])
+            answer = _further(client, import_id)
+    answer["already"] = already  # by others: the answer to a last step that was asked for twice says so, too
     if as_json:
         print_json(answer)
     else:
@@ -85,7 +89,8 @@ def _somebody_there() -> bool:
 
 def _told(answer: dict[str, Any]) -> list[Text]:
     events, orders = counted(answer["events"], "event"), counted(answer["orders"], "order")
-    lines = [text(f"{answer['name']} is taken back: {events}; {orders} rebuilt from what is left")]
+    done = "was taken back already" if answer["already"] else "is taken back"
+    lines = [text(f"{answer['name']} {done}: {events}; {orders} rebuilt from what is left")]
     for each in answer["repeated"]:
         shared = f"up to {counted(each['events'], 'event')} that {each['name']} (import {each['import_id']}) told"
         lines.append(text(f"{shared} may have gone with it, as it told them again: import that once more", "yellow"))
