@@ -58,6 +58,19 @@ class Outgoing:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What became of a notice. ``state`` is waiting, sent, given_up or summed; times are Unix ns or None."""
+
+    channel: str
+    kind: NoticeKind
+    at_ns: int
+    state: str
+    sent_ns: int | None = None
+    attempts: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class IncidentQuery:
     """Which incidents: of these states, of a rule, opened from and before, those after an id in a list newest first."""
 
@@ -148,6 +161,10 @@ class Outbox(Protocol):
 
     def sum_up(self, outgoing_ids: Sequence[int], at_ns: int) -> None:
         """These were told in a summary instead."""
+        ...
+
+    def told(self, incident_id: int) -> list[Told]:
+        """What became of the notices of an incident, oldest first."""
         ...
 
     def counts(self) -> dict[str, int]:
