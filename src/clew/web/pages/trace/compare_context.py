@@ -84,12 +84,12 @@ def compare_page(a: str, first: TraceTree, b: str, second: TraceTree) -> Compare
 def _compared(trace_id: str, tree: TraceTree) -> ComparedTrace:
     return ComparedTrace(
         trace_id=trace_id,
-        service=tree.lines[0].service,
-        name=cut(tree.lines[0].name),
+        service=tree.lines.services[0],
+        name=cut(tree.lines.names[0]),
         start_ns=tree.start_ns,
         duration_ns=tree.end_ns - tree.start_ns,
         spans=len(tree.lines),
-        failed=sum(line.failed for line in tree.lines),
+        failed=sum(tree.lines.failed),
     )
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from clew.store.order_spans import SpanLine
 from clew.store.spans import LogRecord
 from clew.web.pages.trace.critical_path import WAITING, Segment, critical_path, on_path
 from clew.web.pages.trace.drawing import WIDE, FlameBox, Lane, flame_boxes, map_of, tone_of
@@ -244,7 +243,7 @@ def cut(name: str) -> str:
 def _first_row(tree: TraceTree, asked: TraceAsked) -> int:
     if asked.first is not None:
         return min(asked.first, max(0, len(tree.lines) - 1))
-    place = next((place for place, line in enumerate(tree.lines) if line.span_id == asked.selected), 0)
+    place = next((place for place, span_id in enumerate(tree.lines.span_ids) if span_id == asked.selected), 0)
     return place - place % ROWS
 
 
@@ -256,14 +255,13 @@ def _rows(
         if first <= part.place < first + ROWS:
             critical.setdefault(part.place, []).append(lane.bar(part.from_ns, part.length_ns))
     return tuple(
-        _row(tree, place, line, lane, tones[line.service], tuple(critical.get(place, ())))
-        for place, line in enumerate(tree.lines[first : first + ROWS], first)
+        _row(tree, place, lane, tones[tree.lines.services[place]], tuple(critical.get(place, ())))
+        for place in range(first, min(first + ROWS, len(tree.lines)))
     )
 
 
-def _row(
-    tree: TraceTree, place: int, line: SpanLine, lane: Lane, tone: str, critical: tuple[tuple[float, float], ...]
-) -> Row:
+def _row(tree: TraceTree, place: int, lane: Lane, tone: str, critical: tuple[tuple[float, float], ...]) -> Row:
+    line = tree.lines[place]
     x, width = lane.bar(line.start_ns, line.duration_ns)
     return Row(
         span_id=line.span_id,
@@ -288,7 +286,7 @@ def mark_of(tree: TraceTree, place: int) -> str:
     if place in tree.looped:
         return "its parents lead back to itself"
     parent = tree.parents[place]
-    if parent >= 0 and tree.lines[place].start_ns < tree.lines[parent].start_ns:
+    if parent >= 0 and tree.lines.starts[place] < tree.lines.starts[parent]:
         return "begins before its parent: clocks differ"
     return ""
 
@@ -307,14 +305,14 @@ def _path_parts(tree: TraceTree, path: Sequence[Segment]) -> tuple[PathPart, ...
     times = on_path(path)
     groups: dict[tuple[str, str], list[int]] = {}
     for place in times:
-        key = ("", "") if place == WAITING else (tree.lines[place].service, cut(tree.lines[place].name))
+        key = ("", "") if place == WAITING else (tree.lines.services[place], cut(tree.lines.names[place]))
         groups.setdefault(key, []).append(place)
     parts = []
     for (service, name), places in groups.items():
         own_ns = sum(times[place] for place in places)
         most = max(places, key=lambda place: times[place])
         parts.append(
-            PathPart(service, name, tree.lines[most].span_id if service or name else "", own_ns, own_ns / whole)
+            PathPart(service, name, tree.lines.span_ids[most] if service or name else "", own_ns, own_ns / whole)
         )
     return tuple(sorted(parts, key=lambda part: (-part.own_ns, part.service, part.name))[:_HEAVIEST])
 
@@ -325,7 +323,7 @@ def _flame(tree: TraceTree, tones: Mapping[str, str]) -> Flame:
     return Flame(
         boxes=boxes,
         tones=tuple(tones[box.node.service] for box in boxes),
-        span_ids=tuple(tree.lines[box.node.place].span_id for box in boxes),
+        span_ids=tuple(tree.lines.span_ids[box.node.place] for box in boxes),
         rows=max((box.depth for box in boxes), default=-1) + 1,
         whole_ns=top.all_ns,
     )
@@ -335,5 +333,5 @@ def _operations(tree: TraceTree, tones: Mapping[str, str]) -> tuple[OperationRow
     found = operations_of(tree)
     whole = max(1, sum(each.own_ns for each in found))
     return tuple(
-        OperationRow(each, tones[each.service], each.own_ns / whole, tree.lines[each.place].span_id) for each in found
+        OperationRow(each, tones[each.service], each.own_ns / whole, tree.lines.span_ids[each.place]) for each in found
     )

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from operator import add
+from typing import NamedTuple
 
 from clew.web.pages.trace.tree import NO_PARENT, TraceTree
 
 WAITING = -1
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(NamedTuple):
     """A part of the path, between two moments (Unix ns).
 
     ``place`` is the span of the tree that worked meanwhile, or `WAITING`: no span on the path did, as between sending
@@ -49,29 +49,34 @@ class _Walk:
     """One walk; segments are found from the last to the first."""
 
     def __init__(self, tree: TraceTree) -> None:
-        self._lines = tree.lines
+        self._starts = tree.lines.starts
+        self._durations = tree.lines.durations
         self._ends = _ends(tree)
         self._tree = tree
         self._found: list[Segment] = []
-        self._children = [self._by_end(each) for each in tree.children()]
-        self._top = self._by_end(tree.roots)
+        self._left = {WAITING: self._by_end(tree.roots)}
 
-    def _by_end(self, places: Sequence[int]) -> list[int]:
-        return sorted(places, key=lambda place: (self._ends[place], self._lines[place].start_ns, place))
+    def _by_end(self, places: Iterable[int]) -> list[int]:
+        return sorted(places, key=lambda place: (self._ends[place], self._starts[place], place))
+
+    def _children(self, place: int) -> list[int]:
+        """What wasn't walked yet of a span's children, which are sorted when the path first comes to it."""
+        if place not in self._left:
+            self._left[place] = self._by_end(self._tree.children(place))
+        return self._left[place]
 
     def walked(self) -> list[Segment]:
         # Each step is a span, the moment before which it isn't walked, and the moment up to which it still is.
         stack = [(WAITING, self._tree.start_ns, self._tree.end_ns)]
         while stack:
             place, floor_ns, until_ns = stack.pop()
-            children = self._top if place == WAITING else self._children[place]
-            child = self._last_before(children, floor_ns, until_ns)
+            child = self._last_before(self._children(place), floor_ns, until_ns)
             if child is None:
                 self._own(place, floor_ns, until_ns)
                 continue
             end_ns = self._ends[child]
             self._own(place, end_ns, until_ns)
-            begin_ns = max(floor_ns, self._lines[child].start_ns)
+            begin_ns = max(floor_ns, self._starts[child])
             stack.append((place, floor_ns, begin_ns))
             stack.append((child, begin_ns, end_ns))
         return self._found
@@ -80,7 +85,7 @@ class _Walk:
         """The child that ended last by then; those that ended later ran beside what is on the path already."""
         while children:
             child = children.pop()
-            if floor_ns < self._ends[child] <= until_ns and self._lines[child].start_ns < until_ns:
+            if floor_ns < self._ends[child] <= until_ns and self._starts[child] < until_ns:
                 return child
         return None
 
@@ -88,8 +93,7 @@ class _Walk:
         """A stretch without a child: the span's own until it ended, waiting from then on."""
         ended_ns = from_ns
         if place != WAITING:
-            line = self._lines[place]
-            ended_ns = min(max(line.start_ns + line.duration_ns, from_ns), to_ns)
+            ended_ns = min(max(self._starts[place] + self._durations[place], from_ns), to_ns)
         for which, begin_ns, end_ns in ((WAITING, ended_ns, to_ns), (place, from_ns, ended_ns)):
             if end_ns > begin_ns:
                 self._found.append(Segment(which, begin_ns, end_ns))
@@ -97,11 +101,11 @@ class _Walk:
 
 def _ends(tree: TraceTree) -> list[int]:
     """When each span ended, with all that is below it."""
-    ends = [line.start_ns + line.duration_ns for line in tree.lines]
+    ends = list(map(add, tree.lines.starts, tree.lines.durations))
     for place in range(len(ends) - 1, -1, -1):
         parent = tree.parents[place]
-        if parent != NO_PARENT:
-            ends[parent] = max(ends[parent], ends[place])
+        if parent != NO_PARENT and ends[parent] < ends[place]:
+            ends[parent] = ends[place]
     return ends
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from clew.web.pages.trace.tree import TraceTree
@@ -55,29 +55,36 @@ class Lane:
 
 def map_of(tree: TraceTree, lane: Lane, tones: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """All spans in `MAP_HIGH` rows of `MAP_WIDE` units: an SVG path of strokes for each tone, failed ones the last."""
-    strokes: dict[str, dict[int, set[int]]] = defaultdict(lambda: defaultdict(set))
     rows = min(MAP_HIGH, len(tree.lines)) or 1
     whole = max(1, lane.to_ns - lane.from_ns)
-    for place, line in enumerate(tree.lines):
-        begin_ns = line.start_ns - lane.from_ns
-        left = min(begin_ns * MAP_WIDE // whole, MAP_WIDE - 1)
-        right = max((begin_ns + line.duration_ns) * MAP_WIDE // whole, left + 1)
-        tone = FAILED if line.failed else tones[line.service]
-        strokes[tone][place * rows // len(tree.lines)].update(range(left, right))
+    # Each row of a tone is a number whose bits are the units across: strokes join by an "or".
+    strokes: dict[str, list[int]] = {}
+    lines = tree.lines
+    of_spans = zip(lines.starts, lines.durations, lines.services, lines.failed, strict=True)
+    for place, (start_ns, duration_ns, service, failed) in enumerate(of_spans):
+        begin_ns = start_ns - lane.from_ns
+        left = begin_ns * MAP_WIDE // whole
+        if left >= MAP_WIDE:
+            left = MAP_WIDE - 1
+        right = (begin_ns + duration_ns) * MAP_WIDE // whole
+        if right <= left:
+            right = left + 1
+        tone = FAILED if failed else tones[service]
+        of_tone = strokes.get(tone) or strokes.setdefault(tone, [0] * rows)
+        of_tone[place * rows // len(lines)] |= (1 << right) - (1 << left)
     ordered = sorted(strokes, key=lambda tone: (tone == FAILED, tone))
     return tuple((tone, "".join(_strokes(strokes[tone], MAP_HIGH / rows))) for tone in ordered)
 
 
-def _strokes(rows: Mapping[int, set[int]], high: float) -> Iterator[str]:
-    for row in sorted(rows):
+_RUN = re.compile("1+")
+
+
+def _strokes(rows: Sequence[int], high: float) -> Iterator[str]:
+    for row, units in enumerate(rows):
         y = f"{row * high + high / 2:.1f}"
-        columns = sorted(rows[row])
-        begin = last = columns[0]
-        for column in (*columns[1:], -1):
-            if column != last + 1:
-                yield f"M{begin} {y}h{last - begin + 1}"
-                begin = column
-            last = column
+        # Bits from the lowest on, so that places in the text are units from the left.
+        for run in _RUN.finditer(f"{units:b}"[::-1]):
+            yield f"M{run.start()} {y}h{run.end() - run.start()}"
 
 
 @dataclass(frozen=True, slots=True)

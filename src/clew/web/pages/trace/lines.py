@@ -13,7 +13,7 @@ import orjson
 from clew.store.spans import SpanKind
 from clew.web.pages.trace.context import cut, mark_of, tones_of
 from clew.web.pages.trace.critical_path import critical_path
-from clew.web.pages.trace.tree import TraceTree
+from clew.web.pages.trace.tree import NO_PARENT, TraceTree
 
 _KINDS = tuple(SpanKind)
 
@@ -24,11 +24,14 @@ class _Texts:
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
 
-    def number(self, text: str) -> int:
-        return self._numbers.setdefault(text, len(self._numbers))
+    def numbers(self, texts: Iterable[str]) -> list[int]:
+        """The number of each; the next one for a new text."""
+        known = self._numbers
+        return [known.setdefault(text, len(known)) for text in texts]
 
     def all(self) -> list[str]:
-        return list(self._numbers)
+        """All texts by number, short enough for a row."""
+        return [cut(text) for text in self._numbers]
 
 
 def lines_json(tree: TraceTree) -> bytes:
@@ -40,25 +43,26 @@ def lines_json(tree: TraceTree) -> bytes:
     tones = tones_of(tree)
     services, names, errors = _Texts(), _Texts(), _Texts()
     start_ns = tree.start_ns
+    lines = tree.lines
     columns: dict[str, Any] = {
-        "id": [line.span_id for line in tree.lines],
+        "id": lines.span_ids,
         "parent": tree.parents,
         "depth": tree.depths,
         "size": tree.sizes,
-        "service": [services.number(line.service) for line in tree.lines],
-        "name": [names.number(cut(line.name)) for line in tree.lines],
-        "kind": [_KINDS.index(line.kind) for line in tree.lines],
-        "start": [line.start_ns - start_ns for line in tree.lines],
-        "duration": [line.duration_ns for line in tree.lines],
-        "failed": [int(line.failed) for line in tree.lines],
-        "error": [errors.number(cut(line.error)) for line in tree.lines],
+        "service": services.numbers(lines.services),
+        "name": names.numbers(lines.names),
+        "kind": [kind if 0 <= kind < len(_KINDS) else 0 for kind in lines.kinds],
+        "start": [each_ns - start_ns for each_ns in lines.starts],
+        "duration": lines.durations,
+        "failed": list(map(int, lines.failed)),
+        "error": errors.numbers(lines.errors),
     }
     return orjson.dumps(
         {
             "start_ns": str(start_ns),
             "duration": tree.end_ns - start_ns,
             "services": services.all(),
-            "tones": [tones[service] for service in services.all()],
+            "tones": [tones[service] for service in dict.fromkeys(lines.services)],
             "names": names.all(),
             "errors": errors.all(),
             "kinds": [kind.value for kind in _KINDS],
@@ -70,6 +74,7 @@ def lines_json(tree: TraceTree) -> bytes:
 
 
 def _marks(tree: TraceTree) -> Iterable[tuple[str, str]]:
-    for place in range(len(tree.lines)):
-        if mark := mark_of(tree, place):
+    starts = tree.lines.starts
+    for place, parent in enumerate(tree.parents):
+        if (parent == NO_PARENT or starts[place] < starts[parent]) and (mark := mark_of(tree, place)):
             yield str(place), mark

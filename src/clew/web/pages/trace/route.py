@@ -118,7 +118,7 @@ def _parts(deps: ApiDeps, trace_id: str, asked: TraceAsked) -> TraceParts:
     if not found.lines and not logs:
         raise _unknown(trace_id)
     tree = tree_of(found.lines)
-    failed = [tree.lines[place].span_id for place in tree.failed()[:ERRORS]]
+    failed = [tree.lines.span_ids[place] for place in tree.failed()[:ERRORS]]
     return TraceParts(
         tree=tree,
         messages=failure_messages(deps.store, trace_id, failed),

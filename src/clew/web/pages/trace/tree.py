@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import add, neg
 
 from clew.store.order_spans import SpanLine
+from clew.store.trace_lines import Lines
 
 NO_PARENT = -1
 
@@ -31,7 +33,7 @@ class TraceTree:
     ``start_ns`` is when the first span began, ``end_ns`` when the last one ended (Unix ns); both 0 without any.
     """
 
-    lines: tuple[SpanLine, ...]
+    lines: Lines
     parents: tuple[int, ...]
     depths: tuple[int, ...]
     sizes: tuple[int, ...]
@@ -45,108 +47,126 @@ class TraceTree:
         """The places of the spans at the top."""
         return tuple(place for place, parent in enumerate(self.parents) if parent == NO_PARENT)
 
-    def children(self) -> list[list[int]]:
-        """The places of the children of each span, by start."""
-        found: list[list[int]] = [[] for _ in self.lines]
-        for place, parent in enumerate(self.parents):
-            if parent != NO_PARENT:
-                found[parent].append(place)
-        return found
+    def children(self, place: int) -> Iterator[int]:
+        """The places of the children of a span, by start."""
+        child, end = place + 1, place + self.sizes[place]
+        while child < end:
+            yield child
+            child += self.sizes[child]
 
     def failed(self) -> tuple[int, ...]:
         """Places of failed spans: first those below which nothing failed, for there an error began; each by start."""
-        places = [place for place, line in enumerate(self.lines) if line.failed]
+        places = [place for place, failed in enumerate(self.lines.failed) if failed]
         within = [0] * len(self.lines)
         for place in places:
             above = self.parents[place]
             while above != NO_PARENT and not within[above]:
                 within[above] = 1
                 above = self.parents[above]
-        return tuple(sorted(places, key=lambda place: (within[place], self.lines[place].start_ns, place)))
+        return tuple(sorted(places, key=lambda place: (within[place], self.lines.starts[place], place)))
 
     def begins_error(self, place: int) -> bool:
         """Whether a span failed and none below it did."""
-        inside = self.lines[place + 1 : place + self.sizes[place]]
-        return self.lines[place].failed and not any(line.failed for line in inside)
+        failed = self.lines.failed
+        return failed[place] and not any(failed[place + 1 : place + self.sizes[place]])
 
     def clock_gaps(self) -> tuple[ClockGap, ...]:
         """Between which services children begin before their parents, the largest gap first."""
         gaps: dict[tuple[str, str], list[int]] = defaultdict(list)
-        for line, parent in zip(self.lines, self.parents, strict=True):
-            if parent != NO_PARENT and line.start_ns < self.lines[parent].start_ns:
-                above = self.lines[parent]
-                gaps[above.service, line.service].append(above.start_ns - line.start_ns)
+        starts, services = self.lines.starts, self.lines.services
+        for place, parent in enumerate(self.parents):
+            if parent != NO_PARENT and starts[place] < starts[parent]:
+                gaps[services[parent], services[place]].append(starts[parent] - starts[place])
         found = [ClockGap(caller, service, len(each), max(each)) for (caller, service), each in gaps.items()]
         return tuple(sorted(found, key=lambda gap: (-gap.most_ns, gap.caller, gap.service)))
 
     def services(self) -> tuple[tuple[str, int], ...]:
         """Services with how many spans they have, the most first."""
-        counts = Counter(line.service for line in self.lines)
+        counts = Counter(self.lines.services)
         return tuple(sorted(counts.items(), key=lambda each: (-each[1], each[0])))
 
 
-def tree_of(lines: Iterable[SpanLine]) -> TraceTree:
+def tree_of(lines: Lines | Iterable[SpanLine]) -> TraceTree:
     """The tree that parent ids make of spans in any order.
 
     A cycle of parents is opened at its earliest span. Takes no recursion: a chain of ten thousand spans is a tree, too.
     """
-    spans = sorted({line.span_id: line for line in lines}.values(), key=_by_start)
-    above, looped = _parents_of(spans)
-    below: dict[str, list[SpanLine]] = defaultdict(list)
-    for line in spans:
-        below[above[line.span_id]].append(line)
-    ordered: list[SpanLine] = []
-    parents: list[int] = []
-    depths: list[int] = []
-    stack = [(line, NO_PARENT, 0) for line in reversed(below[""])]
-    while stack:
-        line, parent, depth = stack.pop()
-        place = len(ordered)
-        ordered.append(line)
-        parents.append(parent)
-        depths.append(depth)
-        if children := below.get(line.span_id):
-            stack += [(child, place, depth + 1) for child in reversed(children)]
+    spans = lines if isinstance(lines, Lines) else Lines.of(lines)
+    by_start = _by_start(spans)
+    # From here on a span is a number: how many begin before it.
+    known = {spans.span_ids[at]: number for number, at in enumerate(by_start)}
+    above = [known.get(spans.parent_ids[at], NO_PARENT) for at in by_start]
+    ordered, place_of = _walked(above)
+    looped: list[int] = []
+    if len(ordered) < len(above):
+        looped = _opened(above, place_of)
+        ordered, place_of = _walked(above)
+    parents = [NO_PARENT if above[number] == NO_PARENT else place_of[above[number]] for number in ordered]
+    in_order = spans.picked([by_start[number] for number in ordered])
+    opened = frozenset(place_of[number] for number in looped)
     return TraceTree(
-        lines=tuple(ordered),
+        lines=in_order,
         parents=tuple(parents),
-        depths=tuple(depths),
+        depths=_depths(parents),
         sizes=_sizes(parents),
         orphans=frozenset(
             place
-            for place, line in enumerate(ordered)
-            if parents[place] == NO_PARENT and line.parent_span_id and line.span_id not in looped
+            for place, (parent, named) in enumerate(zip(parents, in_order.parent_ids, strict=True))
+            if parent == NO_PARENT and named and place not in opened
         ),
-        looped=frozenset(place for place, line in enumerate(ordered) if line.span_id in looped),
-        start_ns=spans[0].start_ns if spans else 0,
-        end_ns=max((line.start_ns + line.duration_ns for line in spans), default=0),
+        looped=opened,
+        start_ns=min(spans.starts, default=0),
+        end_ns=max(map(add, spans.starts, spans.durations), default=0),
     )
 
 
-def _by_start(line: SpanLine) -> tuple[int, int, str]:
-    return line.start_ns, -line.duration_ns, line.span_id
+def _by_start(lines: Lines) -> list[int]:
+    """The places of spans by their start, of those that start together the longest first."""
+    keys = list(zip(lines.starts, map(neg, lines.durations), lines.span_ids, strict=True))
+    return sorted(range(len(keys)), key=keys.__getitem__)
 
 
-def _parents_of(spans: Sequence[SpanLine]) -> tuple[dict[str, str], set[str]]:
-    """The parent of each span ('' at the top), and the spans at which a cycle was opened."""
-    known = {line.span_id: line for line in spans}
-    above = {line.span_id: line.parent_span_id if line.parent_span_id in known else "" for line in spans}
-    looped: set[str] = set()
-    settled: set[str] = {""}
-    for line in spans:
-        way: dict[str, None] = {}
-        at = line.span_id
+def _walked(above: Sequence[int]) -> tuple[list[int], list[int]]:
+    """The numbers of spans in tree order, and the place of each number; `NO_PARENT` for those in and below a circle."""
+    below: dict[int, list[int]] = defaultdict(list)
+    for number in range(len(above) - 1, -1, -1):
+        below[above[number]].append(number)
+    ordered: list[int] = []
+    place_of = [NO_PARENT] * len(above)
+    stack = below.pop(NO_PARENT, [])
+    while stack:
+        number = stack.pop()
+        place_of[number] = len(ordered)
+        ordered.append(number)
+        if number in below:
+            stack += below[number]
+    return ordered, place_of
+
+
+def _opened(above: list[int], place_of: Sequence[int]) -> list[int]:
+    """The numbers of spans at which a cycle was opened: from now on they have no parent in ``above``."""
+    opened: list[int] = []
+    settled = {number for number, place in enumerate(place_of) if place != NO_PARENT} | {NO_PARENT}
+    for number in range(len(above)):
+        way: dict[int, None] = {}
+        at = number
         while at not in settled and at not in way:
             way[at] = None
             at = above[at]
         if at in way:
             steps = list(way)
-            cycle = steps[steps.index(at) :]
-            first = min(cycle, key=lambda span_id: _by_start(known[span_id]))
-            above[first] = ""
-            looped.add(first)
+            first = min(steps[steps.index(at) :])
+            above[first] = NO_PARENT
+            opened.append(first)
         settled.update(way)
-    return above, looped
+    return opened
+
+
+def _depths(parents: Sequence[int]) -> tuple[int, ...]:
+    depths: list[int] = []
+    for parent in parents:
+        depths.append(0 if parent == NO_PARENT else depths[parent] + 1)
+    return tuple(depths)
 
 
 def _sizes(parents: Sequence[int]) -> tuple[int, ...]:

@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from clew.store.order_spans import SpanLine
+from clew.store.trace_lines import Lines
 from clew.web.pages.trace.tree import NO_PARENT, TraceTree
 
 
 def self_times(tree: TraceTree) -> tuple[int, ...]:
     """How long each span worked itself, in nanoseconds: its duration without what its children cover of it."""
-    covered = [0] * len(tree.lines)
-    reached = [line.start_ns for line in tree.lines]
+    starts, durations = tree.lines.starts, tree.lines.durations
+    covered = [0] * len(starts)
+    reached = list(starts)
     # Siblings come by start, so what is covered is summed up in one go.
-    for line, parent in zip(tree.lines, tree.parents, strict=True):
+    for place, parent in enumerate(tree.parents):
         if parent == NO_PARENT:
             continue
-        above = tree.lines[parent]
-        begin_ns = max(line.start_ns, reached[parent])
-        end_ns = min(line.start_ns + line.duration_ns, above.start_ns + above.duration_ns)
+        begin_ns = max(starts[place], reached[parent])
+        end_ns = min(starts[place] + durations[place], starts[parent] + durations[parent])
         if end_ns > begin_ns:
             covered[parent] += end_ns - begin_ns
             reached[parent] = end_ns
-    return tuple(line.duration_ns - part for line, part in zip(tree.lines, covered, strict=True))
+    return tuple(duration_ns - part for duration_ns, part in zip(durations, covered, strict=True))
 
 
 @dataclass(slots=True)
@@ -47,16 +47,17 @@ def flame_of(tree: TraceTree) -> FlameNode:
     """Spans summed up by service and operation path; the root stands for the trace, its ``place`` is `NO_PARENT`."""
     top = FlameNode("", "", place=NO_PARENT)
     nodes: list[FlameNode] = []
-    for place, (line, parent, own_ns) in enumerate(zip(tree.lines, tree.parents, self_times(tree), strict=True)):
+    lines = tree.lines
+    for place, (parent, own_ns) in enumerate(zip(tree.parents, self_times(tree), strict=True)):
         above = top if parent == NO_PARENT else nodes[parent]
-        key = (line.service, line.name)
+        key = (lines.services[place], lines.names[place])
         node = above.below.get(key)
         if node is None:
             node = above.below[key] = FlameNode(*key, place=place)
-        elif line.duration_ns > tree.lines[node.place].duration_ns:
+        elif lines.durations[place] > lines.durations[node.place]:
             node.place = place
         node.count += 1
-        node.failed += line.failed
+        node.failed += lines.failed[place]
         node.own_ns += own_ns
         nodes.append(node)
     _sum_up(top)
@@ -88,22 +89,22 @@ class Operation:
 def operations_of(tree: TraceTree) -> tuple[Operation, ...]:
     """What a trace's spans did, by service and name: what took longest itself first."""
     groups: dict[tuple[str, str], list[int]] = {}
-    for place, line in enumerate(tree.lines):
-        groups.setdefault((line.service, line.name), []).append(place)
+    for place, key in enumerate(zip(tree.lines.services, tree.lines.names, strict=True)):
+        groups.setdefault(key, []).append(place)
     own = self_times(tree)
     found = [_operation(key, places, tree.lines, own) for key, places in groups.items()]
     return tuple(sorted(found, key=lambda each: (-each.own_ns, -each.total_ns, each.service, each.name)))
 
 
-def _operation(key: tuple[str, str], places: list[int], lines: tuple[SpanLine, ...], own: tuple[int, ...]) -> Operation:
-    longest = max(places, key=lambda place: lines[place].duration_ns)
+def _operation(key: tuple[str, str], places: list[int], lines: Lines, own: tuple[int, ...]) -> Operation:
+    longest = max(places, key=lambda place: lines.durations[place])
     return Operation(
         *key,
         count=len(places),
-        failed=sum(lines[place].failed for place in places),
-        total_ns=sum(lines[place].duration_ns for place in places),
+        failed=sum(lines.failed[place] for place in places),
+        total_ns=sum(lines.durations[place] for place in places),
         own_ns=sum(own[place] for place in places),
-        longest_ns=lines[longest].duration_ns,
+        longest_ns=lines.durations[longest],
         place=longest,
     )
 
