@@ -3,7 +3,8 @@
 import pytest
 
 from clew.model.errors import SettingsError
-from clew.settings import Address, Secret, Settings, load_settings, variable_of
+from clew.model.secret import Secret
+from clew.settings import Address, Settings, load_settings, variable_of
 
 KEY = "ab" * 32
 

@@ -19,6 +19,7 @@ import yaml
 from clew.flow.durations import UNITS_NS, parse_duration
 from clew.flow.nodes import Reader
 from clew.model.errors import Problem, SettingsError
+from clew.model.secret import Secret
 
 _SIZES = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
@@ -41,27 +42,6 @@ class Address:
     def __str__(self) -> str:
         """``host:port``."""
         return f"{self.host}:{self.port}"
-
-
-class Secret:
-    """A text that hides itself when printed."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def reveal(self) -> str:
-        """The text itself."""
-        return self._text
-
-    def __bool__(self) -> bool:
-        """Whether there is any text."""
-        return bool(self._text)
-
-    def __repr__(self) -> str:
-        """Never the text."""
-        return "Secret('…')" if self._text else "Secret('')"
 
 
 @dataclass(frozen=True, slots=True)
