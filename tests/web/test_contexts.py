@@ -173,6 +173,7 @@ PATHS = [
         f"/traces/{TRACE}/spans/{span_hex(1)}",
         f"/traces/compare?a={TRACE}&b={trace_hex(3)}",
     ),
+    "/views/delete?name=mine",
     *("/services", "/services/shop-api", "/figures", "/status", "/no-such-page"),
     *(f"/flow/{view}" for view in VIEWS),
     "/flow/step?before=INITIATED&after=SUBMITTED",
@@ -190,6 +191,7 @@ def rendered(url):
 
     with pytest.MonkeyPatch.context() as patch, httpx.Client(base_url=url, timeout=60) as client:
         patch.setattr(rendering.Pages, "_rendered", record)
+        client.post("/views", data={"name": "mine", "filter": "path=b2c"})
         for path in PATHS:
             assert client.get(path).status_code in (200, 404), path
         yield seen

@@ -155,6 +155,13 @@ def test_filters_are_saved_as_a_view_renamed_and_deleted_without_a_script(viewer
     assert views.get_by_role("link").all_text_contents() == ["Späte"]
     page.locator(".pop summary").click()
     page.get_by_role("button", name="Delete").click()
+    page.get_by_role("link", name="Keep it").click()
+    assert views.get_by_role("link").all_text_contents() == ["Späte"]
+    page.locator(".pop summary").click()
+    page.get_by_role("button", name="Delete").click()
+    assert page.get_by_role("heading", level=1).inner_text() == "Delete the view “Späte”?"
+    page.get_by_role("button", name="Delete the view").click()
+    assert page.url.endswith("/?verdict=stuck&stage=SUBMITTED")
     assert views.get_by_role("link").count() == 0
 
 
@@ -183,6 +190,15 @@ def test_a_view_is_never_saved_over_another_one(web):
     assert web.post("/views/rename", data={"name": "other", "to": "mine"}).status_code == 409
     for name in ("mine", "other"):
         assert web.post("/views/delete", data={"name": name}).status_code == 303
+
+
+def test_a_view_is_asked_for_before_it_is_deleted_and_one_that_is_gone_is_not(viewer, web):
+    web.post("/views", data={"name": "<b>mine</b> & theirs"})
+    viewer.open("/views/delete?name=%3Cb%3Emine%3C/b%3E+%26+theirs")
+    assert viewer.complaints() == []
+    assert "<b>mine</b> & theirs" in viewer.page.locator("h1").inner_text()
+    assert web.post("/views/delete", data={"name": "<b>mine</b> & theirs"}).status_code == 303
+    assert web.get("/views/delete", params={"name": "<b>mine</b> & theirs"}).status_code == 404
 
 
 def test_another_site_changes_no_view(web):

@@ -42,7 +42,7 @@ def orders_routes(deps: ApiDeps, pages: Pages) -> APIRouter:
         return pages.answer(request, "orders/orders.html", page, page.title, now_ns=now_ns)
 
     routes.include_router(search_routes(deps, pages))
-    routes.include_router(view_routes(deps))
+    routes.include_router(view_routes(deps, pages))
     return routes
 
 

@@ -1,4 +1,4 @@
-"""Saved views: forms that save, rename and delete them. All who use this Clew share them."""
+"""Saved views: forms that save, rename and delete them, the last when asked again. All who use this Clew share them."""
 
 from __future__ import annotations
 
@@ -6,20 +6,22 @@ import threading
 from typing import Annotated
 from urllib.parse import parse_qsl
 
-from fastapi import APIRouter, Form
-from starlette.responses import RedirectResponse
+from fastapi import APIRouter, Form, Request
+from starlette.responses import HTMLResponse, RedirectResponse
 
 from clew.api.deps import ApiDeps
 from clew.api.errors import ApiError, invalid, not_found
 from clew.store.views import SavedView, drop_view, read_views, rename_view, write_view
 from clew.web.pages.orders.asked import Asked, read_asked
+from clew.web.pages.orders.delete_context import DeleteViewPage
+from clew.web.rendering import Pages
 
 LONGEST_NAME = 60
 MOST_VIEWS = 50
 _LONGEST_FILTER = 4_000
 
 
-def view_routes(deps: ApiDeps) -> APIRouter:
+def view_routes(deps: ApiDeps, pages: Pages) -> APIRouter:
     """/views and below: each form leads back to the list."""
     routes = APIRouter()
     changing = threading.Lock()
@@ -42,6 +44,12 @@ def view_routes(deps: ApiDeps) -> APIRouter:
             if to.strip() != name:
                 rename_view(deps.store, view, new_name(to, set(known)))
         return RedirectResponse(asked_in(view.filter).href, 303)
+
+    @routes.get("/views/delete", include_in_schema=False)
+    def ask(request: Request, name: str = "") -> HTMLResponse:
+        view = _of({view.name: view for view in read_views(deps.store)}, name)
+        page = DeleteViewPage(view.name, asked_in(view.filter).href)
+        return pages.answer(request, "orders/delete.html", page, f"Delete view {view.name}")
 
     @routes.post("/views/delete", include_in_schema=False)
     def delete(name: Annotated[str, Form()] = "") -> RedirectResponse:
