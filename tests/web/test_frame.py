@@ -57,7 +57,12 @@ def test_preferences_lead_to_no_other_site(web, back):
 
 @pytest.mark.parametrize(
     ("sent", "said"),
-    [({"theme": "pink"}, "There is no theme pink"), ({"zone": "../etc/passwd"}, "There is no time zone ../etc/passwd")],
+    [
+        ({"theme": "pink"}, "There is no theme pink"),
+        ({"zone": "../etc/passwd"}, "There is no time zone ../etc/passwd"),
+        ({"zone": "right/UTC"}, "There is no time zone right/UTC"),
+        ({"zone": "posix/Europe/Berlin"}, "There is no time zone posix/Europe/Berlin"),
+    ],
 )
 def test_unknown_preferences_are_refused_with_the_mend(web, sent, said):
     answer = web.post("/preferences", data=sent)
@@ -122,3 +127,10 @@ def test_a_page_says_that_nobody_answers_and_that_somebody_does_again(viewer):
     page.context.set_offline(False)
     expect(notice).to_have_text("", timeout=60_000)
     viewer.said.clear()  # the browser's own words on requests that failed
+
+
+def test_a_viewer_has_a_zone_that_reports_can_be_made_in(web):
+    zones = {
+        name: web.get("/no-such-page", headers={"Cookie": f"clew_zone={name}"}).text for name in ("right/UTC", "UTC")
+    }
+    assert all("times in UTC<" in text for text in zones.values())

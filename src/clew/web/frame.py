@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from urllib.parse import parse_qsl, urlencode
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
+
+from clew.api.asked import known_zones
 
 THEME_COOKIE = "clew_theme"
 ZONE_COOKIE = "clew_zone"
@@ -96,11 +97,6 @@ def viewer_zone(request: Request) -> ZoneInfo:
     return known_zone(request.cookies.get(ZONE_COOKIE, "")) or ZoneInfo("UTC")
 
 
-@cache
-def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
-
-
 def known_zone(name: str) -> ZoneInfo | None:
-    """The time zone of that name (IANA), or None when there is none."""
-    return ZoneInfo(name) if name in _zones() else None
+    """The time zone of that name (IANA), or None when there is none, or none that reports can be made in."""
+    return ZoneInfo(name) if name in known_zones() else None

@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from clew.api import report_answers as answers
-from clew.api.asked import Asked, Picked, known_zones
+from clew.api.asked import Asked, Picked
 from clew.api.deps import ApiDeps
 from clew.api.errors import ApiError, invalid
 from clew.api.flows import acceptance_models
@@ -47,11 +47,6 @@ class Reading:
         """What the API is asked; a view that can't be compared asks for one side only."""
         asked = self.chosen.asked
         return asked if self.view.compared else replace(asked, against="", against_path="")
-
-    @property
-    def zone_name(self) -> str:
-        """The viewer's zone, as far as the engine knows it."""
-        return self.zone.key if self.zone.key in known_zones() else "UTC"
 
     def filters(self, found: ReportModel | None = None, *, kept: tuple[str, ...] = (), **more: str) -> Filters:
         """The frame of the view, with notes on a report that has little to tell."""
@@ -147,8 +142,8 @@ def _remaining(reading: Reading) -> object:
 
 
 def _heat_map(reading: Reading) -> object:
-    found = answers.heat_map_answer(reading.deps, reading.asked, reading.zone_name)
-    return heat_page(reading.filters(found, zone=reading.zone_name), found, reading.picked.flow)
+    found = answers.heat_map_answer(reading.deps, reading.asked, reading.zone.key)
+    return heat_page(reading.filters(found, zone=reading.zone.key), found, reading.picked.flow)
 
 
 def _dots(reading: Reading) -> object:
@@ -164,14 +159,14 @@ def _dots(reading: Reading) -> object:
 
 
 def _arrivals(reading: Reading) -> object:
-    found = answers.arrivals_answer(reading.deps, reading.asked, reading.zone_name)
-    return arrivals_page(reading.filters(found, zone=reading.zone_name), found, ZoneInfo(reading.zone_name))
+    found = answers.arrivals_answer(reading.deps, reading.asked, reading.zone.key)
+    return arrivals_page(reading.filters(found, zone=reading.zone.key), found, reading.zone)
 
 
 def _wip(reading: Reading) -> object:
-    found = answers.wip_answer(reading.deps, reading.asked, reading.zone_name)
-    filters = reading.filters(found, zone=reading.zone_name)
-    return wip_page(filters, found, reading.picked.flow, ZoneInfo(reading.zone_name))
+    found = answers.wip_answer(reading.deps, reading.asked, reading.zone.key)
+    filters = reading.filters(found, zone=reading.zone.key)
+    return wip_page(filters, found, reading.picked.flow, reading.zone)
 
 
 def _conformance(reading: Reading) -> object:
