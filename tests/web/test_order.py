@@ -304,3 +304,17 @@ def test_an_order_prints_on_one_page(viewer, order_id):
     page.emulate_media(media="print")
     assert not page.locator(".jump").is_visible()
     assert len(re.findall(rb"/Type /Page\b", page.pdf(format="A4"))) == 1
+
+
+def test_the_keys_of_the_timeline_are_among_the_keys(viewer):
+    page = viewer.open("/orders/4711")
+    page.get_by_role("button", name="Keys").click()
+    told = page.locator("#keys dl").inner_text()
+    assert all(words in told for words in ("the element before and after in time", "zoom in and out", "its span"))
+    assert viewer.complaints() == []
+
+
+def test_what_came_to_a_list_of_the_order_is_told_to_who_does_not_see_it(web):
+    places = re.findall(r'<div id="[a-z-]+-changed"[^>]*>', page_of(web, "4711"))
+    assert places
+    assert all('role="status"' in each for each in places)
