@@ -13,13 +13,16 @@ import yaml
 
 from clew.flow.acceptances import read_acceptances
 from clew.flow.check import Fault, check_flow
+from clew.flow.document import compose_document, failure, read_text
 from clew.flow.durations import parse_duration
 from clew.flow.nodes import Reader, did_you_mean, is_empty, join
-from clew.model.errors import FlowError, Problem
+from clew.model.errors import FlowError
 from clew.model.flow import ANY_PATH, Acceptance, Flow, Limit, Stage, StageRule, Terminal
 
 DEFAULT_WARN = "80%"
 """Jeopardy begins at this share of a limit when the flow doesn't say otherwise."""
+
+_BEGIN = "declare stages: begin with 'flow: NAME' and 'stages:' at the margin; see docs/write-a-flow.md"
 
 FLOW_KEYS = ("flow", "version", "singular", "plural", "paths", "stages", "transit", "holds", "due", "accept")
 STAGE_KEYS = ("meaning", "service", "owner", "limit", "warn", "next", "terminal", "rules")
@@ -32,36 +35,20 @@ def parse_flow(text: str, name: str = "<flow>") -> Flow:
     Raises FlowError whose ``problems`` name every mistake; ``name`` says in messages whose they are.
     """
     reader = Reader()
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        raise _failure(name, [_syntax_problem(error)]) from error
-    except RecursionError as error:
-        raise _failure(name, [Problem(1, 1, "", "nested too deeply", "no flow needs more than five levels")]) from error
-    if root is None:
-        raise _failure(name, [Problem(1, 1, "", "the file is empty", "declare stages: see docs/write-a-flow.md")])
-    if not isinstance(root, yaml.MappingNode):
-        mend = "begin with 'flow: NAME' and 'stages:' at the margin"
-        raise _failure(name, [Problem(1, 1, "", "not a flow: no keys with values", mend)])
+    root = compose_document(text, name, "flow", _BEGIN, FlowError)
     flow = _read_flow(reader, root)
     noted = tuple(problem.key for problem in reader.problems)
     for fault in check_flow(flow):
         if not any(_covers(key, fault) for key in noted):
             reader.report(fault.key, fault.cause, fault.mend)
     if reader.problems:
-        raise _failure(name, reader.problems)
+        raise failure(name, reader.problems, FlowError)
     return flow
 
 
 def load_flow(path: Path | str) -> Flow:
     """The flow in a file; raises FlowError as `parse_flow`, and for a file that can't be read."""
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        problem = Problem(0, 0, "", f"can't be read: {error}", "give the path of a UTF-8 text file")
-        raise _failure(str(path), [problem]) from error
-    return parse_flow(text, str(path))
+    return parse_flow(read_text(Path(path), FlowError), str(path))
 
 
 def default_flow() -> Flow:
@@ -72,22 +59,6 @@ def default_flow() -> Flow:
 def default_flow_text() -> str:
     """The shipped flow as YAML, comments included: what a user copies to begin with."""
     return (files("clew.flow") / "jeweller.yaml").read_text(encoding="utf-8")
-
-
-def _failure(name: str, problems: list[Problem]) -> FlowError:
-    ordered = sorted(problems, key=lambda problem: (problem.line, problem.column))
-    count = "1 mistake" if len(ordered) == 1 else f"{len(ordered)} mistakes"
-    lines = [f"line {each.line}: {each.key}: {each.cause}; {each.mend}" for each in ordered]
-    return FlowError(f"{name} has {count}:\n" + "\n".join(lines), ordered)
-
-
-def _syntax_problem(error: yaml.YAMLError) -> Problem:
-    mark = getattr(error, "problem_mark", None)
-    line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
-    if "single document" in str(getattr(error, "context", "")):
-        return Problem(line, column, "", "more than one flow in the file", "keep one flow a file")
-    cause = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
-    return Problem(line, column, "", f"not YAML: {cause}", "check indentation, colons and quotes around this line")
 
 
 def _covers(noted: str, fault: Fault) -> bool:

@@ -76,6 +76,10 @@ class FlowError(ClewError):
         self.problems = tuple(problems)
 
 
+class RulesError(FlowError):
+    """A rules file, or a file of written cases, is wrong; ``problems`` as those of a flow."""
+
+
 class SettingsError(ClewError):
     """A setting is wrong: the message names key, value and mend."""
 
