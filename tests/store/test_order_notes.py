@@ -8,7 +8,7 @@ import pytest
 
 from clew.store.embedded import open_store
 from clew.store.order_notes import notable_spans, order_logs
-from clew.store.order_spans import order_scope
+from clew.store.order_spans import order_scope, order_spans
 from tests.builders import ingest, logs, record, span, span_hex, traces
 
 MINUTE = 60 * 10**9
@@ -29,6 +29,7 @@ def store(tmp_path_factory):
             span(1, 4, NOW + 3 * MINUTE, parent=1, name="PUT", status="error", error__type="Refused"),
             span(2, 1, NOW, order__id="A"),
             span(2, 2, NOW, order__id="B", retry__count=1),
+            *(span(3, n, NOW + n, order__id="F", name=f"try {n}", status="error") for n in range(1, 31)),
         ),
         logs(
             "shop",
@@ -80,3 +81,10 @@ def test_an_order_that_nothing_names_has_neither(store):
     scope = order_scope(store, "nobody")
     assert notable_spans(store, scope) == ()
     assert order_logs(store, scope, (NOW, NOW), 5).records == ()
+
+
+@pytest.mark.parametrize(("limit", "first", "complete"), [(3, 28, False), (50, 1, True)])
+def test_of_failed_spans_the_latest_are_told_by_start(store, limit, first, complete):
+    found = order_spans(store, "F", limit, failed_only=True)
+    assert [each.name for each in found.spans] == [f"try {n}" for n in range(first, 31)]
+    assert found.complete is complete

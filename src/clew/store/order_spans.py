@@ -180,30 +180,22 @@ def scope_where(scope: OrderScope) -> tuple[str, dict[str, object]]:
 def order_spans(
     store: Store, order_id: str, limit: int = 5_000, *, scope: OrderScope | None = None, failed_only: bool = False
 ) -> OrderSpans:
-    """The spans that belong to an order: all of its own traces, its part of shared ones, and one link hop.
+    """The spans that belong to an order: all of its own traces, its part of shared ones, and one link hop; by start.
 
-    Spans more than a day away from every span and log that names the order are not looked for.
+    Where there are more than ``limit`` the earliest are given, of those that failed (``failed_only``) the latest. Spans
+    more than a day away from every span and log that names the order are not looked for.
     """
     scope = scope or order_scope(store, order_id)
     if not scope.traces:
         return OrderSpans((), {}, True)
     where, bind = scope_where(scope)
-    failed = "AND (status = 2 OR error != '')" if failed_only else ""
+    which = "AND (status = 2 OR error != '') ORDER BY ts DESC" if failed_only else "ORDER BY ts"
     rows = store.rows(
-        sql(
-            "SELECT",
-            SPAN_COLUMNS,
-            "FROM spans WHERE",
-            where,
-            failed,
-            "ORDER BY ts",
-            ONCE,
-            "LIMIT {limit:UInt32}",
-            LOOKUP,
-        ),
+        sql("SELECT", SPAN_COLUMNS, "FROM spans WHERE", where, which, ONCE, "LIMIT {limit:UInt32}", LOOKUP),
         bind | {"limit": limit + 1},
     )
-    return OrderSpans(tuple(span_of(row) for row in rows[:limit]), scope.shared, len(rows) <= limit)
+    found = [span_of(row) for row in rows[:limit]]
+    return OrderSpans(tuple(reversed(found) if failed_only else found), scope.shared, len(rows) <= limit)
 
 
 LINE_COLUMNS = (

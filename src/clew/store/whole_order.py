@@ -64,4 +64,4 @@ def failed_spans(store: Store, order: WholeOrder, most: int = 20) -> tuple[Span,
     """The latest failed spans of an order, by start."""
     if not any(trace.errors for trace in order.traces):
         return ()
-    return order_spans(store, order.journey.order_id, 1_000, scope=order.scope, failed_only=True).spans[-most:]
+    return order_spans(store, order.journey.order_id, most, scope=order.scope, failed_only=True).spans
