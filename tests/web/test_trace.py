@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 from clew.api import create_api
 from clew.store.embedded import open_store
 from clew.web import create_web, site
+from clew.web.pages.trace.context import ROWS
 from tests.builders import ingest, logs, record, span, span_hex, stage_event, trace_hex, traces
 from tests.serving import serving
 from tests.story import tell
@@ -351,9 +352,9 @@ def test_hostile_texts_of_lines_are_data(url):
 
 def test_without_javascript_spans_turn_by_pages_and_open_by_links(viewer_of):
     page = viewer_of(java_script_enabled=False).open(trace(MANY))
-    assert page.locator(".row").count() == 150
+    assert page.locator(".row").count() == ROWS
     page.get_by_role("link", name="After").click()
-    assert "Spans 151 to 300 of 421" in page.locator("#turns").inner_text()
+    assert f"Spans {ROWS + 1} to {2 * ROWS} of 421" in page.locator("#turns").inner_text()
     page.locator(".row a").nth(3).click()
     assert page.locator(".row.open").count() == 1
     assert page.locator("#panel dl").first.is_visible()

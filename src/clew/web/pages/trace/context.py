@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from clew.store.spans import LogRecord
@@ -16,8 +16,9 @@ from clew.web.pages.trace.work import Operation, flame_of, operations_of
 from clew.web.pictures.axes import Tick
 
 View = Literal["waterfall", "flame", "logs"]
-ROWS = 150
-"""Rows of the waterfall in the page itself; a browser without JavaScript turns pages of so many."""
+ROWS = 60
+"""Rows of the waterfall in the page itself, as many as a screen of 2160 pixels shows; a browser without JavaScript
+turns pages of so many."""
 
 ERRORS = 30
 _NAME = 300
@@ -173,7 +174,7 @@ class TraceAsked:
 @dataclass(frozen=True, slots=True)
 class TraceParts:
     """What was read for the page: ``tree`` (``complete`` or not), ``orders`` with ``more_orders``, ``linked``, the
-    ``opened`` span, ``logs`` with ``more_logs``. ``messages`` say why failed spans did, by span id."""
+    ``opened`` span, ``logs`` with ``more_logs``."""
 
     tree: TraceTree
     complete: bool
@@ -183,7 +184,6 @@ class TraceParts:
     opened: SpanDetails | None = None
     logs: tuple[LogRecord, ...] = ()
     more_logs: bool = False
-    messages: Mapping[str, str] = field(default_factory=dict)
 
 
 def trace_page(trace_id: str, parts: TraceParts, asked: TraceAsked) -> TracePage:
@@ -211,7 +211,7 @@ def trace_page(trace_id: str, parts: TraceParts, asked: TraceAsked) -> TracePage
         more_orders=parts.more_orders,
         linked=parts.linked,
         notes=notes_on(tree, complete=parts.complete),
-        failed=tuple(_failed_row(tree, place, parts.messages) for place in failed[:ERRORS]),
+        failed=tuple(_failed_row(tree, place) for place in failed[:ERRORS]),
         failed_count=len(failed),
         path=_path_parts(tree, path),
         view=asked.view,
@@ -291,12 +291,17 @@ def mark_of(tree: TraceTree, place: int) -> str:
     return ""
 
 
-def _failed_row(tree: TraceTree, place: int, messages: Mapping[str, str]) -> FailedRow:
+def _failed_row(tree: TraceTree, place: int) -> FailedRow:
     line = tree.lines[place]
     error = line.error if line.error != "error" else ""
     after_ns = line.start_ns - tree.start_ns
-    message = cut(messages.get(line.span_id, ""))
-    return FailedRow(line.span_id, line.service, cut(line.name), error, message, after_ns, tree.begins_error(place))
+    return FailedRow(line.span_id, line.service, cut(line.name), error, "", after_ns, tree.begins_error(place))
+
+
+def with_messages(page: TracePage, messages: Mapping[str, str]) -> TracePage:
+    """The page with why failed spans did, by span id; it is read while the rest of the page is made."""
+    told = (replace(row, message=cut(messages.get(row.span_id, ""))) for row in page.failed)
+    return replace(page, failed=tuple(told))
 
 
 def _path_parts(tree: TraceTree, path: Sequence[Segment]) -> tuple[PathPart, ...]:

@@ -16,7 +16,7 @@ from clew.store.orders import OrderFilter, find_orders
 from clew.store.spans import NO_TRACE, LogRecord, linked_traces, read_logs
 from clew.store.trace_lines import TraceLines, failure_messages, open_span, trace_lines
 from clew.web.pages.trace.compare_context import compare_page, nothing_compared
-from clew.web.pages.trace.context import ERRORS, OrderBadge, TraceAsked, TraceParts, View, trace_page
+from clew.web.pages.trace.context import ERRORS, OrderBadge, TraceAsked, TraceParts, View, trace_page, with_messages
 from clew.web.pages.trace.lines import lines_json
 from clew.web.pages.trace.span_context import SpanDetails, SpanPage, span_details
 from clew.web.pages.trace.tree import TraceTree, tree_of
@@ -68,7 +68,13 @@ def trace_routes(deps: ApiDeps, pages: Pages) -> APIRouter:
         first: Annotated[int | None, Query(ge=0)] = None,
     ) -> HTMLResponse:
         asked = TraceAsked(view, span.lower(), first)
-        page = trace_page(trace_id, _parts(deps, trace_id, asked), asked)
+        parts = _parts(deps, trace_id, asked)
+        failed = [parts.tree.lines.span_ids[place] for place in parts.tree.failed()[:ERRORS]]
+        page = with_messages(
+            *both(
+                lambda: trace_page(trace_id, parts, asked), lambda: failure_messages(deps.store, trace_id, failed)
+            )
+        )  # fmt: skip
         title = f"{page.root_name or 'Trace'} ({page.root_service or trace_id[:8]})"
         return pages.answer(request, "trace/trace.html", page, title)
 
@@ -117,11 +123,8 @@ def _parts(deps: ApiDeps, trace_id: str, asked: TraceAsked) -> TraceParts:
     logs = _logs(deps, trace_id, asked, found)
     if not found.lines and not logs:
         raise _unknown(trace_id)
-    tree = tree_of(found.lines)
-    failed = [tree.lines.span_ids[place] for place in tree.failed()[:ERRORS]]
     return TraceParts(
-        tree=tree,
-        messages=failure_messages(deps.store, trace_id, failed),
+        tree=tree_of(found.lines),
         complete=found.complete,
         orders=orders,
         more_orders=more_orders,
