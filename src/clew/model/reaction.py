@@ -15,6 +15,11 @@ from clew.model.week import WeekHours
 _SECOND_NS = 10**9
 _MINUTE_NS = 60 * _SECOND_NS
 
+KUBERNETES_TIMEOUT_NS = 30 * _SECOND_NS
+COMMAND_TIMEOUT_NS = _MINUTE_NS
+WEBHOOK_TIMEOUT_NS = 10 * _SECOND_NS
+"""How long actions may take where nobody says otherwise."""
+
 
 @dataclass(frozen=True, slots=True)
 class IncidentFilter:
@@ -62,7 +67,7 @@ class Restart:
     deployment: str
     namespace: str
     cluster: Cluster = Cluster()
-    timeout_ns: int = 30 * _SECOND_NS
+    timeout_ns: int = KUBERNETES_TIMEOUT_NS
 
     @property
     def target(self) -> str:
@@ -92,7 +97,7 @@ class Scale:
     by: int | None = None
     to: int | None = None
     cluster: Cluster = Cluster()
-    timeout_ns: int = 30 * _SECOND_NS
+    timeout_ns: int = KUBERNETES_TIMEOUT_NS
 
     @property
     def target(self) -> str:
@@ -112,7 +117,7 @@ class Command:
     environment: tuple[str, ...] = ("PATH",)
     secrets: Mapping[str, str] = field(default_factory=dict)
     directory: str = ""
-    timeout_ns: int = _MINUTE_NS
+    timeout_ns: int = COMMAND_TIMEOUT_NS
 
     @property
     def target(self) -> str:
@@ -125,12 +130,14 @@ class Webhook:
     """Tell a program by a POST, signed when there is a ``secret`` (``env:NAME`` or ``file:PATH``).
 
     ``url`` is one of these or an address. ``name`` is how it is called where the address must not be shown.
+    ``allow_private`` are hosts that may have an address that isn't public.
     """
 
     name: str
     url: str
     secret: str = ""
-    timeout_ns: int = 10 * _SECOND_NS
+    allow_private: tuple[str, ...] = ()
+    timeout_ns: int = WEBHOOK_TIMEOUT_NS
 
     @property
     def target(self) -> str:
