@@ -62,6 +62,10 @@ incidents = Table(
     Column("step", Integer, nullable=False),
     Column("round", Integer, nullable=False),
     Column("step_at_ns", BigInteger),
+    Column("told", JSON, nullable=False),
+    Column("told_ns", BigInteger),
+    Column("told_alerts", Integer, nullable=False),
+    Column("quiet_ns", BigInteger),
     Column("version", Integer, nullable=False),
 )
 Index(

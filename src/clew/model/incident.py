@@ -56,8 +56,12 @@ class Incident:
     ``alerts`` counts those that ever joined, ``firing`` those that fire now. ``explained_by`` is the number of the
     incident that is its root (None: none), ``silenced`` whether a silence covers it: both notify nobody.
     ``policy`` with ``step`` (the next one, from 0), ``round`` and ``step_at_ns`` (when it is due; None: nothing is) is
-    where escalation stands; the policy is taken when the incident opens. ``version`` counts changes: it is what
-    compare-and-set compares.
+    where escalation stands; the policy is taken when the incident opens. While it is acknowledged, ``step_at_ns`` is
+    when that goes stale. ``acknowledged_ns`` and ``acknowledged_by`` tell of the first acknowledgement.
+
+    ``told`` are the channels that were told of it, ``told_ns`` when they last were, ``told_alerts`` how many alerts had
+    joined then. ``quiet_ns`` is since when none of its alerts fires (None: some do). ``version`` counts changes: it is
+    what compare-and-set compares.
     """
 
     id: int
@@ -85,6 +89,10 @@ class Incident:
     step: int = 0
     round: int = 0
     step_at_ns: int | None = None
+    told: tuple[str, ...] = ()
+    told_ns: int | None = None
+    told_alerts: int = 0
+    quiet_ns: int | None = None
     version: int = 1
 
 

@@ -1,0 +1,218 @@
+"""The control database: SQLite in the data directory, or PostgreSQL; made and upgraded when it is opened.
+
+What was answered is on disk: SQLite syncs each commit (WAL, synchronous=FULL), PostgreSQL does by default.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import orjson
+import psycopg
+from alembic.command import upgrade
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from psycopg.abc import Buffer
+from psycopg.types.string import StrDumperUnknown
+from sqlalchemy import Connection, Engine, Table, create_engine, event, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+
+from clew.model.errors import ControlError
+
+FILE = "control.sqlite"
+"""Its name in the data directory."""
+
+BUSY_S = 10.0
+"""How long a writer waits for another one before it gives up."""
+
+_WRITES = "clew_writes"
+# Any number will do, as long as all of Clew take the same: who has it may change the tables.
+_MIGRATION_LOCK = 0x436C6577
+# Alembic's `context` and `op` are one for a process.
+_migrating = threading.Lock()
+
+Insert = sqlite.Insert | postgresql.Insert
+"""Either of them has `on_conflict_do_update` and `on_conflict_do_nothing`."""
+
+
+class Database:
+    """An open control database. Any thread may use it; each call takes a connection of its own."""
+
+    def __init__(self, engine: Engine, name: str) -> None:
+        self._engine = engine
+        self.name = name
+
+    @property
+    def dialect(self) -> str:
+        """``sqlite`` or ``postgresql``."""
+        return self._engine.dialect.name
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that only reads; what it reads belongs together. Raises ControlError."""
+        with self._told(), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that is kept when the block ends, and taken back when it raises. Raises ControlError.
+
+        On SQLite there is one writer at a time; others wait for it.
+        """
+        with self._told(), self._engine.connect().execution_options(**{_WRITES: True}) as connection:
+            yield connection
+            connection.commit()
+
+    def insert(self, table: Table) -> Insert:
+        """An INSERT that can say what happens on a conflict."""
+        return sqlite.insert(table) if self.dialect == "sqlite" else postgresql.insert(table)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except SQLAlchemyError as error:
+            raise ControlError(f"{self.name} failed: {_cause(error)}") from error
+
+
+def open_database(data: Path, url: str = "") -> Database:
+    """The control database at ``url`` (``postgresql://…``), without one ``control.sqlite`` in the data directory.
+
+    It is made or upgraded first; of several processes that start at once, one does it and the others wait. Raises
+    ControlError when it can't be reached, or when a newer Clew upgraded it. A URL is never shown.
+    """
+    database = _postgres(url) if url else _sqlite(data / FILE)
+    try:
+        _migrate(database)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _sqlite(path: Path) -> Database:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        path.chmod(0o600)  # SQLite makes its other files with the mode of this one
+    except OSError as error:
+        raise ControlError(f"the control database {path} can't be opened: {error.strerror}") from error
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        connect_args={"timeout": BUSY_S, "isolation_level": None},
+        hide_parameters=True,
+        json_serializer=_dumps,
+        json_deserializer=orjson.loads,
+    )
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return Database(engine, f"the control database {path}")
+
+
+def _postgres(url: str) -> Database:
+    name = "the control database (PostgreSQL)"
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise ControlError(
+            f"{name} has no address of the form postgresql://user:password@host/database"
+        ) from None  # the error has the URL
+    if parsed.drivername not in ("postgresql", "postgresql+psycopg", "postgres"):
+        raise ControlError(f"{name} needs an address that begins with postgresql:// or postgresql+psycopg://")
+    engine = create_engine(
+        parsed.set(drivername="postgresql+psycopg"),
+        connect_args={"connect_timeout": int(BUSY_S), "application_name": "clew"},
+        pool_pre_ping=True,
+        hide_parameters=True,
+        json_serializer=_dumps,
+        json_deserializer=orjson.loads,
+    )
+    event.listen(engine, "connect", _set_up_postgres)
+    return Database(engine, name)
+
+
+def _dumps(value: object) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA foreign_keys = ON")
+    _switch_to_wal(cursor)
+    cursor.execute("PRAGMA synchronous = FULL")
+
+
+def _switch_to_wal(cursor: sqlite3.Cursor) -> None:
+    """Once for a file. SQLite doesn't wait for others here, so we do."""
+    give_up = time.monotonic() + BUSY_S
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            cursor.fetchone()
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > give_up:
+                raise
+            time.sleep(0.02)
+        else:
+            return
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """A writer takes its turn at once: one that began as a reader couldn't wait for it."""
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+class _WithoutNul(StrDumperUnknown):
+    """PostgreSQL keeps no NUL in texts; an order id with one must not hold up everything else."""
+
+    def dump(self, obj: str) -> Buffer | None:
+        return super().dump(obj.replace("\0", "\ufffd"))
+
+
+def _set_up_postgres(connection: psycopg.Connection, _record: object) -> None:
+    connection.adapters.register_dumper(str, _WithoutNul)
+
+
+def _migrate(database: Database) -> None:
+    with _migrating, as_file(files("clew.control") / "migrations") as folder, database.writing() as connection:
+        if database.dialect == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _MIGRATION_LOCK})
+        config = Config()
+        config.set_main_option("script_location", str(folder).replace("%", "%%"))
+        config.attributes["connection"] = connection
+        _refuse_newer(connection, ScriptDirectory.from_config(config), database.name)
+        upgrade(config, "head")
+
+
+def _refuse_newer(connection: Connection, known: ScriptDirectory, name: str) -> None:
+    revision = MigrationContext.configure(connection).get_current_revision()
+    try:
+        if revision is not None:
+            known.get_revision(revision)
+    except CommandError as error:
+        latest = known.get_current_head()
+        raise ControlError(
+            f"{name} was upgraded by a newer Clew (to {revision}, this one knows {latest}); upgrade Clew"
+        ) from error
+
+
+def _cause(error: SQLAlchemyError) -> str:
+    """The first line of what the driver said: no statement, no values."""
+    said = str(error.orig if isinstance(error, DBAPIError) else error).strip()
+    return said.splitlines()[0] if said else type(error).__name__
