@@ -73,6 +73,11 @@ def test_orders_are_listed_worst_first_with_counts(get):
         ({"path": "b2b"}, []),
         ({"flow": "jeweller", "stage": "INITIATED"}, ["b/16"]),
         ({"stage": "' OR 1=1 --"}, []),
+        ({"deviation": "repeated"}, ["4713"]),
+        ({"deviation": "repeated:MANUFACTURING_STARTED"}, ["4713"]),
+        ({"deviation": "repeated:MANUFACTURING_STARTED", "open": True}, []),
+        ({"deviation": "repeated:MANUFACTURING"}, []),
+        ({"deviation": "skipped:' OR 1=1 --"}, []),
     ],
 )
 def test_orders_are_filtered(get, params, expected):
@@ -297,6 +302,7 @@ WRONG = [
         )
     ),
     ("GET", f"/spans?after={cursor(10**30, '00' * 16, '00' * 8)}", {}, 400, "bad_cursor"),
+    ("GET", "/orders?deviation=late:SUBMITTED", {}, 422, "invalid_request"),
     ("GET", "/orders/4711?verdict=stuck", {}, 422, "invalid_request"),
     ("GET", "/status?since=1h", {}, 422, "invalid_request"),
     ("POST", "/flows/check?since=1h", {"content": default_flow_text()}, 422, "invalid_request"),

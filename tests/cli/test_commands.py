@@ -77,6 +77,7 @@ def test_orders_are_listed_worst_first(clew):
         (["--alias", "D77"], ["4711"], ["4712"]),
         (["--trace", trace_hex(3)], ["4713"], ["4711"]),
         (["--prefix", "b/"], ["b/16"], ["4711"]),
+        (["--deviation", "repeated:MANUFACTURING_STARTED", "--all"], ["4713"], ["4711"]),
         (["--stage", "NOWHERE"], ["no orders"], ["4711"]),
     ],
 )

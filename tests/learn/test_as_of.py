@@ -62,9 +62,10 @@ stories = st.lists(st.lists(facts, min_size=1, max_size=6), min_size=1, max_size
 
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    stories, st.integers(0, 3000), st.booleans(), st.sampled_from([(), (VerdictKind.STUCK,), (VerdictKind.CANCELLED,)])
-)
-def test_the_list_at_a_moment_is_what_was_shown_then(store, book, orders, minute, open_only, verdicts):
+    stories, st.integers(0, 3000), st.booleans(), st.sampled_from([(), (VerdictKind.STUCK,), (VerdictKind.CANCELLED,)]),
+    st.sampled_from(["", "", "skipped", "repeated", "out_of_sequence:CANCELLED"]),
+)  # fmt: skip
+def test_the_list_at_a_moment_is_what_was_shown_then(store, book, orders, minute, open_only, verdicts, deviation):
     run = f"run{next(_runs)}/"
     begin = time.time_ns() - 4000 * MINUTE
     at_ns = begin + minute * MINUTE
@@ -78,7 +79,7 @@ def test_the_list_at_a_moment_is_what_was_shown_then(store, book, orders, minute
                 f"{run}{number}", named, begin + minutes * MINUTE, trace=1 + number, span=1 + index, **fields
             )
             (early if minutes <= minute else late).append(event)
-    filter_ = OrderFilter(verdicts=verdicts, order_prefix=run, open_only=open_only)
+    filter_ = OrderFilter(verdicts=verdicts, order_prefix=run, open_only=open_only, deviation=deviation)
     ticker = Ticker(store, Rebuilder(store, lambda: book.current), time.time_ns)
     if early:
         ingest(store, time.time_ns(), logs("mes", *early))

@@ -215,7 +215,7 @@ def test_what_the_flow_accepts_has_author_reason_and_expiry():
         ),
         AcceptanceModel(deviation="skipped:E", author="", reason="", expires_at=None),
     ]
-    page = conformance_page(filters("conformance"), found, shop_flow("shop"), said, 2 * DAY)
+    page = conformance_page(filters("conformance"), found, said, 2 * DAY)
     (row,) = page.sides[0].rows
     assert (row.kind, row.stage, row.share, row.meaning) == (
         "skipped",

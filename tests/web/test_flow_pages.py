@@ -103,6 +103,17 @@ def test_rare_steps_are_hidden_and_counted(web):
     assert "3 rarer steps hidden, taken 3 times" in told
 
 
+def test_each_deviation_leads_to_its_orders(web, shown):
+    page = web.get("/flow/conformance?from=all&path=b2c").text
+    (rows,) = (side.rows for side in shown.pop().sides)
+    assert rows
+    for row in rows:
+        assert html.escape(row.href) in page
+        assert web.get(row.href).status_code == 200
+        assert shown.pop().total == row.orders
+    assert page.count(html.escape(rows[0].href)) == 2  # beside its bar, and in the table
+
+
 def test_a_step_lists_its_orders(web):
     told = text_of(web.get(f"/flow/{STEP}"))
     assert "3 times in 2 orders" in told.replace("  ", " ")

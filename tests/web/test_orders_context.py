@@ -62,6 +62,8 @@ def read(**known):
         ("verdict=stuck&verdict=lost&verdict=stuck", Asked(verdicts=(LOST, STUCK))),
         ("stage=+IN+&ended=on", Asked(stage="IN", ended=True)),
         ("no_stage=1", Asked(no_stage=True)),
+        ("deviation=skipped", Asked(deviation="skipped")),
+        ("deviation=unknown_stage:a:b", Asked(deviation="unknown_stage:a:b")),
         ("trace=" + "AB" * 16, Asked(trace="ab" * 16)),
         ("at=2h&path=b2c&flow=shop&prefix=47&user=anna&alias=D77", Asked((), "shop", "", "b2c", "anna", "D77", "", "47", "2h")),
     ],
@@ -71,7 +73,12 @@ def test_the_filters_are_read_from_the_address(query, same):
 
 
 @pytest.mark.parametrize(
-    ("query", "wrong"), [("verdict=late", "there is no verdict late"), ("trace=12", "12 is no trace")]
+    ("query", "wrong"),
+    [
+        ("verdict=late", "there is no verdict late"),
+        ("trace=12", "12 is no trace"),
+        ("deviation=late:X", "there is no deviation late"),
+    ],
 )
 def test_a_filter_that_can_not_be_is_told_with_its_mend(query, wrong):
     with pytest.raises(ValueError, match=wrong) as told:
@@ -84,6 +91,7 @@ ASKED = st.builds(
     verdicts=st.sets(st.sampled_from(VerdictKind)).map(lambda chosen: tuple(k for k in VerdictKind if k in chosen)),
     flow=st.text(max_size=9).map(str.strip),
     stage=st.text(max_size=9).map(str.strip),
+    deviation=st.sampled_from(["", "skipped", "repeated:A", "unknown_stage:b c"]),
     user=st.text(max_size=9).map(str.strip),
     no_stage=st.booleans(),
     ended=st.booleans(),

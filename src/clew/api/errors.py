@@ -153,6 +153,8 @@ def _in_plain_words(error: Mapping[str, Any]) -> str:
             return f"give less than {limits['lt']}"
         case "float_parsing" | "finite_number":
             return f"{error['input']!r} is no number"
+        case "value_error":
+            return ": ".join(map(str, limits["error"].args))
         case "missing":
             return "this is needed"
         case "enum":

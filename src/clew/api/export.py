@@ -15,6 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from clew.api.deps import ApiDeps
 from clew.api.errors import RESPONSES
+from clew.api.order_list import AskedDeviation
 from clew.api.spans import moment_given, span_filter_of
 from clew.export import VisitFilter, export_orders, export_spans, export_visits
 from clew.model.journey import VerdictKind
@@ -96,12 +97,15 @@ def orders_asked_of(deps: ApiDeps) -> Callable[..., OrdersAsked]:
         alias: Annotated[str, Query(description="another id of the order")] = "",
         trace: Annotated[str, Query(description="a trace that handled the order", pattern=_TRACE_ID)] = "",
         prefix: Annotated[str, Query(description="how the order id begins")] = "",
+        deviation: AskedDeviation = "",
         open_only: Annotated[bool, Query(alias="open", description="leave out ended orders")] = False,
         from_: From = "",
         to: To = "",
     ) -> OrdersAsked:
         shown = masked(user) if user and deps.users_masked else user
-        filter_ = OrderFilter(tuple(verdict or ()), stage, path, shown, alias, trace.lower(), prefix, flow, open_only)
+        filter_ = OrderFilter(
+            tuple(verdict or ()), stage, path, shown, alias, trace.lower(), prefix, flow, open_only, deviation=deviation
+        )
         return OrdersAsked(filter_, *_range(from_, to, deps.now_ns()))
 
     return orders_asked

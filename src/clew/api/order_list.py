@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Query
+from pydantic import AfterValidator
 
 from clew.api.deps import ApiDeps
 from clew.api.errors import invalid
 from clew.api.times import parse_moment
 from clew.learn.as_of import TooManyOrders, orders_at
-from clew.model.journey import VerdictKind
+from clew.model.journey import DeviationKind, VerdictKind
 from clew.store.orders import OrderFilter, OrderPage, count_orders, find_orders
 from clew.store.search import masked
 
+
+def deviation_asked(text: str) -> str:
+    """A deviation to filter by: a kind, or kind and stage (``skipped:SUBMITTED``), or none.
+
+    Raises ValueError, whose arguments are what is wrong and how to mend it.
+    """
+    kind = text.partition(":")[0]
+    if text and kind not in set(DeviationKind):
+        raise ValueError(f"there is no deviation {kind}", f"choose from {', '.join(DeviationKind)}")
+    return text.removesuffix(":")
+
+
+AskedDeviation = Annotated[
+    str, Query(description="only orders that left the flow so: skipped, or skipped:SUBMITTED"),
+    AfterValidator(deviation_asked),
+]  # fmt: skip
 TRACE_ID = r"^[0-9a-fA-F]{32}$"
 
 

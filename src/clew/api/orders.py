@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Path, Query
 
 from clew.api.deps import ApiDeps
 from clew.api.errors import RESPONSES, ApiError, not_found
-from clew.api.order_list import TRACE_ID, list_at, list_now, stored_user
+from clew.api.order_list import TRACE_ID, AskedDeviation, list_at, list_now, stored_user
 from clew.api.order_models import JourneyModel, OrderPageModel, journey_model, order_model
 from clew.api.span_models import OrderSpansModel, span_model
 from clew.api.times import moment
@@ -32,13 +32,16 @@ def order_routes(deps: ApiDeps) -> APIRouter:
         alias: Annotated[str, Query(description="another id of the order")] = "",
         trace: Annotated[str, Query(description="a trace that handled the order", pattern=rf"^$|{TRACE_ID}")] = "",
         prefix: Annotated[str, Query(description="how the order id begins")] = "",
+        deviation: AskedDeviation = "",
         open_only: Annotated[bool, Query(alias="open", description="leave out ended orders")] = False,
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
         after: Annotated[str, Query(description="`next` of the page before")] = "",
         at: Annotated[str, Query(description="as of a past moment, such as 2026-11-22T08:15:00Z or 2h")] = "",
     ) -> OrderPageModel:
         shown = stored_user(deps, user)
-        filter_ = OrderFilter(tuple(verdict or ()), stage, path, shown, alias, trace.lower(), prefix, flow, open_only)
+        filter_ = OrderFilter(
+            tuple(verdict or ()), stage, path, shown, alias, trace.lower(), prefix, flow, open_only, deviation=deviation
+        )
         listed = list_at(deps, filter_, at, limit, after) if at else list_now(deps, filter_, limit, after)
         page, counts = listed.page, listed.counts
         return OrderPageModel(

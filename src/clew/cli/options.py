@@ -67,6 +67,7 @@ def order_filters(too: str = "") -> Callable[[Command], Command]:
             "--stage": "Only orders in this stage.",
             "--path": "Only orders of this path.",
             "--flow": "Only orders of this flow.",
+            "--deviation": "Only orders that left the flow so: skipped, or skipped:STAGE.",
             "--user": f"Orders of a user, in clear or as shown{too}.",
             "--alias": f"Orders that another system calls this{too}.",
             "--trace": f"Orders that this trace handled{too}.",

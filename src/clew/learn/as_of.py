@@ -29,13 +29,13 @@ from clew.store.cursors import decode_cursor, encode_cursor
 from clew.store.facts import read_events, read_losses
 from clew.store.hops import TransitLimits
 from clew.store.orders import (
-    SETTLED,
     OrderFilter,
     OrderPage,
     count_orders,
     find_orders,
     order_place,
     order_where,
+    settled_of,
 )
 
 MOST = 20_000
@@ -133,11 +133,13 @@ def fold_at(
 
 def _candidates(store: Store, filter_: OrderFilter, at_ns: int) -> list[dict[str, Any]]:
     """Orders that had begun and whose rows aren't settled; by what says who they are, for the rest may have changed."""
-    where, bind = order_where(replace(filter_, verdicts=(), stage="", no_stage=False, path="", open_only=False))
+    where, bind = order_where(
+        replace(filter_, verdicts=(), stage="", no_stage=False, path="", deviation="", open_only=False)
+    )
     rows = store.rows(
         "SELECT order_id, alias_values, toUnixTimestamp64Nano(first_seen) AS first_ns FROM orders FINAL "
-        f"WHERE {where} AND first_seen <= fromUnixTimestamp64Nano({{settled:Int64}}, 'UTC') AND NOT {SETTLED} "
-        f"ORDER BY first_seen LIMIT {{most:UInt32}} {_FINAL}",
+        f"WHERE {where} AND first_seen <= fromUnixTimestamp64Nano({{settled:Int64}}, 'UTC') "
+        f"AND NOT {settled_of(filter_)} ORDER BY first_seen LIMIT {{most:UInt32}} {_FINAL}",
         bind | {"settled": at_ns, "most": MOST + 1},
     )
     if len(rows) > MOST:
@@ -160,7 +162,14 @@ def _listed(journey: Journey, kind: VerdictKind, filter_: OrderFilter) -> bool:
         return False
     if filter_.no_stage and journey.stage:
         return False
+    if filter_.deviation and not _deviates(journey, filter_.deviation):
+        return False
     return filter_.stage in ("", journey.stage) and filter_.path in ("", journey.path)
+
+
+def _deviates(journey: Journey, asked: str) -> bool:
+    counting = (each for each in journey.deviations if not each.accepted)
+    return any(asked in (each.kind, f"{each.kind}:{each.stage}") for each in counting)
 
 
 def _known_by(journey: Journey, at_ns: int) -> Journey:

@@ -52,7 +52,8 @@ class OrderFilter:
     ``user_id`` and ``alias`` compare exactly (a user id as it is stored: masked), ``order_prefix`` the beginning of the
     order id. ``open_only`` leaves out ended orders unless ``verdicts`` names them. ``settled_ns`` picks orders whose
     rows tell of that past moment already: those that had ended, and those that nothing has happened to since.
-    ``no_stage`` picks orders of which no stage is known yet.
+    ``no_stage`` picks orders of which no stage is known yet, ``deviation`` those that left their flow so (accepted
+    deviations don't count): a kind, or kind and stage (``skipped:SUBMITTED``).
     """
 
     verdicts: tuple[VerdictKind, ...] = ()
@@ -66,6 +67,7 @@ class OrderFilter:
     open_only: bool = False
     settled_ns: int | None = None
     no_stage: bool = False
+    deviation: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ def order_where(filter_: OrderFilter) -> tuple[str, dict[str, object]]:
     """WHERE text and bindings over the columns of the orders table; the same on one node and on a cluster."""
     where, bind = ["1"], dict[str, object]()
     if filter_.settled_ns is not None:
-        where += ["first_seen <= fromUnixTimestamp64Nano({settled:Int64}, 'UTC')", SETTLED]
+        where += ["first_seen <= fromUnixTimestamp64Nano({settled:Int64}, 'UTC')", settled_of(filter_)]
         bind["settled"] = filter_.settled_ns
         where += ["terminal = ''"] if _open_only(filter_) else []
     elif _open_only(filter_):
@@ -102,6 +104,10 @@ def order_where(filter_: OrderFilter) -> tuple[str, dict[str, object]]:
             bind[column] = value
     if filter_.no_stage:
         where.append("stage = ''")
+    if filter_.deviation:
+        of_kind = "arrayExists(each -> startsWith(each, concat({deviation:String}, ':')), deviations)"
+        where.append("has(deviations, {deviation:String})" if ":" in filter_.deviation else of_kind)
+        bind["deviation"] = filter_.deviation
     if filter_.alias:
         where.append("has(alias_values, {alias:String})")
         bind["alias"] = filter_.alias
@@ -118,6 +124,12 @@ def order_where(filter_: OrderFilter) -> tuple[str, dict[str, object]]:
         where.append("verdict IN {verdicts:Array(String)}")
         bind["verdicts"] = [kind.value for kind in filter_.verdicts]
     return " AND ".join(where), bind
+
+
+def settled_of(filter_: OrderFilter) -> str:
+    """Which rows tell of a past moment all that a filter asks for: what comes after an order's end may deviate."""
+    untouched = "last_seen <= fromUnixTimestamp64Nano({settled:Int64}, 'UTC')"
+    return f"({SETTLED} AND {untouched})" if filter_.deviation else SETTLED
 
 
 def _open_only(filter_: OrderFilter) -> bool:

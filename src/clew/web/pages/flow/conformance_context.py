@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from clew.api.flows import AcceptanceModel
 from clew.api.report_models import ConformanceModel, DeviationCountModel
 from clew.api.times import parse_moment
-from clew.model.flow import Flow
 from clew.web import words
 from clew.web.pages.flow.filters_context import Filters
-from clew.web.pages.flow.links import stage_href
+from clew.web.pages.flow.links import Href, deviation_href
 from clew.web.pages.flow.table_context import Table, table_of
 
 MEANINGS = {
@@ -26,7 +26,7 @@ MEANINGS = {
 class DeviationRow:
     """One deviation: its ``kind`` in words, the ``stage``, and what that ``meaning`` is. It is in ``orders`` orders,
     of which ``completed`` have ended, ``count`` times in all; ``share`` is that of all orders. ``href`` lists the
-    orders in the stage."""
+    orders that left the flow so."""
 
     kind: str
     stage: str
@@ -84,20 +84,20 @@ class ConformancePage:
 
 
 def conformance_page(
-    filters: Filters, found: ConformanceModel, flow: Flow | None, acceptances: Sequence[AcceptanceModel], now_ns: int
+    filters: Filters, found: ConformanceModel, acceptances: Sequence[AcceptanceModel], now_ns: int
 ) -> ConformancePage:
     """The page of the conformance. ``acceptances`` are all that the flow declares, expired ones too."""
     both = [(filters.told, found), *([(filters.against_told, found.against)] if found.against else [])]
     report = found.model_dump(mode="json", by_alias=True)
     return ConformancePage(
         filters=filters,
-        sides=tuple(_side(told, each, flow) for told, each in both),
-        table=table_of("conformance", report, "Deviations, and those that the flow accepts"),
+        sides=tuple(_side(told, each) for told, each in both),
+        table=table_of("conformance", report, "Deviations, and those that the flow accepts", {"stage": _orders(found)}),
         accepted=tuple(accepted_row(each, found.accepted, now_ns) for each in acceptances),
     )
 
 
-def _side(told: str, found: ConformanceModel, flow: Flow | None) -> ConformanceSide:
+def _side(told: str, found: ConformanceModel) -> ConformanceSide:
     return ConformanceSide(
         told=told,
         orders=found.orders,
@@ -109,12 +109,20 @@ def _side(told: str, found: ConformanceModel, flow: Flow | None) -> ConformanceS
         incomplete_deviating=found.incomplete_deviating,
         with_accepted=found.with_accepted,
         undeclared=found.undeclared,
-        rows=tuple(_row(each, found, flow) for each in found.deviations),
+        rows=tuple(_row(each, found) for each in found.deviations),
     )
 
 
-def _row(each: DeviationCountModel, found: ConformanceModel, flow: Flow | None) -> DeviationRow:
-    stage = flow.stage(each.stage) if flow else None
+def _orders(found: ConformanceModel) -> Href:
+    """How a row of the table leads to its orders; of those with what is accepted there is no list."""
+
+    def href(row: Mapping[str, Any]) -> str:
+        return "" if row["accepted"] else deviation_href(found.asked.flow, found.asked.path, row["kind"], row["stage"])
+
+    return href
+
+
+def _row(each: DeviationCountModel, found: ConformanceModel) -> DeviationRow:
     return DeviationRow(
         kind=words.verdict(each.kind),
         stage=each.stage,
@@ -123,7 +131,7 @@ def _row(each: DeviationCountModel, found: ConformanceModel, flow: Flow | None) 
         completed=each.completed,
         count=each.count,
         share=each.orders / found.orders if found.orders else 0.0,
-        href=stage_href(found.asked.flow, found.asked.path, each.stage, ended=bool(stage and stage.terminal)),
+        href=deviation_href(found.asked.flow, found.asked.path, each.kind, each.stage),
     )
 
 

@@ -19,6 +19,12 @@ def stage_href(flow: str, path: str, stage: str, *, ended: bool = False) -> str:
     return "/?" + urlencode([(name, value) for name, value in asked if value])
 
 
+def deviation_href(flow: str, path: str, kind: str, stage: str) -> str:
+    """The list of the orders that left the flow so, ended ones too; the list knows no range."""
+    asked = [("flow", flow), ("path", path), ("deviation", f"{kind}:{stage}"), ("ended", "1")]
+    return "/?" + urlencode([(name, value) for name, value in asked if value])
+
+
 def step_href(pairs: Pairs, before: str, after: str) -> str:
     """The orders that went from one stage straight to another, with the filters of the view."""
     kept = [(name, value) for name, value in common(pairs) if not name.startswith("against")]

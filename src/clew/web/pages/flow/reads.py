@@ -171,8 +171,7 @@ def _wip(reading: Reading) -> object:
 
 def _conformance(reading: Reading) -> object:
     found = answers.conformance_answer(reading.deps, reading.asked)
-    flow = reading.picked.flow
-    return conformance_page(reading.filters(found), found, flow, _acceptances(reading), reading.picked.now_ns)
+    return conformance_page(reading.filters(found), found, _acceptances(reading), reading.picked.now_ns)
 
 
 def _acceptances(reading: Reading) -> list[Any]:

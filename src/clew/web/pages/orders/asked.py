@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from urllib.parse import urlencode
 
-from clew.api.order_list import TRACE_ID
+from clew.api.order_list import TRACE_ID, deviation_asked
 from clew.model.journey import VerdictKind
 from clew.store.orders import OrderFilter
 
-_TEXTS = ("flow", "stage", "path", "user", "alias", "trace", "prefix", "at")
+_TEXTS = ("flow", "stage", "path", "user", "alias", "trace", "prefix", "at", "deviation")
 _SWITCHES = ("no_stage", "ended")
 _ENDS = {VerdictKind.CLOSED, VerdictKind.CANCELLED}
 
@@ -23,7 +23,7 @@ class Asked:
     ``verdicts`` are kinds that may be shown (none: all), ``flow``, ``stage``, ``path`` and ``alias`` compare exactly,
     ``user`` is a user id in clear or as shown, ``trace`` 32 hex digits, ``prefix`` the beginning of an order id.
     ``no_stage`` are orders of which no stage is known yet. ``ended`` shows ended orders as well. ``at`` is a past
-    moment as text.
+    moment as text, ``deviation`` how they left the flow: a kind, or kind and stage.
     """
 
     verdicts: tuple[VerdictKind, ...] = ()
@@ -37,6 +37,7 @@ class Asked:
     at: str = ""
     no_stage: bool = False
     ended: bool = False
+    deviation: str = ""
 
     @property
     def by_name(self) -> bool:
@@ -80,6 +81,7 @@ class Asked:
             order_prefix=self.prefix,
             flow=self.flow,
             open_only=self.open_only,
+            deviation=self.deviation,
         )
 
     def _pairs(self) -> Iterator[tuple[str, str]]:
@@ -99,6 +101,7 @@ def read_asked(pairs: Iterable[tuple[str, str]]) -> Asked:
     if unknown:
         raise ValueError(f"there is no verdict {unknown[0]}", f"choose from {', '.join(VerdictKind)}")
     texts = {name: value for name, value in given if name in _TEXTS}
+    texts |= {"deviation": deviation_asked(texts.get("deviation", ""))}
     trace = texts.get("trace", "").lower()
     if trace and not re.fullmatch(TRACE_ID, trace):
         raise ValueError(f"{trace} is no trace", "a trace id has 32 hex digits")

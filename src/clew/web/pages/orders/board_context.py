@@ -177,7 +177,7 @@ def tells_counts(asked: Asked, flows: Iterable[Flow]) -> bool:
     """Whether the board for these filters tells how many orders of the list have each verdict."""
     asked_for = (flow for flow in flows if asked.flow in ("", flow.name))
     known = not asked.stage or all(flow.stage(asked.stage) for flow in asked_for)
-    return asked.open_only and not asked.at and not asked.no_stage and known
+    return asked.open_only and not (asked.at or asked.no_stage or asked.deviation) and known
 
 
 def counts_of(rows: Iterable[BoardRow], stage: str) -> dict[VerdictKind, int]:
