@@ -1,0 +1,1 @@
+"""From findings to people: alerts, incidents, escalation, and the channels that tell of them."""
