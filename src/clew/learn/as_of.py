@@ -136,10 +136,11 @@ def _candidates(store: Store, filter_: OrderFilter, at_ns: int) -> list[dict[str
     where, bind = order_where(
         replace(filter_, verdicts=(), stage="", no_stage=False, path="", deviation="", open_only=False)
     )
+    where += f" AND NOT {settled_of(filter_)}"
     rows = store.rows(
         "SELECT order_id, alias_values, toUnixTimestamp64Nano(first_seen) AS first_ns FROM orders FINAL "
         f"WHERE {where} AND first_seen <= fromUnixTimestamp64Nano({{settled:Int64}}, 'UTC') "
-        f"AND NOT {settled_of(filter_)} ORDER BY first_seen LIMIT {{most:UInt32}} {_FINAL}",
+        f"ORDER BY first_seen LIMIT {{most:UInt32}} {_FINAL}",
         bind | {"settled": at_ns, "most": MOST + 1},
     )
     if len(rows) > MOST:
