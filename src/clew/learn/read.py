@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from string import Template
@@ -41,12 +41,36 @@ def read_extent(store: Store, filter_: ReportFilter) -> Extent:
     return Extent(row["orders"], row["first_ns"], row["last_ns"], dict(sorted(map(tuple, row["terminals"]))))
 
 
-def read_stages(
-    store: Store, filter_: ReportFilter, kept: Collection[str] = (), terminals: Collection[str] = ()
-) -> dict[str, Counted]:
-    """Visits and orders of each stage."""
-    rows = read_learned(store, "stages", filter_, ways(kept, terminals))
-    return {row["stage"]: Counted(row["visits"], row["orders"]) for row in rows}
+@dataclass(frozen=True, slots=True)
+class WayCounts:
+    """What is counted of the ways of orders: ``every`` stage, and of the kept ones alone the ``stages``, orders by
+    path, first and last stage (``borders``), and ``steps``."""
+
+    every: Mapping[str, Counted]
+    stages: Mapping[str, Counted]
+    borders: Mapping[tuple[str, str, str], int]
+    steps: Mapping[tuple[str, str], Counted]
+
+
+def read_counts(
+    store: Store,
+    filter_: ReportFilter,
+    kept: Collection[str] = (),
+    terminals: Collection[str] = (),
+    flow: Flow | None = None,
+) -> WayCounts:
+    """All counts of ways in one go over the orders. Kept are all stages when none are named, else terminals, too."""
+    bind = ways((), terminals, flow=flow) | {"counted": sorted(kept)}
+    found: dict[str, list[tuple[tuple[str, str, str], Counted]]] = {}
+    for row in read_learned(store, "counts", filter_, bind):
+        counted = Counted(row["times"], row["orders"])
+        found.setdefault(row["what"], []).append(((row["a"], row["b"], row["c"]), counted))
+    return WayCounts(
+        every={stage: counted for (stage, _, _), counted in found.get("any", ())},
+        stages={stage: counted for (stage, _, _), counted in found.get("stage", ())},
+        borders={border: counted.count for border, counted in found.get("border", ())},
+        steps={(before, after): counted for (before, after, _), counted in found.get("step", ())},
+    )
 
 
 def read_for_discovery(
@@ -56,7 +80,7 @@ def read_for_discovery(
 
     Terminals are those of ``flow`` (the one in force, if any) and of the versions that judged the orders.
     """
-    everything = read_stages(store, filter_)
+    everything = dict(read_counts(store, filter_).every)
     kept = usable_stages(everything)
     if not kept:
         return Seen(filter_.flow), everything, set()
@@ -71,19 +95,23 @@ def _with_guessed(
     store: Store, filter_: ReportFilter, kept: Collection[str], known: Mapping[str, str], declared: Collection[str]
 ) -> dict[str, str]:
     """The known terminals, and those that where orders stop tells of stages that nobody declares."""
-    last = _summed((row["last"], row["orders"]) for row in read_learned(store, "borders", filter_, ways(kept)))
-    rough = Seen(filter_.flow, stages=read_stages(store, filter_, kept), ends=last, terminals=known)
+    found = read_counts(store, filter_, kept)
+    last = _summed((last, orders) for (_, _, last), orders in found.borders.items())
+    rough = Seen(filter_.flow, stages=found.stages, ends=last, terminals=known)
     return {name: kind.value for name, kind in guess_terminals(rough, declared).items()}
 
 
 def read_for_comparison(
     store: Store, filter_: ReportFilter, now_ns: int, flow: Flow
 ) -> tuple[Seen, dict[str, Counted]]:
-    """What `clew.learn.diff.difference` needs: the ways through declared stages, and the counts of all stages."""
+    """What `clew.learn.diff.difference` needs: the ways through declared stages, and the counts of all stages.
+
+    It says nothing of when the first and the last visit were, which is a read of its own.
+    """
     terminals = terminals_of(flow)
-    everything = read_stages(store, filter_, (), terminals)
     kept = [stage.name for stage in flow.stages]
-    return read_seen(store, filter_, now_ns, kept, terminals, flow=flow), everything
+    found = read_counts(store, filter_, kept, terminals, flow)
+    return _seen(store, filter_, now_ns, kept, terminals, found, flow), dict(found.every)
 
 
 def terminals_of(flow: Flow) -> dict[str, str]:
@@ -105,25 +133,34 @@ def read_seen(
 
     ``flow`` tells the path of orders that name none.
     """
-    bind = ways(kept, terminals, flow=flow)
     extent = read_extent(store, filter_)
-    borders = read_learned(store, "borders", filter_, bind)
-    orders = sum(row["orders"] for row in borders)
+    found = read_counts(store, filter_, kept, terminals, flow)
+    seen = _seen(store, filter_, now_ns, kept, terminals, found, flow)
+    told = _reporters(store, filter_, seen.orders, kept, terminals) if reporters else {}
+    return replace(seen, first_ns=extent.first_ns, last_ns=extent.last_ns, reporters=told)
+
+
+def _seen(
+    store: Store,
+    filter_: ReportFilter,
+    now_ns: int,
+    kept: Collection[str],
+    terminals: Mapping[str, str],
+    found: WayCounts,
+    flow: Flow | None,
+) -> Seen:
+    orders = sum(found.borders.values())
     every = -(-orders // SAMPLE) or 1
-    found = {(row["before"], row["after"]): row for row in read_learned(store, "steps", filter_, bind)}
     return Seen(
         flow=filter_.flow,
         orders=orders,
         sampled=orders // every,
-        first_ns=extent.first_ns,
-        last_ns=extent.last_ns,
-        stages=read_stages(store, filter_, kept, terminals),
-        paths=_summed((row["path"], row["orders"]) for row in borders),
-        starts=_summed(((row["path"], row["first"]), row["orders"]) for row in borders),
-        ends=_summed((row["last"], row["orders"]) for row in borders),
-        steps={step: Counted(row["steps"], row["orders"]) for step, row in found.items()},
+        stages=found.stages,
+        paths=_summed((path, n) for (path, _, _), n in found.borders.items()),
+        starts=_summed(((path, first), n) for (path, first, _), n in found.borders.items()),
+        ends=_summed((last, n) for (_, _, last), n in found.borders.items()),
+        steps=found.steps,
         terminals=dict(terminals),
-        reporters=_reporters(store, filter_, orders, kept, terminals) if reporters else {},
         dwells=read_dwells(store, filter_, now_ns, ways(kept, terminals, every, flow)),
     )
 
