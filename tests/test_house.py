@@ -37,12 +37,14 @@ ROOMS = {
     "clew.learn": ("clew.model", "clew.flow", "clew.journey", "clew.store", "clew.report"),
     "clew.history": ("clew.model",),
     "clew.export": ("clew.model", "clew.store"),
-    "clew.detect": ("clew.model",),
+    # Findings about orders say what a verdict says, in the same words.
+    "clew.detect": ("clew.model", "clew.flow", "clew.journey", "clew.learn.projection"),
     "clew.rules": ("clew.model", "clew.flow"),
     "clew.control": ("clew.model",),
     "clew.notify": ("clew.model", "clew.flow"),
     "clew.notify.outbox": ("clew.model", "clew.control.contract", "clew.notify"),
     "clew.react": ("clew.model", "clew.flow", "clew.control"),
+    "clew.react.outside": ("clew.model", "clew.react", "clew.notify"),
     # The watch: reads the store, lets the pure rooms decide, and writes what they decided.
     "clew.watch": (
         *("clew.model", "clew.flow", "clew.journey", "clew.store", "clew.rules", "clew.detect"),
@@ -62,7 +64,10 @@ ROOMS = {
     "clew.app": ("*",),
 }
 # Rooms that decide over values: no clock, chance, network, thread or process of their own.
-PURE = ("clew.model", "clew.flow", "clew.journey", "clew.rules", "clew.detect", "clew.notify")
+PURE = (
+    *("clew.model", "clew.flow", "clew.journey", "clew.rules", "clew.detect", "clew.notify"),
+    *("clew.react.decide", "clew.react.telling", "clew.react.load", "clew.react.fields", "clew.react.words"),
+)
 NOT_PURE = (
     "clew.journey.ticker",
     "clew.journey.rebuilder",

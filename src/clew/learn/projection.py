@@ -54,17 +54,20 @@ def projected_end_ns(quantiles_ns: tuple[int, ...], entered_ns: int, now_ns: int
     return max(now_ns, entered_ns + round(_quantile(quantiles_ns, share)))
 
 
-def late_from_ns(quantiles_ns: tuple[int, ...], entered_ns: int, due_ns: int) -> int | None:
+def late_from_ns(
+    quantiles_ns: tuple[int, ...], entered_ns: int, due_ns: int, share: float = PROJECTED_AT
+) -> int | None:
     """The moment from which an order that is still in its stage is projected to end after its due date.
 
-    None when it is due after longer than any finished order took: then it is late only when it is late.
+    ``share`` of comparable orders ended by the projected end. None when it is due after longer than any finished order
+    took: then it is late only when it is late.
     """
     in_time = _share_within(quantiles_ns, due_ns - entered_ns)
     if in_time >= 1:
         return None
-    if in_time <= PROJECTED_AT:
+    if in_time <= share:
         return entered_ns
-    return entered_ns + round(_quantile(quantiles_ns, (in_time - PROJECTED_AT) / (1 - PROJECTED_AT)))
+    return entered_ns + round(_quantile(quantiles_ns, (in_time - share) / (1 - share)))
 
 
 def project(journey: Journey, times: RemainingTimes) -> Journey:

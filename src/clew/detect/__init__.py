@@ -1,0 +1,1 @@
+"""Findings: what rules look for, judged over values that the caller has read."""

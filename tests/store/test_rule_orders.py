@@ -1,0 +1,126 @@
+"""The orders that a rule may find are read by bounds: none that it finds is missed, and few others are read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from clew.detect.candidates import candidates_of
+from clew.detect.orders import finding_of
+from clew.journey.rebuild import rebuild
+from clew.learn.projection import Remaining, project
+from clew.model.event import Source
+from clew.model.journey import DeviationKind, LostReason, VerdictKind
+from clew.model.rule import (
+    Deviates,
+    InStage,
+    Judged,
+    NotReached,
+    OnHold,
+    OrderFilter,
+    ProjectedLate,
+    TooEarly,
+)
+from clew.store.codec import journey_to_json
+from clew.store.embedded import open_store
+from clew.store.orders import OrderRow, encode_order, write_encoded
+from clew.store.rule_orders import candidate_ids, read_candidates
+from tests.detect.stories import STAGES, rule
+from tests.journey.timeline import DAY, FLOW, HOUR, MINUTE, START, at, event, failed, hold, loss, resume
+
+NOW = at(300)
+TIMES = {("rings", "", stage): Remaining(50, tuple(range(0, 21 * HOUR, HOUR))) for stage in STAGES}
+
+
+def an_order(number, chance):
+    """An order with a way through the flow that chance chooses."""
+    events, minutes = [], chance.randrange(0, 200)
+    for stage in (
+        chance.sample(STAGES, chance.randrange(1, 5)) if chance.random() < 0.5 else STAGES[: chance.randrange(1, 8)]
+    ):
+        events.append(event(stage, minutes))
+        minutes += chance.randrange(0, 60)
+    if chance.random() < 0.3:
+        events.append(failed("PRICED", minutes, "no 3D data"))
+    if chance.random() < 0.3:
+        events += [hold(minutes), *([resume(minutes + 5)] if chance.random() < 0.5 else [])]
+    if chance.random() < 0.5:
+        events.append(event("", 0, due_at_ns=NOW + chance.randrange(-10, 10) * HOUR))
+    if chance.random() < 0.05:
+        events = [each._replace(source=Source.IMPORT) for each in events]
+    losses = [loss(minutes, reason=chance.choice([*LostReason]))] if chance.random() < 0.2 else []
+    return project(rebuild(f"A-{number:04}", events, FLOW, losses), TIMES)
+
+
+JOURNEYS = [an_order(number, Random(number)) for number in range(600)]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    opened = open_store(tmp_path_factory.mktemp("rules"))
+    rows = [encode_order(OrderRow(each, journey_to_json(each), each.facts, ())) for each in JOURNEYS]
+    write_encoded(opened, rows, [])
+    yield opened
+    opened.close()
+
+
+SHAPES = [
+    *(Judged((kind,)) for kind in VerdictKind),
+    Judged((VerdictKind.LOST,), (LostReason.IN_QUEUE, LostReason.REJECTED)),
+    Judged((VerdictKind.LOST, VerdictKind.FAILED), (LostReason.IN_QUEUE,)),
+    InStage(longer_than_ns=2 * HOUR),
+    InStage(longer_than_ns=HOUR, orders=OrderFilter(("rings",), ("ORDERED", "PRICED"), ("web",))),
+    InStage(used=0.5),
+    NotReached("MADE", HOUR, "ORDERED"),
+    NotReached("SHIPPED", -2 * HOUR),
+    NotReached("SHIPPED", 2 * HOUR),
+    TooEarly("PRICED", 20 * MINUTE, "ORDERED"),
+    TooEarly("ORDERED", 3 * HOUR),
+    OnHold(longer_than_ns=HOUR),
+    OnHold(before_due_ns=HOUR),
+    ProjectedLate(),
+    ProjectedLate(margin_ns=2 * HOUR, share=0.8),
+    Deviates(),
+    Deviates((DeviationKind.SKIPPED,)),
+    Deviates((DeviationKind.SKIPPED, DeviationKind.REPEATED), ("PRICED", "APPROVED")),
+    Deviates(at=("GLUED",)),
+]
+EXACT = (Judged, Deviates)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_no_order_that_a_rule_finds_is_missed_and_no_others_are_ended(store, shape):
+    asked = candidates_of(rule(shape), [FLOW])
+    read = [each for page in read_candidates(store, asked, NOW, START - DAY, page=50) for each in page]
+    found = {each.order_id for each in JOURNEYS if finding_of(rule(shape), each, FLOW, NOW)}
+    ids = {each.order_id for each in read}
+    assert found <= ids
+    assert found, "the case finds nothing, so it shows nothing"
+    assert len(ids) < len(JOURNEYS)
+    if isinstance(shape, EXACT) and len(getattr(shape, "verdicts", ())) < 2:
+        assert ids == found
+    assert [each.order_id for each in read] == sorted(ids)
+    whole = {each.order_id: each for each in JOURNEYS}
+    assert all(each == whole[each.order_id] for each in read)
+
+
+def test_ended_orders_are_read_only_where_a_rule_asks_and_when_they_ended_since(store):
+    late = candidates_of(rule(Deviates()), [FLOW])
+    open_only = {order_id for order_id, _ in candidate_ids(store, late, NOW)}
+    since = {order_id for order_id, _ in candidate_ids(store, late, NOW, at(150))}
+    terminals = {each.order_id: each for each in JOURNEYS if each.terminal}
+    assert open_only & terminals.keys() == set()
+    assert since - open_only == {
+        each.order_id
+        for each in terminals.values()
+        if each.entered_ns > at(150) and finding_of(rule(Deviates()), each, FLOW, NOW)
+    }
+    stuck = candidates_of(rule(Judged((VerdictKind.STUCK,))), [FLOW])
+    assert not {order_id for order_id, _ in candidate_ids(store, stuck, NOW, START)} & terminals.keys()
+
+
+def test_where_no_stage_has_a_limit_no_share_of_one_is_used(store):
+    flow = replace(FLOW, stages=tuple(replace(each, limits={}) for each in FLOW.stages))
+    assert candidate_ids(store, candidates_of(rule(InStage(used=0.1)), [flow]), NOW) == []
