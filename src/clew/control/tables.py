@@ -90,7 +90,8 @@ transitions = Table(
     Column("text", Text, nullable=False),
 )
 
-# Alerts that haven't ended, and ended ones that belong to an incident. `finding` is the last one.
+# Alerts that haven't ended, and ended ones that belong to an incident. `finding` is the last one, `since_ns` its own;
+# texts that are looked for are cut where an index can't hold them.
 alerts = Table(
     "alerts",
     META,
@@ -99,6 +100,7 @@ alerts = Table(
     Column("subject", Text, nullable=False),
     Column("phase", String(16), nullable=False),
     Column("incident_id", _Number, ForeignKey(incidents.c.id), index=True),
+    Column("since_ns", BigInteger, nullable=False),
     Column("found_ns", BigInteger, nullable=False),
     Column("seen_ns", BigInteger, nullable=False),
     Column("fired_ns", BigInteger),

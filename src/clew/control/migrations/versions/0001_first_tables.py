@@ -86,6 +86,7 @@ def _make_alerts() -> None:
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("phase", sa.String(length=16), nullable=False),
         sa.Column("incident_id", _NUMBER),
+        sa.Column("since_ns", sa.BigInteger(), nullable=False),
         sa.Column("found_ns", sa.BigInteger(), nullable=False),
         sa.Column("seen_ns", sa.BigInteger(), nullable=False),
         sa.Column("fired_ns", sa.BigInteger()),
