@@ -216,9 +216,13 @@ def _verdict(limit_s: float | None, learned_s: float | None, over: float | None,
     return "far above what happens" if learned_s * 10 < limit_s else "fits"
 
 
-def _parts(found: DifferenceModel, pairs: list[tuple[str, str]]) -> list[DiffPart]:
+def _parts(found: DifferenceModel, pairs: list[tuple[str, str]]) -> tuple[DiffPart, ...]:
+    return (*_of_stages(found), *_of_entries(found), *_of_steps(found, pairs))
+
+
+def _of_stages(found: DifferenceModel) -> tuple[DiffPart, DiffPart]:
     flow = found.asked.flow
-    return [
+    return (
         DiffPart(
             "Stages that the flow doesn't know",
             "declare them, or accept unknown_stage for them",
@@ -232,6 +236,11 @@ def _parts(found: DifferenceModel, pairs: list[tuple[str, str]]) -> list[DiffPar
             "check that a service tells of them, or leave them out",
             tuple(DiffLine(each.stage, None, 0, "", "") for each in found.unseen_stages),
         ),
+    )
+
+
+def _of_entries(found: DifferenceModel) -> tuple[DiffPart, DiffPart]:
+    return (
         DiffPart(
             "First stages that the flow doesn't allow",
             "add them to the path's entries, or see why these orders begin late",
@@ -245,6 +254,11 @@ def _parts(found: DifferenceModel, pairs: list[tuple[str, str]]) -> list[DiffPar
             "leave them out, or see whether the first event is told",
             tuple(DiffLine(each.stage, None, 0, f"path {each.path}", "") for each in found.unseen_entries),
         ),
+    )
+
+
+def _of_steps(found: DifferenceModel, pairs: list[tuple[str, str]]) -> tuple[DiffPart, DiffPart]:
+    return (
         DiffPart(
             "Steps that the flow doesn't allow",
             "allow them as next, accept them for a time, or see why they happen",
@@ -264,4 +278,4 @@ def _parts(found: DifferenceModel, pairs: list[tuple[str, str]]) -> list[DiffPar
             "nothing is wrong with them; leave them out when they can't happen",
             tuple(DiffLine(f"{each.from_} → {each.to}", None, 0, "", "") for each in found.unseen_steps),
         ),
-    ]
+    )

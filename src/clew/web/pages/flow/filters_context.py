@@ -87,19 +87,13 @@ class Chosen:
 
 
 def filters_of(
-    view: View,
-    chosen: Chosen,
-    zone: ZoneInfo,
-    notes: Sequence[str] = (),
-    *,
-    more: Sequence[tuple[str, str]] = (),
+    view: View, chosen: Chosen, zone: ZoneInfo, notes: Sequence[str] = (), *, more: Sequence[tuple[str, str]] = (),
     kept: Sequence[str] = (),
-) -> Filters:
+) -> Filters:  # fmt: skip
     """The frame of a view; ``more`` are parameters that its report takes, ``kept`` the names of its own in the
     address."""
     given = dict(chosen.pairs)
     asked = chosen.asked
-    narrowed = bool(asked.attributes) or asked.flow_version is not None
     report = f"/api/v1/{view.report}?{_report_query(view, asked, more)}" if view.report else ""
     return Filters(
         title=view.label,
@@ -108,15 +102,15 @@ def filters_of(
         ranges=_ranges(view, chosen.pairs) if view.range != "none" else (),
         path=f"/flow/{view.name}",
         flow=chosen.filter.flow,
-        flows=tuple(dict.fromkeys([*chosen.flows, chosen.filter.flow])),
+        flows=_with(chosen.flows, chosen.filter.flow),
         order_path=asked.path,
-        order_paths=tuple(dict.fromkeys([*chosen.paths, *filter(None, (asked.path, asked.against_path))])),
+        order_paths=_with(chosen.paths, asked.path, asked.against_path),
         begin=given.get("from", ""),
         end=given.get("to", ""),
         by=asked.by.value if view.range == "orders" else "",
         attributes=asked.attributes,
         version="" if asked.flow_version is None else str(asked.flow_version),
-        narrowed=narrowed or asked.by is not By.STARTED or ".." in asked.against,
+        narrowed=_narrowed(asked),
         against=given.get("against", ""),
         against_path=asked.against_path,
         compared=view.compared,
@@ -128,6 +122,17 @@ def filters_of(
         json=report,
         notes=tuple(notes),
     )
+
+
+def _with(names: Sequence[str], *chosen: str) -> tuple[str, ...]:
+    """What can be chosen, and what is although it can't be."""
+    return tuple(dict.fromkeys([*names, *filter(None, chosen)]))
+
+
+def _narrowed(asked: Asked) -> bool:
+    """Whether anything is chosen that lies under further filters."""
+    further = (asked.attributes, asked.flow_version is not None, asked.by is not By.STARTED, ".." in asked.against)
+    return any(further)
 
 
 def _report_query(view: View, asked: Asked, more: Sequence[tuple[str, str]]) -> str:
