@@ -8,13 +8,16 @@ credentials of the environment (``HTTPS_PROXY``, ``.netrc``) aren't used: what l
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -116,29 +119,52 @@ class Http:
         return found
 
     def _ask(self, call: Call, url: httpx.URL, host: str, address: str) -> Answer:
-        deadline = time.monotonic() + self._timeout_s
         limits = httpx.Timeout(self._timeout_s, connect=min(_CONNECT_S, self._timeout_s))
         target = url.copy_with(host=address) if address else url
-        named = {"sni_hostname": host} if address else {}
-        headers = {
-            "user-agent": "clew",
-            "accept-encoding": "identity",
-            **call.headers,
-            "host": url.netloc.decode("ascii"),
-            "connection": "close",
-        }
+        headers = {"user-agent": "clew", "accept-encoding": "identity", **call.headers}
+        headers |= {"host": url.netloc.decode("ascii"), "connection": "close"}
+        deadline = _Deadline(self._timeout_s)
+        extensions = {"trace": deadline.watch} | ({"sni_hostname": host} if address else {})
         try:
             with (
+                deadline,
                 httpx.Client(verify=self.trusted, timeout=limits, trust_env=False, proxy=self._proxy or None) as client,
-                client.stream(call.method, target, content=call.body, headers=headers, extensions=named) as answer,
+                client.stream(call.method, target, content=call.body, headers=headers, extensions=extensions) as answer,
             ):
-                return Answer(answer.status_code, answer.headers, _bounded(answer, deadline))
+                return Answer(answer.status_code, answer.headers, _bounded(answer))
         except httpx.ConnectError:
             raise
-        except httpx.TimeoutException:
-            raise ChannelBusy(f"{host} didn't answer within {self._timeout_s:g} s") from None
         except httpx.HTTPError as error:
+            if isinstance(error, httpx.TimeoutException) or deadline.passed:
+                raise ChannelBusy(f"{host} didn't answer within {self._timeout_s:g} s") from None
             raise ChannelBusy(f"the connection to {host} broke: {_cause(error)}") from None
+
+
+class _Deadline:
+    """Breaks a connection that takes too long as a whole: time-outs of sockets begin anew with every byte."""
+
+    def __init__(self, seconds: float) -> None:
+        self.passed = False
+        self._socket: socket.socket | None = None
+        self._timer = threading.Timer(seconds, self._break)
+        self._timer.daemon = True
+
+    def watch(self, event: str, found: Mapping[str, Any]) -> None:
+        """Told by httpcore of what it does: take the socket that it opened."""
+        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+            self._socket = found["return_value"].get_extra_info("socket")
+
+    def __enter__(self) -> None:
+        self._timer.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+
+    def _break(self) -> None:
+        self.passed = True
+        if self._socket is not None:
+            with contextlib.suppress(OSError):  # it ended meanwhile
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)  # not TLS's own: that would wait for the peer
 
 
 def check(answer: Answer, call: Call, mend: str) -> Answer:
@@ -191,11 +217,11 @@ def _refuse_literal(host: str, reach: Reach) -> None:
         raise ChannelRefused(f"{host} {why}")
 
 
-def _bounded(answer: httpx.Response, deadline: float) -> bytes:
+def _bounded(answer: httpx.Response) -> bytes:
     body = b""
     for part in answer.iter_raw():
         body += part
-        if len(body) >= LARGEST_ANSWER or time.monotonic() > deadline:
+        if len(body) >= LARGEST_ANSWER:
             break
     return body[:LARGEST_ANSWER]
 
