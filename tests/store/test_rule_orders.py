@@ -26,7 +26,7 @@ from clew.model.rule import (
 from clew.store.codec import journey_to_json
 from clew.store.embedded import open_store
 from clew.store.orders import OrderRow, encode_order, write_encoded
-from clew.store.rule_orders import candidate_ids, read_candidates
+from clew.store.rule_orders import candidate_orders, read_candidates
 from tests.detect.stories import STAGES, rule
 from tests.journey.timeline import DAY, FLOW, HOUR, MINUTE, START, at, event, failed, hold, loss, resume
 
@@ -108,8 +108,8 @@ def test_no_order_that_a_rule_finds_is_missed_and_no_others_are_ended(store, sha
 
 def test_ended_orders_are_read_only_where_a_rule_asks_and_when_they_ended_since(store):
     late = candidates_of(rule(Deviates()), [FLOW])
-    open_only = {order_id for order_id, _ in candidate_ids(store, late, NOW)}
-    since = {order_id for order_id, _ in candidate_ids(store, late, NOW, at(150))}
+    open_only = {each.order_id for each in candidate_orders(store, late, NOW)}
+    since = {each.order_id for each in candidate_orders(store, late, NOW, at(150))}
     terminals = {each.order_id: each for each in JOURNEYS if each.terminal}
     assert open_only & terminals.keys() == set()
     assert since - open_only == {
@@ -118,9 +118,9 @@ def test_ended_orders_are_read_only_where_a_rule_asks_and_when_they_ended_since(
         if each.entered_ns > at(150) and finding_of(rule(Deviates()), each, FLOW, NOW)
     }
     stuck = candidates_of(rule(Judged((VerdictKind.STUCK,))), [FLOW])
-    assert not {order_id for order_id, _ in candidate_ids(store, stuck, NOW, START)} & terminals.keys()
+    assert not {each.order_id for each in candidate_orders(store, stuck, NOW, START)} & terminals.keys()
 
 
 def test_where_no_stage_has_a_limit_no_share_of_one_is_used(store):
     flow = replace(FLOW, stages=tuple(replace(each, limits={}) for each in FLOW.stages))
-    assert candidate_ids(store, candidates_of(rule(InStage(used=0.1)), [flow]), NOW) == []
+    assert candidate_orders(store, candidates_of(rule(InStage(used=0.1)), [flow]), NOW) == []

@@ -3,7 +3,8 @@ those that fit, a page at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 from clew.model.journey import Journey
@@ -58,6 +59,15 @@ _AND_ENDED = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An order that a rule may find: the bucket it lies in, and the version of its row."""
+
+    order_id: str
+    bucket: date
+    version: int
+
+
 def read_candidates(
     store: Store, asked: Candidates, now_ns: int, ended_since_ns: int | None = None, page: int = PAGE
 ) -> Iterator[list[Journey]]:
@@ -66,26 +76,26 @@ def read_candidates(
     ``ended_since_ns``: where the rule asks for ended orders, those that ended after that moment are among them (None:
     open orders only). Nothing is read before the first page is asked for.
     """
-    keys = candidate_ids(store, asked, now_ns, ended_since_ns)
-    for at in range(0, len(keys), page):
-        part = keys[at : at + page]
-        yield _journeys(store, part)
+    found = candidate_orders(store, asked, now_ns, ended_since_ns)
+    for at in range(0, len(found), page):
+        yield read_journeys(store, found[at : at + page])
 
 
-def candidate_ids(
+def candidate_orders(
     store: Store, asked: Candidates, now_ns: int, ended_since_ns: int | None = None
-) -> list[tuple[str, date]]:
-    """The ids of orders that a rule may find, sorted, each with the bucket it lies in."""
+) -> list[Candidate]:
+    """The orders that a rule may find, by id. A journey that changed since has another version."""
     where, bind = candidates_where(asked, now_ns, ended_since_ns)
     found = store.columns(
         sql(
-            "SELECT order_id, bucket, toUnixTimestamp64Nano(deadline_at) AS deadline_ns,",
+            "SELECT order_id, bucket, version, toUnixTimestamp64Nano(deadline_at) AS deadline_ns,",
             "toUnixTimestamp64Nano(lost_from) AS lost_ns, toUnixTimestamp64Nano(warn_at) AS warn_ns",
             "FROM orders FINAL WHERE", where, "ORDER BY order_id", _FINAL,
         ),
         bind,
     )  # fmt: skip
-    return list(zip(found.get("order_id", ()), found.get("bucket", ()), strict=True))
+    columns = (found.get(name, ()) for name in ("order_id", "bucket", "version"))
+    return [Candidate(*values) for values in zip(*columns, strict=True)]
 
 
 def candidates_where(asked: Candidates, now_ns: int, ended_since_ns: int | None) -> tuple[str, dict[str, object]]:
@@ -133,10 +143,11 @@ def _monday(days: int) -> date:
     return OPEN_BUCKET + timedelta(days=days - (days + 3) % 7)
 
 
-def _journeys(store: Store, keys: list[tuple[str, date]]) -> list[Journey]:
+def read_journeys(store: Store, candidates: Sequence[Candidate]) -> list[Journey]:
+    """The journeys of these orders as they are now, by order id; without those that are gone meanwhile."""
     found = store.columns(
         "SELECT order_id, journey FROM orders FINAL WHERE bucket IN {buckets:Array(Date)} "
         f"AND order_id IN {{ids:Array(String)}} AND imported = 0 ORDER BY order_id {_FINAL}",
-        {"buckets": sorted({bucket for _, bucket in keys}), "ids": [order_id for order_id, _ in keys]},
+        {"buckets": sorted({each.bucket for each in candidates}), "ids": [each.order_id for each in candidates]},
     )
     return [journey_from_json(text) for text in found.get("journey", ())]
