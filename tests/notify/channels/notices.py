@@ -68,7 +68,7 @@ def read_channel(
     """The channel, and the mistakes in its line."""
     reader = Reader()
     node = yaml.compose(text, Loader=yaml.SafeLoader)
-    return Registry(env or {}, http=http or Http(timeout_s=5.0)).read(
+    return Registry(env or {}, http=http or Http(timeout_s=60.0)).read(
         "duty", node, "channels.duty", reader
     ), reader.problems
 

@@ -111,7 +111,7 @@ def test_an_address_that_does_not_answer_is_followed_by_the_next_one(echo):
 def test_redirects_are_not_followed(echo):
     echo.always = Reply(302, b"", {"location": f"{echo.url}/elsewhere"})
     made = call(echo.url)
-    answer = Http(EVERYWHERE, timeout_s=5).call(made)
+    answer = Http(EVERYWHERE, timeout_s=60).call(made)
     assert len(echo.requests) == 1
     with pytest.raises(ChannelRefused, match="redirect"):
         check(answer, made, "mend")
@@ -120,11 +120,11 @@ def test_redirects_are_not_followed(echo):
 def test_proxies_of_the_environment_are_not_used(echo, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
-    assert Http(EVERYWHERE, timeout_s=5).call(call(echo.url)).status == 200
+    assert Http(EVERYWHERE, timeout_s=60).call(call(echo.url)).status == 200
 
 
 def test_a_proxy_that_the_channel_names_is_asked_for_the_name(echo):
-    http = Http(timeout_s=5).reaching(Reach(), proxy=echo.url)
+    http = Http(timeout_s=60).reaching(Reach(), proxy=echo.url)
     assert http.call(call("http://hook.example.org/path")).body == b"hello"
     assert echo.requests[0].path == "http://hook.example.org/path"
     with pytest.raises(ChannelRefused):
@@ -133,7 +133,7 @@ def test_a_proxy_that_the_channel_names_is_asked_for_the_name(echo):
 
 def test_large_answers_are_cut(echo):
     echo.always = Reply(200, b"x" * (LARGEST_ANSWER * 4))
-    assert len(Http(EVERYWHERE, timeout_s=5).call(call(echo.url)).body) == LARGEST_ANSWER
+    assert len(Http(EVERYWHERE, timeout_s=60).call(call(echo.url)).body) == LARGEST_ANSWER
 
 
 @pytest.mark.parametrize("fault", [Reply(slow_s=30), Reply(gone=True)], ids=["slow", "gone"])
@@ -225,5 +225,5 @@ def test_how_long_a_vendor_asks_to_wait(text, seconds):
 
 def test_what_is_called_is_not_logged(echo, caplog):
     with caplog.at_level(logging.DEBUG):
-        Http(EVERYWHERE, timeout_s=5).call(call(f"{echo.url}/hush", authorization="Bearer hush"))
+        Http(EVERYWHERE, timeout_s=60).call(call(f"{echo.url}/hush", authorization="Bearer hush"))
     assert "hush" not in caplog.text
