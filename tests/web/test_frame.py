@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import html
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import httpx
 import pytest
 from playwright.sync_api import expect
 
+import clew.web.pages as rooms
 from clew.api import create_api
 from clew.web import create_web, site
+from clew.web.errors import FIELDS, in_words_of_page
 from clew.web.guard import POLICY
 from tests.serving import serving
 
@@ -41,6 +46,47 @@ def test_hostile_paths_are_shown_as_text(web):
     assert answer.status_code == 404
     assert "<script>alert" not in answer.text
     assert "&lt;script&gt;alert" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/traces?min_duration=lots", "“At least”: 'lots' is no length of time"),
+        ("/traces?retries=-1", "“Attempts before”: give at least 0"),
+        ("/traces?status=late", "“Status”: 'late' is not"),
+        ("/traces?since=yesterday", "“Since”: 'yesterday' is no moment"),
+        ("/flow/map?from=2d&to=3d", "“From”: the range ends before it begins"),
+        ("/flow/map?from=all&against=previous", "“Compare with”: there is nothing before a range without a begin"),
+        ("/flow/map?flow_version=x", "“Flow version”: 'x' is no whole number"),
+        ("/flow/wip?from=1971-01-01", "“From”: "),
+        ("/?at=yesterday", "“As of”: 'yesterday' is no moment"),
+        ("/?deviation=late", "There is no deviation late"),
+    ],
+)
+def test_a_mistake_in_an_address_is_told_in_words_of_the_page(web, path, said):
+    answer = web.get(path)
+    told = html.unescape(answer.text)
+    assert answer.status_code == 422
+    assert said in told
+    assert "--" not in told.split("<main")[1].split("</main>")[0]
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("min_share: 2 is no share; from: late", "“Hide steps in fewer than”: 2 is no share; “From”: late"),
+        ("some_new_one: this is needed", "“some new one”: this is needed"),
+        ("no order at: 7", "no order at: 7"),
+        ("there is no page /from: x", "there is no page /from: x"),
+    ],
+)
+def test_parameters_are_told_by_their_labels(message, shown):
+    assert in_words_of_page(message) == shown
+
+
+def test_the_labels_of_fields_are_those_of_the_pages():
+    told = "\n".join(path.read_text() for path in Path(rooms.__path__[0]).rglob("*.html"))
+    assert [label for label in FIELDS.values() if not re.search(rf"[\">]{label}\b", told)] == []
 
 
 def test_preferences_are_kept_in_cookies_and_lead_back(web):

@@ -86,7 +86,7 @@ def picked_orders(deps: ApiDeps, asked: Asked) -> Picked:
     in_force = {each.flow.name: each.flow for each in deps.book.current}
     name = asked.flow or flow_of_most_orders(deps.store) or deps.flow_of("").name
     if name not in in_force and not has_orders(deps.store, name):
-        raise not_found(f"no order follows a flow {name}", "leave out --flow to see the flow of most orders")
+        raise not_found(f"no order follows a flow {name}", "leave out the flow to see that of most orders")
     filter_ = ReportFilter(
         flow=name,
         from_ns=_moment("from", asked.from_, now_ns),
@@ -117,7 +117,7 @@ def compared_with(asked: Asked, picked: Picked) -> Picked | None:
 def _range(text: str, filter_: ReportFilter, now_ns: int) -> tuple[int, int]:
     if text == "previous":
         if filter_.from_ns is None:
-            raise invalid("against: there is nothing before a range without a begin", "give --from as well")
+            raise invalid("against: there is nothing before a range without a begin", "say where the range begins, too")
         end_ns = now_ns if filter_.to_ns is None else filter_.to_ns
         return max(0, 2 * filter_.from_ns - end_ns), filter_.from_ns
     begin, _, end = text.partition("..")
@@ -130,7 +130,7 @@ def _range(text: str, filter_: ReportFilter, now_ns: int) -> tuple[int, int]:
 
 def _check_range(from_ns: int | None, to_ns: int | None) -> None:
     if from_ns is not None and to_ns is not None and from_ns >= to_ns:
-        raise invalid("from: the range ends before it begins", "give a --to that is later than --from")
+        raise invalid("from: the range ends before it begins", "let it end later than it begins")
 
 
 def _moment(name: str, text: str, now_ns: int) -> int | None:

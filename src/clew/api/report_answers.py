@@ -43,7 +43,7 @@ from clew.report.variants import variants
 
 # The engine's limits of memory and of time.
 _TOO_MUCH = ("Code: 241", "Code: 159")
-_LESS = "ask for a shorter range with --from and --to, or let the engine have more: setting engine.memory"
+_LESS = "ask for a shorter range, or let the engine have more: setting engine.memory"
 _Model = TypeVar("_Model", bound=ReportModel)
 
 
@@ -131,7 +131,7 @@ def _answer(deps: ApiDeps, asked: Asked, model: type[_Model], report: Callable[[
         answer = _model(model, report(picked), picked.filter)
         return answer.model_copy(update={"against": _model(model, report(other), other.filter)}) if other else answer
     except TooManyDays as error:
-        raise invalid(f"from: {error}", f"give --from and --to at most {MOST_DAYS:,} days apart") from error
+        raise invalid(f"from: {error}", f"let it end at most {MOST_DAYS:,} days after it begins") from error
     except StoreError as error:
         if str(error).startswith(_TOO_MUCH):
             raise ApiError(503, "too_much", "the report looks at too many orders for this engine", _LESS) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass
 
 from fastapi import FastAPI, Request
@@ -15,6 +16,34 @@ from clew.model.errors import ClewError
 from clew.web.rendering import Pages
 
 log = logging.getLogger(__name__)
+
+FIELDS = {
+    "against": "Compare with",
+    "against_path": "and path",
+    "at": "As of",
+    "attribute": "Attribute",
+    "callee": "Calls to",
+    "caller": "Called by",
+    "deviation": "Deviation",
+    "flow_version": "Flow version",
+    "from": "From",
+    "kind": "Kind",
+    "max_duration": "At most",
+    "max_trace_duration": "Whole trace at most",
+    "min_duration": "At least",
+    "min_share": "Hide steps in fewer than",
+    "min_trace_duration": "Whole trace at least",
+    "retries": "Attempts before",
+    "since": "Since",
+    "span": "Span",
+    "status": "Status",
+    "timeout": "Ended by time-out",
+    "to": "To",
+    "trace": "Trace",
+    "until": "Until",
+}
+"""Parameters of pages by the labels of their fields; any other is told by its name."""
+_NAMED = re.compile(r"(?:^|(?<=; ))([a-z][a-z_]*)(?:\.\d+)?: ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +59,7 @@ def install_error_pages(app: FastAPI, pages: Pages) -> None:
     """Answer every error as a page."""
 
     def page_of(request: Request, status: int, message: str, mend: str) -> HTMLResponse:
+        message = in_words_of_page(message)
         page = ErrorPage(status, message, mend)
         answer = pages.answer(request, "error.html", page, message, status=status)
         if status == 503:
@@ -61,3 +91,8 @@ def install_error_pages(app: FastAPI, pages: Pages) -> None:
     async def on_mistake(request: Request, _: Exception) -> HTMLResponse:
         message = f"a mistake in Clew: {request.method} {request.url.path} failed"
         return page_of(request, 500, message, "see the log of `clew serve`, and report it")
+
+
+def in_words_of_page(message: str) -> str:
+    """What is wrong, with the labels of fields for the names of parameters; several mistakes are split by "; "."""
+    return _NAMED.sub(lambda named: f"“{FIELDS.get(named[1], named[1].replace('_', ' '))}”: ", message)
