@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from tests.services import packages
+from tests.services.browser import Chromium, leave
 from tests.services.packages import Unavailable, ensure_installed
 from tests.services.process import private_directory, start
 
@@ -141,3 +142,16 @@ def _eventually(condition, seconds=20.0):
     while not condition():
         assert time.monotonic() < deadline, "it never happened"
         time.sleep(0.02)
+
+
+def test_a_browser_that_hangs_is_ended_and_another_one_started():
+    chromium = Chromium()
+    try:
+        with pytest.raises(TimeoutError, match="within 2 s"), chromium.within(2) as running:
+            running.new_page().evaluate("() => { while (true); }")
+        with chromium.within(60) as running:
+            page = running.new_page()
+            assert page.evaluate("1 + 1") == 2
+            leave(page.context)
+    finally:
+        chromium.stop()

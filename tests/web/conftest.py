@@ -12,21 +12,31 @@ from playwright.sync_api import Browser, ConsoleMessage, Page
 from clew.api import ApiDeps, create_api
 from clew.store.embedded import open_store
 from clew.web import create_web, site
-from tests.services.browser import browser as run_browser
+from tests.services.browser import Chromium, leave
 from tests.services.packages import Unavailable
 from tests.serving import serving
 from tests.story import tell
 
+PATIENCE_SECONDS = 100.0
+"""Of a test with its browser: less than what any test may take, as the failure then names the line that waits."""
 AXE = Axe()
 WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
+def chromium() -> Iterator[Chromium]:
     """A browser for the tests of a module. Playwright's loop runs in this thread meanwhile: no test here is async."""
+    browser = Chromium()
+    yield browser
+    browser.stop()
+
+
+@pytest.fixture
+def running(chromium: Chromium) -> Iterator[Browser]:
+    """That browser, for a test that is done in time."""
     try:
-        with run_browser() as running:
-            yield running
+        with chromium.within(PATIENCE_SECONDS) as browser:
+            yield browser
     except Unavailable as missing:
         pytest.skip(str(missing))
 
@@ -68,18 +78,18 @@ class Viewer:
 
 
 @pytest.fixture
-def viewer(chromium: Browser, url: str) -> Iterator[Viewer]:
+def viewer(running: Browser, url: str) -> Iterator[Viewer]:
     """A viewer in Berlin with a wide window. Errors on the console and requests to elsewhere fail the test."""
-    yield from _viewer(chromium, url)
+    yield from _viewer(running, url)
 
 
 @pytest.fixture
-def viewer_of(chromium: Browser, url: str) -> Iterator[Callable[..., Viewer]]:
+def viewer_of(running: Browser, url: str) -> Iterator[Callable[..., Viewer]]:
     """Makes viewers with other windows: ``viewer_of(width=390, color_scheme="dark", java_script_enabled=False)``."""
     made = []
 
     def make(width: int = 1440, height: int = 900, **context: object) -> Viewer:
-        made.append(_viewer(chromium, url, viewport={"width": width, "height": height}, **context))
+        made.append(_viewer(running, url, viewport={"width": width, "height": height}, **context))
         return next(made[-1])
 
     yield make
@@ -87,9 +97,9 @@ def viewer_of(chromium: Browser, url: str) -> Iterator[Callable[..., Viewer]]:
         next(each, None)
 
 
-def _viewer(chromium: Browser, url: str, **context: object) -> Iterator[Viewer]:
+def _viewer(running: Browser, url: str, **context: object) -> Iterator[Viewer]:
     settings = {"viewport": {"width": 1440, "height": 900}, "timezone_id": "Europe/Berlin"} | context
-    opened = chromium.new_context(**settings)
+    opened = running.new_context(**settings)
     opened.add_cookies([{"name": "clew_zone", "value": "Europe/Berlin", "url": url}])
     opened.grant_permissions(["clipboard-read", "clipboard-write"])
     viewer = Viewer(opened.new_page(), url)
@@ -102,5 +112,5 @@ def _viewer(chromium: Browser, url: str, **context: object) -> Iterator[Viewer]:
     viewer.page.on("pageerror", lambda error: viewer.said.append(str(error)))
     viewer.page.on("request", lambda asked: asked.url.startswith((url, "data:")) or viewer.said.append(asked.url))
     yield viewer
-    opened.close()
+    leave(opened)
     assert viewer.said == []
