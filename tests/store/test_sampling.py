@@ -33,6 +33,26 @@ def test_a_sample_is_not_the_same_minute_of_each_hour(store, one_in):
     assert job.spans == pytest.approx(hours, rel=0.6)
 
 
+@pytest.mark.parametrize("one_in", [4, 25])
+def test_day_and_night_have_their_share_of_a_sample(store, one_in):
+    day, block = 24 * HOUR, 5 * MINUTE
+    began = [NOON - day + n * block for n in range(288) for _ in range(20 if 96 <= n < 192 else 1)]
+    ingest(store, NOON, traces("shop", *(span(1, 1 + n, at, kind="server") for n, at in enumerate(began))))
+    (done,) = operations(store, NOON - day, NOON, "shop", one_in)
+    assert done.spans == pytest.approx(len(began), rel=0.05)
+
+
+def test_a_call_that_was_received_twice_counts_once(store):
+    shop = traces("shop", span(1, 1, SINCE, lasts_ms=900, kind="client"))
+    crm = traces("crm", span(1, 2, SINCE + 1, parent=1, kind="server"), span(1, 3, SINCE + 2, parent=1, kind="server"))
+    ingest(store, NOON, shop, crm)
+    ingest(store, NOON, shop, crm)
+    (call,) = edges(store, SINCE, UNTIL)
+    assert (call.caller, call.callee, call.calls) == ("shop", "crm", 2)
+    assert edges(store, SINCE, UNTIL, service="crm") == (call,)
+    assert edges(store, SINCE, UNTIL, service="mes") == ()
+
+
 def test_what_happens_all_the_time_is_counted_for_all_in_a_sample(store):
     query = {"db__system__name": "mysql"}
     each = [span(1, 1 + n, SINCE + n * 5 * MINUTE, name="SELECT", kind="client", **query) for n in range(12)]
@@ -75,5 +95,5 @@ def test_a_sampled_call_keeps_its_caller_of_the_block_before(store):
 
 def test_a_sample_of_one_in_one_leaves_nothing_out_however_long_ago():
     sample = Sample.of(0, 2**62, 1)
-    assert (sample.bindings()["end_block"], sample.of_all(7)) == (0, 7)
+    assert (sample.bindings()["all_blocks"], sample.of_all(7)) == (0, 7)
     assert Sample.of(0, 12 * 300 * SECOND, 5).of_all(3) == 12

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 BLOCK_NS = 5 * 60 * 10**9
 
-# By a hash, as every twelfth block would be the same five minutes of each hour: what runs hourly is there or is not.
-_CHOSEN = """SELECT arrayJoin(range({first_block:UInt32}, {end_block:UInt32})) AS block
-    ORDER BY cityHash64(block), block LIMIT {read_blocks:UInt32}"""
+# One of each stretch of the time, so that day and night have their share; which one by a hash, as every twelfth block
+# would be the same five minutes of each hour: what runs hourly is there or is not.
+_CHOSEN = """SELECT {first_block:UInt32} + arrayJoin(range({all_blocks:UInt32})) AS block
+    ORDER BY cityHash64(block), block
+    LIMIT 1 BY intDiv((block - {first_block:UInt32}) * {read_blocks:UInt32}, {all_blocks:UInt32})"""
 SAMPLED_BLOCKS = f"SELECT toDateTime(300 * block, 'UTC') FROM ({_CHOSEN})"
 """The beginnings of the blocks that are read; bound by `Sample.bindings`."""
 SAMPLED_AND_BEFORE = f"SELECT toDateTime(300 * (block - arrayJoin([0, 1])), 'UTC') FROM ({_CHOSEN})"
@@ -37,7 +39,10 @@ class Sample:
 
     def bindings(self) -> dict[str, object]:
         """The values that `SAMPLED_BLOCKS` needs, and ``one_in``."""
-        return {"first_block": self.first, "end_block": self.end, "read_blocks": self.read, "one_in": self.one_in}
+        return {
+            "first_block": self.first, "all_blocks": self.end - self.first, "read_blocks": self.read,
+            "one_in": self.one_in,
+        }  # fmt: skip
 
     def of_all(self, counted: int) -> int:
         """What was counted in the blocks that are read, as an estimate of all."""

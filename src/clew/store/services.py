@@ -77,15 +77,15 @@ _HOPS = """t >= toDateTime(intDiv({since:Int64}, 1000000000), 'UTC')
     AND t < toDateTime(least(intDiv({until:Int64}, 1000000000), 4294967295), 'UTC')
     AND ({one_in:UInt32} = 1 OR cityHash64(origin_trace_id) % {one_in:UInt32} = 0)"""
 
-# A call is a span whose parent belongs to another service; those over a queue are read from the hops instead.
+# A call is a span whose parent belongs to another service; those over a queue are read from the hops instead. A caller
+# that was received twice joins once (semi); of the calls only few are left where they are counted once each.
 _CALLS = f"""
-SELECT parent.service AS caller, child.service AS callee, count() AS calls, countIf(child.status = 2) AS errors,
+SELECT parent.service AS caller, child.service AS callee, uniqCombined(child.trace_id, child.span_id) AS calls,
+    uniqCombinedIf((child.trace_id, child.span_id), child.status = 2) AS errors,
     toUInt64(quantileTDigest(0.95)(child.duration_ns)) AS p95_ns
-FROM (SELECT trace_id, parent_span_id, service, status, duration_ns FROM spans
-    WHERE {_SPANS} AND kind != 5
-    AND parent_span_id != unhex({{none:String}}) LIMIT 1 BY trace_id, span_id) AS child
-GLOBAL JOIN (SELECT trace_id, span_id, service FROM spans
-    WHERE {_CALLERS} AND kind != 4 LIMIT 1 BY trace_id, span_id) AS parent
+FROM (SELECT trace_id, span_id, parent_span_id, service, status, duration_ns FROM spans
+    WHERE {_SPANS} AND kind != 5 AND parent_span_id != unhex({{none:String}})) AS child
+GLOBAL SEMI LEFT JOIN (SELECT trace_id, span_id, service FROM spans WHERE {_CALLERS} AND kind != 4) AS parent
 ON child.trace_id = parent.trace_id AND child.parent_span_id = parent.span_id
 WHERE parent.service != child.service
 GROUP BY caller, callee ORDER BY caller, callee"""
@@ -120,8 +120,8 @@ SELECT service AS caller,
     if(place = '', engine, concat(engine, ' ', place)) AS callee,
     uniqCombined(trace_id, span_id) AS calls, uniqCombinedIf((trace_id, span_id), status = 2) AS errors,
     toUInt64(quantileTDigest(0.95)(duration_ns)) AS p95_ns
-FROM spans WHERE {_SPANS} AND kind IN (1, 3)
-AND (mapContains(attrs, 'db.system.name') OR mapContains(attrs, 'db.system'))
+FROM spans PREWHERE {_SPANS} AND kind IN (1, 3) AND ({{service:String}} = '' OR service = {{service:String}})
+WHERE (mapContains(attrs, 'db.system.name') OR mapContains(attrs, 'db.system'))
 GROUP BY caller, engine, place, callee ORDER BY caller, callee"""
 
 
@@ -131,25 +131,31 @@ def services(store: Store, since_ns: int) -> ServiceGraph:
     return ServiceGraph(tuple(_service_of(row) for row in rows), edges(store, since_ns))
 
 
-def edges(store: Store, since_ns: int, until_ns: int = LAST_NS, one_in: int = 1) -> tuple[Edge, ...]:
-    """Who called whom between two moments. The cost grows with the spans in between.
+def edges(store: Store, since_ns: int, until_ns: int = LAST_NS, one_in: int = 1, service: str = "") -> tuple[Edge, ...]:
+    """Who called whom between two moments; ``service`` is at one end (empty: whichever). The cost grows with the spans.
 
     With ``one_in`` calls are read in one of so many blocks of five minutes, and messages in one of so many traces; what
     is counted is multiplied, which is right as far as these are like the others.
     """
     sample = Sample.of(since_ns, until_ns, one_in)
-    bind = {"since": since_ns, "until": until_ns, "none": NO_SPAN, **sample.bindings()}
+    bind = {"since": since_ns, "until": until_ns, "none": NO_SPAN, "service": service, **sample.bindings()}
     calls = _edges(store.rows(_CALLS, bind), NodeKind.SERVICE, NodeKind.SERVICE)
     messages = [
         *_edges(store.rows(_PUBLISHED, bind), NodeKind.SERVICE, NodeKind.QUEUE),
         *_edges(store.rows(_TAKEN, bind), NodeKind.QUEUE, NodeKind.SERVICE),
     ]
     databases = _edges(store.rows(_DATABASES, bind), NodeKind.SERVICE, NodeKind.DATABASE)
-    return (
+    found = (
         *_scaled(calls, sample.of_all),
         *_scaled(messages, lambda count: count * one_in),
         *_scaled(databases, sample.of_all),
     )
+    return tuple(edge for edge in found if not service or _has(edge, service))
+
+
+def _has(edge: Edge, service: str) -> bool:
+    ends = (edge.caller_kind, edge.caller), (edge.callee_kind, edge.callee)
+    return (NodeKind.SERVICE, service) in ends
 
 
 def _scaled(edges: list[Edge], whole: Callable[[int], int]) -> list[Edge]:

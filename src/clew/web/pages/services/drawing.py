@@ -60,7 +60,7 @@ class DrawnEdge:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """The picture, ``width`` by ``height`` pixels."""
+    """The picture, ``width`` by ``height`` pixels: its ``nodes`` and ``edges``."""
 
     width: float
     height: float

@@ -20,7 +20,7 @@ from clew.web.rendering import Pages
 from clew.web.tidy import TidyRoute
 from clew.web.time_range import TimeRange, time_range
 
-SAMPLE_FROM = 1_000_000
+SAMPLE_FROM = 400_000
 """When there are more spans than this, calls and operations are counted in a sample of the time."""
 
 _KNOWN_FOR_NS = 28 * 86_400 * 10**9
@@ -81,7 +81,7 @@ def _details(store: Store, window: Window, name: str) -> Details:
             operations(store, since_ns, until_ns, name, one_in),
         ),
         lambda: (
-            edges(store, since_ns, until_ns, one_in),
+            edges(store, since_ns, until_ns, one_in, name),
             statements(store, since_ns, until_ns, name, slow_only=one_in > 1),
             queues(store, since_ns, until_ns, name),
         ),
