@@ -38,19 +38,20 @@ def pages_of(room):
 
 
 def contexts_of(room):
-    """The dataclasses of modules of contexts that a page's contexts hold, themselves included, by name.
-
-    Geometry is left out: what a box or a line holds is what SVG asks for.
-    """
+    """The dataclasses that a page's contexts hold, what pictures are drawn of included, by module and name."""
     found, waiting = {}, list(pages_of(room).values())
     while waiting:
         kind = waiting.pop()
         if inside := typing.get_args(kind):
             waiting.extend(inside)
-        elif dataclasses.is_dataclass(kind) and kind.__module__.startswith("clew.web.") and kind.__name__ not in found:
-            found[kind.__name__] = kind
+        elif dataclasses.is_dataclass(kind) and kind.__module__.startswith("clew.web.") and _named(kind) not in found:
+            found[_named(kind)] = kind
             waiting.extend(typing.get_type_hints(kind).values())
-    return {name: kind for name, kind in found.items() if "context" in kind.__module__}
+    return found
+
+
+def _named(cls):
+    return f"{cls.__module__.removeprefix('clew.web.')}.{cls.__name__}"
 
 
 def texts_of(room):
@@ -138,7 +139,11 @@ def test_a_documented_field_exists(room):
     assert unknown == []
 
 
-SHARED = "\n".join(path.read_text() for path in sorted((ROOT.parent / "templates").glob("*.html")))
+SHARED = "\n".join(
+    path.read_text()
+    for folder, kind in (("templates", "*.html"), ("pictures", "*.py"))
+    for path in sorted((ROOT.parent / folder).glob(kind))
+)
 
 
 @pytest.mark.parametrize("room", ROOMS)

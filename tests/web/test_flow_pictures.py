@@ -114,9 +114,9 @@ def test_hours_without_entries_have_no_bar_and_the_fullest_hour_the_highest():
 
 
 def test_every_visit_has_a_mark_in_the_row_of_its_order():
-    orders = [("2", "two", [("A", 10 * SECOND), ("B", 20 * SECOND)]), ("1", "one", [("A", 0)])]
+    orders = [("two", [("A", 10 * SECOND), ("B", 20 * SECOND)]), ("one", [("A", 0)])]
     picture = dot_picture(orders, ["A", "B"], UTC)
-    assert [(row.order_id, row.y) for row in picture.rows] == [("2", 0.0), ("1", 14.0)]
+    assert [(row.text, row.y) for row in picture.rows] == [("two", 0.0), ("one", 14.0)]
     assert [(marks.stage, marks.count, marks.tone) for marks in picture.marks] == [("A", 2, "c1"), ("B", 1, "c2")]
     assert re.findall(r"M[\d.]+ [\d.]+", picture.marks[0].path) == ["M500 7", "M8 21"]
     assert picture.marks[0].sign != picture.marks[1].sign

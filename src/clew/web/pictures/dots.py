@@ -29,10 +29,9 @@ _SHAPES = (
 
 @dataclass(frozen=True, slots=True)
 class DottedRow:
-    """An order: its id, where its row lies and how high it is, from its first mark to its last, and its visits in
-    words."""
+    """An order: where its row lies and how high it is (``y``, ``height``: pixels), from its first mark (``left``) to
+    its last (``right``), and its id and visits in words (``text``)."""
 
-    order_id: str
     y: float
     height: float
     left: float
@@ -42,7 +41,8 @@ class DottedRow:
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """All marks of one stage as one path; ``tone`` is a class, ``sign`` the shape alone for the legend."""
+    """All marks of one ``stage`` as one ``path``, ``count`` of them; ``tone`` is a class, ``sign`` the shape alone for
+    the legend."""
 
     stage: str
     tone: str
@@ -53,7 +53,7 @@ class Marks:
 
 @dataclass(frozen=True, slots=True)
 class DotPicture:
-    """Rows and marks over an axis of time."""
+    """``rows`` and ``marks`` over an axis of time with its ``ticks``, ``width`` by ``height`` pixels."""
 
     width: float
     height: float
@@ -65,9 +65,9 @@ class DotPicture:
 Visits = Sequence[tuple[str, int]]
 
 
-def dot_picture(orders: Sequence[tuple[str, str, Visits]], stages: Sequence[str], zone: ZoneInfo) -> DotPicture:
-    """Orders (id, words, visits as stage and Unix ns) from top to bottom; stages take shapes in their order."""
-    moments = [at for _, _, visits in orders for _, at in visits]
+def dot_picture(orders: Sequence[tuple[str, Visits]], stages: Sequence[str], zone: ZoneInfo) -> DotPicture:
+    """Orders (words, visits as stage and Unix ns) from top to bottom; stages take shapes in their order."""
+    moments = [at for _, visits in orders for _, at in visits]
     if not moments:
         return DotPicture(WIDE, 0.0, (), (), ())
     first, span = min(moments), max(1, max(moments) - min(moments))
@@ -77,10 +77,8 @@ def dot_picture(orders: Sequence[tuple[str, str, Visits]], stages: Sequence[str]
         return round(_EDGE + (at_ns - first) / span * (WIDE - 2 * _EDGE), 1)
 
     rows = tuple(
-        DottedRow(
-            order_id, round(pitch * n, 2), pitch, min(x(at) for _, at in visits), max(x(at) for _, at in visits), text
-        )
-        for n, (order_id, text, visits) in enumerate(orders)
+        DottedRow(round(pitch * n, 2), pitch, min(x(at) for _, at in visits), max(x(at) for _, at in visits), text)
+        for n, (text, visits) in enumerate(orders)
     )
     return DotPicture(
         width=WIDE,
@@ -95,11 +93,11 @@ def dot_picture(orders: Sequence[tuple[str, str, Visits]], stages: Sequence[str]
 
 
 def _marks(
-    orders: Sequence[tuple[str, str, Visits]], stages: Sequence[str], x: Callable[[int], float], pitch: float
+    orders: Sequence[tuple[str, Visits]], stages: Sequence[str], x: Callable[[int], float], pitch: float
 ) -> tuple[Marks, ...]:
     radius = min(4.0, max(2.2, pitch / 2 - 0.4))
     places: dict[str, list[str]] = {stage: [] for stage in stages}
-    for n, (_, _, visits) in enumerate(orders):
+    for n, (_, visits) in enumerate(orders):
         y = round(pitch * (n + 0.5), 1)
         for stage, at in visits:
             places.setdefault(stage, []).append(f"M{x(at):g} {y:g}")

@@ -19,10 +19,10 @@ _LETTERS = 25
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step to draw: its ``weight`` makes its width, ``strong`` and ``weak`` are the two lines of its label.
+    """One step to draw, from the stage ``before`` to the stage ``after``.
 
-    ``kind`` says how it leaves the flow (empty: not at all), ``told`` is all about it in words, ``share`` that of the
-    orders that took it.
+    Its ``weight`` makes its width, ``strong`` and ``weak`` are the two lines of its label. ``kind`` says how it leaves
+    the flow (empty: not at all), ``told`` is all about it in words, ``share`` that of the orders that took it.
     """
 
     before: str
@@ -37,7 +37,8 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class MapNode:
-    """A stage where it lies: left upper corner, its name (cut to the room there is), and a line about it."""
+    """A ``stage`` where it lies: left upper corner (``x``, ``y``: pixels), its name cut to the room there is
+    (``label``), and a ``line`` about it. ``known`` says that the flow declares it."""
 
     stage: str
     label: str
@@ -49,7 +50,7 @@ class MapNode:
 
 @dataclass(frozen=True, slots=True)
 class MapEdge:
-    """A step where it lies: its path, the width of its line, and the middle of its label."""
+    """A ``step`` where it lies: its ``path``, the ``width`` of its line, and the middle of its label (``x``, ``y``)."""
 
     step: Step
     path: str
@@ -60,7 +61,7 @@ class MapEdge:
 
 @dataclass(frozen=True, slots=True)
 class FlowMap:
-    """A map of ``width`` and ``height`` pixels."""
+    """A map of ``width`` and ``height`` pixels: its ``nodes`` and ``edges``."""
 
     width: float
     height: float

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a bar, in shares of the whole width; ``kind`` is ``on``, ``skipped``, ``open`` or ``dropped``."""
+    """A part of a bar: ``x`` and ``width`` in shares of the whole width; ``kind`` is ``on``, ``skipped``, ``open`` or
+    ``dropped``, ``text`` the same in words."""
 
     x: float
     width: float
@@ -18,7 +19,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class FunnelBar:
-    """The bar of one step."""
+    """The bar of one ``stage``, in its ``parts``."""
 
     stage: str
     parts: tuple[Part, ...]

@@ -16,7 +16,8 @@ LEVELS = 5
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """An hour in which something began: its bar, its level (1 to 5), and the number in words."""
+    """An hour in which something began: its bar (``x``, ``y``, ``height``), its ``level`` (1 to 5), and the number in
+    words (``text``)."""
 
     x: float
     y: float
@@ -27,7 +28,8 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class HeatRow:
-    """A stage with the bars of its hours; ``most`` is its largest number, to which its bars are drawn."""
+    """A stage (``label``) at ``y`` with the bars of its hours (``cells``) and all its ``entries``; ``most`` is its
+    largest number, to which its bars are drawn."""
 
     label: str
     y: float
@@ -38,7 +40,7 @@ class HeatRow:
 
 @dataclass(frozen=True, slots=True)
 class HeatPicture:
-    """Rows of stages over one week."""
+    """``rows`` of stages over one week, ``width`` by ``height`` pixels."""
 
     width: float
     height: float

@@ -23,8 +23,8 @@ Rows = Sequence[tuple[str, Mapping[str, int | None]]]
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A mark on a row: its place (0 to 1), what it is (``median``, ``p90``, ``p95``, ``p99``, ``limit``), its
-    length."""
+    """A mark on a row: its place (``at``, 0 to 1), its ``kind`` (median, p90, p95, p99 or limit), its length in words
+    (``text``)."""
 
     at: float
     kind: str
@@ -33,9 +33,9 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: ``label``, its marks from the left, the share of the axis from the first quantile to the last, words.
+    """One row: its ``label``, its ``marks`` from the left, the same in words (``told``).
 
-    ``begin`` and ``end`` are None where no quantile can be told.
+    ``begin`` and ``end`` are the shares of the axis of the first and the last quantile, None where none can be told.
     """
 
     label: str
@@ -47,7 +47,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Ranges:
-    """Rows on a logarithmic axis of time with its ticks."""
+    """``rows`` on a logarithmic axis of time with its ``ticks``."""
 
     ticks: tuple[Tick, ...]
     rows: tuple[Row, ...]

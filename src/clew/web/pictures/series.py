@@ -35,7 +35,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """The axis across: slots side by side.
+    """The axis across: slots side by side, named by ``title``.
 
     ``borders`` are shares of the width, one more than slots; ``labels`` name the slots; ``ticks`` are what is written
     below. ``borders_ns`` are the moments (Unix ns) of the borders of an axis of time, else empty.
@@ -50,7 +50,7 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A path in a tone, and the ``dots`` of values between two gaps.
+    """The line ``name``: a ``path`` in a ``tone``, and the ``dots`` of values between two gaps.
 
     ``dash`` is a stroke-dasharray that tells the line apart without its colour, empty for the first.
     """
@@ -64,7 +64,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A rectangle in a tone."""
+    """A rectangle (``x``, ``y``, ``width``, ``height``) in a ``tone``."""
 
     x: float
     y: float
@@ -75,7 +75,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """A slot from top to bottom, with all its values in words."""
+    """A slot from top to bottom (``x``, ``width``), with all its values in words (``text``)."""
 
     x: float
     width: float
@@ -84,7 +84,9 @@ class Band:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A picture with its axes, legend, words for those who don't see it, and table.
+    """A picture called ``title``, with its axes (``axis`` across, ticks ``upright``), ``legend`` and table, and
+    ``told`` in words for those who don't see it. ``high`` is its height in pixels; ``lines``, ``bars`` and ``bands``
+    are drawn.
 
     ``legend`` is (name, tone, dash, last value or ""); ``head`` and ``rows`` are the table. ``bound`` is a value to
     hold against: its share of the height and its text. ``empty``: there is not one value.
@@ -107,7 +109,8 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Spark:
-    """A line without axes: ``path`` with the ``area`` below it, and ``dots``: lone values and the last one.
+    """A line without axes, ``width`` by ``height``: ``path`` with the ``area`` below it, and ``dots``: lone values and
+    the last one. ``told`` is the same in words.
 
     ``earlier`` is the path of what it is compared with, on the same scale; empty without.
     """

@@ -164,14 +164,7 @@ def _stages_of(sides: Sequence[DotsModel], flow: Flow | None) -> list[str]:
 
 
 def _dots(told: str, found: DotsModel, stages: Sequence[str], zone: ZoneInfo) -> DotSide:
-    orders = [
-        (
-            row.order_id,
-            _in_words(row),
-            [(visit.stage, _ns(visit.at)) for visit in row.visits],
-        )
-        for row in found.rows
-    ]
+    orders = [(_in_words(row), [(visit.stage, _ns(visit.at)) for visit in row.visits]) for row in found.rows]
     return DotSide(
         told=told,
         orders=found.orders,

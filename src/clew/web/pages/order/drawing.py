@@ -17,7 +17,7 @@ QUEUE_AT = 15
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """A service or a queue: its name, kind and place (``y`` from above, ``height``)."""
+    """A service or a queue (``kind``): its ``name`` and place (``y`` from above and ``height``, pixels)."""
 
     name: str
     kind: Literal["service", "queue"]
@@ -32,10 +32,9 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A stay in a stage; ``over_x`` is where it went over its limit, None when it didn't.
-
-    ``lines`` are its name in one line or two, none where it has no room.
-    """
+    """A stay in a stage: ``x`` and ``width`` (per cent), ``y`` (pixels from above), ``over_x`` where it went over its
+    limit (None: it didn't). ``lines`` are its name in one line or two, none where it has no room; ``tone`` its verdict
+    as a class, ``href`` its span (empty: not known), ``text`` all of it in words."""
 
     x: float
     width: float
@@ -49,7 +48,8 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """Work of a service, or a message that waits in a queue."""
+    """Work of a service, or a message that waits in a queue: ``x`` and ``width`` (per cent), ``y`` (pixels), its
+    ``tone`` as a class, the span to which it leads (``href``), and its ``text`` in words."""
 
     x: float
     width: float
@@ -61,7 +61,8 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Arrow:
-    """One half of a hop: to a queue, or from it."""
+    """One half of a hop, to a queue or from it: from ``x``, ``y`` to ``to_x``, ``to_y`` (per cent across, pixels down),
+    its ``tone`` as a class, the span to which it leads (``href``), and its ``text`` in words."""
 
     x: float
     y: int
@@ -74,7 +75,8 @@ class Arrow:
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """Something to look at; ``count`` of them lie here."""
+    """Something to look at, of a ``kind`` that has a shape, at ``x`` (per cent) and ``y`` (pixels); ``count`` of them
+    lie here. ``href`` leads to the span, ``text`` says what it is."""
 
     x: float
     y: int
@@ -86,7 +88,7 @@ class Sign:
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """A time on hold."""
+    """A time on hold: ``x`` and ``width`` (per cent), and its ``text`` in words."""
 
     x: float
     width: float
@@ -95,7 +97,8 @@ class Band:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A moment that counts for the whole order; ``row`` keeps labels apart."""
+    """A moment that counts for the whole order, of a ``kind``, at ``x`` (per cent). Its ``label`` hangs at ``anchor``;
+    ``row`` keeps labels apart. ``text`` says what it is."""
 
     x: float
     kind: str
@@ -107,7 +110,8 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """A long time in which nothing happened, and its length in words."""
+    """A long time in which nothing happened: ``x`` and ``width`` (per cent), its length in words (``label``), and all
+    about it (``text``)."""
 
     x: float
     width: float
@@ -117,7 +121,7 @@ class Fold:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A time of day below the lanes."""
+    """A time of day below the lanes: at ``x`` (per cent) the ``label``, which hangs at ``anchor``."""
 
     x: float
     label: str
@@ -126,7 +130,11 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """All of the picture; ``told`` says it in one paragraph, ``hops_left`` how many hops of messages it leaves out."""
+    """All of the picture. ``told`` says it in one paragraph, ``hops_left`` how many hops of messages it leaves out.
+
+    ``lanes`` hold ``blocks`` (stays in stages), ``works`` (of services), ``waits`` (in queues), ``arrows`` (messages)
+    and ``signs``; ``holds``, ``marks``, ``folds`` and ``ticks`` go through all of them.
+    """
 
     told: str
     lanes: tuple[Lane, ...]

@@ -38,7 +38,8 @@ _WORDS: dict[WayMark, str] = {
 
 @dataclass(frozen=True, slots=True)
 class WayRow:
-    """One row: the stage that the flow expects here, if any, and the stay of the order there, if any.
+    """One row: the stage that the flow ``expected`` here (None: none), and the ``visit`` of the order there (None:
+    none).
 
     ``said`` tells ``mark`` in words; ``accepted`` is whether the flow takes the deviation for normal.
     """

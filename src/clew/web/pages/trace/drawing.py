@@ -89,7 +89,8 @@ def _strokes(rows: Sequence[int], high: float) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class FlameBox:
-    """A rectangle of a flame graph: ``x`` and ``width`` in units of `WIDE`, ``depth`` counts rows from the top."""
+    """A rectangle of a flame graph, for a ``node``: ``x`` and ``width`` in units of `WIDE`, ``depth`` counts rows from
+    the top."""
 
     node: FlameNode
     x: float

@@ -28,9 +28,10 @@ def self_times(tree: TraceTree) -> tuple[int, ...]:
 
 @dataclass(slots=True)
 class FlameNode:
-    """All spans of one operation that were reached the same way; times are nanoseconds.
+    """All spans of one operation (``service``, ``name``) that were reached the same way; times are nanoseconds.
 
-    ``place`` is the longest of them in the tree. ``all_ns`` is the self time of it and of all below it.
+    There are ``count``, of which ``failed``; ``place`` is the longest of them in the tree. ``own_ns`` is their self
+    time, ``all_ns`` that of them and of all ``below``.
     """
 
     service: str
@@ -74,7 +75,8 @@ def _sum_up(top: FlameNode) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """All spans of a service with one name; times are nanoseconds, ``place`` is the longest of them in the tree."""
+    """All spans of a ``service`` with one ``name``: ``count`` in all, ``failed`` of them. Together they took
+    ``total_ns``, of that ``own_ns`` themselves; the longest took ``longest_ns`` and is at ``place`` in the tree."""
 
     service: str
     name: str
@@ -111,7 +113,8 @@ def _operation(key: tuple[str, str], places: list[int], lines: Lines, own: tuple
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One operation in two traces; None where a trace hasn't it."""
+    """One operation (``service``, ``name``) in the ``first`` and the ``second`` of two traces; None where one hasn't
+    it."""
 
     service: str
     name: str
