@@ -143,8 +143,15 @@ class Incidents(Protocol):
 class Outbox(Protocol):
     """What is to be told to channels: at least once, in order for each incident and channel."""
 
-    def due(self, now_ns: int, limit: int = 100) -> list[Outgoing]:
-        """Notices whose time has come, oldest first; for each incident and channel only the first that waits."""
+    def due(self, now_ns: int, limit: int = 100, without: Collection[str] = ()) -> list[Outgoing]:
+        """Notices whose time has come, oldest first; for each incident and channel only the first that waits.
+
+        Those of channels ``without`` are left out: they are busy, and must not hold up the others.
+        """
+        ...
+
+    def standing(self, channel: str) -> list[Notice]:
+        """What a channel was told of incidents that aren't resolved, each as it is now; oldest first."""
         ...
 
     def sent(self, outgoing_id: int, at_ns: int, refs: Mapping[str, str]) -> None:
@@ -155,8 +162,12 @@ class Outbox(Protocol):
         """It couldn't be told now; try again at ``due_ns``."""
         ...
 
-    def give_up(self, outgoing_id: int, at_ns: int, error: str) -> None:
-        """The channel refuses it for good; it is recorded and what comes after it goes on."""
+    def give_up(self, outgoing_id: int, at_ns: int, error: str, instead: Sequence[str] = ()) -> str | None:
+        """The channel refuses it for good: it is noted in the incident's record, and what comes after it goes on.
+
+        When it was to call somebody, the first of the channels ``instead`` that has refused nothing of the incident is
+        told of it; that one, or None.
+        """
         ...
 
     def sum_up(self, outgoing_ids: Sequence[int], at_ns: int) -> None:
