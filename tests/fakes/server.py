@@ -135,7 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(said.body)
 
-    do_GET = do_PUT = do_POST
+    do_GET = do_PUT = do_PATCH = do_POST
 
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing: requests are kept."""
