@@ -42,9 +42,9 @@ _SHAPE_LABELS: Mapping[type, tuple[str, ...]] = {
     **dict.fromkeys((Judged, InStage, NotReached, TooEarly, OnHold, ProjectedLate, Deviates), _ORDERS),
     SpansSeen: ("service", "operation", "error"),
     Slow: ("service", "operation"),
-    Surge: ("flow", "path", "service", "stage", "series"),
+    Surge: ("path", "service", "stage"),
     BurnRate: ("service",),
-    Silence: ("service", "sender"),
+    Silence: ("service",),
     QueueWaits: ("queue", "service"),
     Pipeline: ("trouble",),
 }
