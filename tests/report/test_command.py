@@ -50,7 +50,7 @@ def clew(url):
     [
         (["map"], ["4 orders, 28 visits", "PACKAGING SHIPPED 2 1 h 1 h", "starts: INITIATED 3, FILE_UPLOADED 1"]),
         (["map"], ["MANUFACTURING_COMPLETED MANUFACTURING_STARTED 1 1 h 1 h repeated"]),
-        (["map", "--min-share", "0.5"], ["3 rarer edges hidden, taken 3 times"]),
+        (["map", "--min-share", "0.5"], ["3 rarer steps hidden, taken 3 times"]),
         (["variants"], [f"happy path: {' > '.join(WAY)[:40]}", "4 orders in 4 variants"]),
         (["variant", "1"], ["order 1: the way of 1 order (25.0 %), number 1 of 4", "this is the happy path"]),
         (["funnel"], ["path b2c", "2 of 3 orders came through, median 10 h", "SUBMITTED 3 100.0 % 0 1 0 1 h"]),

@@ -56,7 +56,7 @@ def _add_ways(routes: APIRouter, deps: ApiDeps) -> None:
     ) -> Answer:
         return in_form(form, "map", answers.map_answer(deps, asked, min_share))
 
-    @routes.get("/funnel", summary="How many orders of each path reach each step", response_model=FunnelModel)
+    @routes.get("/funnel", summary="How many orders of each path reach each stage", response_model=FunnelModel)
     def show_funnel(
         asked: InRange,
         step: Annotated[list[str] | None, Query(description="a stage, in order; left out: the path's stages")] = None,

@@ -108,7 +108,7 @@ _ZONE = click.option(
 
 @report.command("map")
 @click.option(
-    "--min-share", type=click.FloatRange(0, 1), default=0.0, help="Hide edges in a smaller share of orders, e.g. 0.05."
+    "--min-share", type=click.FloatRange(0, 1), default=0.0, help="Hide steps in a smaller share of orders, e.g. 0.05."
 )
 @_picks()
 @asks
@@ -144,7 +144,7 @@ def variant_(order_id: str, **picks: Any) -> None:  # noqa: ANN401
 @_picks()
 @asks
 def funnel_(steps: str, **picks: Any) -> None:  # noqa: ANN401
-    """How many orders of each path reach each step, who dropped out, who is still on the way."""
+    """How many orders of each path reach each stage, who dropped out, who is still on the way."""
     _answer("funnel", {"step": [step.strip() for step in steps.split(",") if step.strip()]}, picks)
 
 

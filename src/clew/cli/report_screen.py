@@ -141,7 +141,7 @@ def _map(report: Report, width: int) -> RenderableType:
     head = f"{_count(report['orders'])} orders, {_count(report['events'])} visits"
     lines = [text(head), Text(""), _listed(TABLES["map"](report), width, "count"), Text("")]
     if report["hidden_edges"]:
-        hidden = f"{_count(report['hidden_edges'])} rarer edges hidden, taken {_count(report['hidden_count'])} times"
+        hidden = f"{_count(report['hidden_edges'])} rarer steps hidden, taken {_count(report['hidden_count'])} times"
         lines.append(text(hidden, "dim"))
     still = text(f"ends are last visits; {_count(report['open'])} orders haven't ended", "dim")
     return Group(*lines, counts("starts"), counts("ends"), still)
@@ -191,7 +191,7 @@ def _funnel(report: Report, width: int) -> RenderableType:
         rows = [row[1:] for row in table.rows if row[0] == path["path"]]
         done = f"{_count(path['converted'])} of {counted(path['orders'], 'order')} came through"
         took = f", median {told_value(Kind.TIME, path['median'])}" if path["median"] is not None else ""
-        outside = f"; {_count(path['outside'])} never reached the first step" if path["outside"] else ""
+        outside = f"; {_count(path['outside'])} never reached the first stage" if path["outside"] else ""
         title = f"path {path['path']}" if path["path"] else "no path"
         parts += [text(title, "bold"), text(done + took + outside)]
         last = path is report["paths"][-1]

@@ -26,8 +26,8 @@ class FunnelBar:
 
 
 _WORDS = {
-    "on": "went on to the next step",
-    "skipped": "came to a later step without the next",
+    "on": "went on to the next stage",
+    "skipped": "came to a later stage without the next",
     "open": "still open, may go on",
     "dropped": "ended here",
 }

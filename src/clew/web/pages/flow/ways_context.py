@@ -153,7 +153,7 @@ def funnel_page(filters: Filters, found: FunnelModel, flow: Flow | None) -> Funn
         filters=filters,
         orders=found.orders + (found.against.orders if found.against else 0),
         funnels=tuple(_funnel(path, side, found.asked.flow, flow) for path, side in both),
-        table=table_of("funnel", report, "Steps of each path", hrefs),
+        table=table_of("funnel", report, "Stages of each path", hrefs),
     )
 
 
