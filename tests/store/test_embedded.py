@@ -5,6 +5,8 @@ import subprocess
 import sys
 import textwrap
 
+import pytest
+
 KEY = "00112233445566778899aabbccddeeff" * 2
 PLANTED = "ORDER-PLANTED-4711"
 
@@ -114,8 +116,10 @@ def test_data_is_private_to_its_owner(tmp_path):
     assert (tmp_path / "data").stat().st_mode & 0o077 == 0
 
 
-def test_a_crash_of_the_engine_ends_the_process_instead_of_hanging_it(tmp_path):
-    done = run("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", str(tmp_path / "data"))
+@pytest.mark.parametrize("told_before", ["", "1"])
+def test_a_crash_of_the_engine_ends_the_process_and_says_where(tmp_path, told_before):
+    crash = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
+    done = run(crash, str(tmp_path / "data"), env={"PYTHONFAULTHANDLER": told_before})
     assert done.returncode == -11
     assert "Fatal Python error" in done.stderr
 

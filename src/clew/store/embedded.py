@@ -370,6 +370,8 @@ def _restore_crash_handlers() -> None:
     """Make a crash end the process: the engine's own handlers hang it for ever, so that no supervisor restarts it."""
     if threading.current_thread() is not threading.main_thread():
         return
+    # Enabled before the engine came, it would be taken for enabled still, without its handlers.
+    faulthandler.disable()
     for name in _CRASH_SIGNALS:
         signal.signal(getattr(signal, name), signal.SIG_DFL)
     with contextlib.suppress(
