@@ -71,6 +71,19 @@ def test_a_worker_tells_what_fails_and_goes_on(monkeypatch, error, made):
     assert worker.problem is None
 
 
+def test_counters_are_sampled_also_while_journeys_fail(monkeypatch):
+    monkeypatch.setattr("clew.app._PAUSE_AFTER_ERROR_S", 0.01)
+    sampled = threading.Semaphore(0)
+    failing = SimpleNamespace(run=lambda: 1 / 0)
+    worker = watcher_of(failing, failing, lambda: 0, sampled.release)
+    worker.start()
+    try:
+        assert all(sampled.acquire(timeout=30) for _ in range(3))
+    finally:
+        worker.stop()
+    assert "not up to date" in worker.problem
+
+
 def test_what_fails_of_upkeep_holds_up_nothing_else():
     def fail():
         raise StoreError("no room")

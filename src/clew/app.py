@@ -40,6 +40,8 @@ from clew.store.render import Layout, Masking
 from clew.store.roll_up import RollUp
 from clew.web import create_web, site
 from clew.web.hosts import hosts_of
+from clew.web.pages.status.recent import Recent
+from clew.web.pages.status.route import sample_of
 
 log = logging.getLogger(__name__)
 
@@ -84,13 +86,19 @@ class Worker:
             self._stop.wait(pause)
 
 
-def watcher_of(ticker: Ticker, losses: LossDetector, commits: Callable[[], int]) -> Worker:
-    """Keeps journeys and losses up to date; ``commits`` counts what was committed: without any, little is to do."""
+def watcher_of(
+    ticker: Ticker, losses: LossDetector, commits: Callable[[], int], sample: Callable[[], None] = lambda: None
+) -> Worker:
+    """Keeps journeys and losses up to date; ``commits`` counts what was committed: without any, little is to do.
+
+    ``sample`` is called each time, also while the rest fails: it keeps Clew's counters of the last minutes.
+    """
     looked = ticked = 0.0
     seen = compared = -1
 
     def look() -> float:
         nonlocal looked, ticked, seen, compared
+        sample()
         said, now = 0, commits()
         if time.monotonic() - looked >= (_LOSSES_EVERY_S if now != compared else _LOSSES_IN_QUIET_S):
             said = losses.run()
@@ -206,7 +214,10 @@ async def serve(settings: Settings, store: Store, announce: Callable[[str], None
     losses = await asyncio.to_thread(
         LossDetector, store, lambda: [each.flow for each in book.current], settled_ns=receiver.committer.settled_ns
     )
-    watcher = watcher_of(ticker, losses, lambda: receiver.committer.counts.commits)
+    recent = Recent()
+    watcher = watcher_of(
+        ticker, losses, lambda: receiver.committer.counts.commits, lambda: recent.add(sample_of(deps))
+    )  # fmt: skip
     upkeep = upkeep_of(backfill, Undoing(backfill, book), forecast, RollUp(store, settings.retention_figures_days))
     masked = "user.id" in layout_of(settings).masking.shortened
     deps = ApiDeps(
@@ -219,7 +230,7 @@ async def serve(settings: Settings, store: Store, announce: Callable[[str], None
         with _port_errors(settings):
             listener = socket.create_server((settings.api_listen.host, settings.api_listen.port))
             hosts = hosts_of(settings.api_listen.host, settings.api_public_url, settings.api_hosts)
-            api = HttpServer(site(create_api(deps), create_web(deps, stop.is_set), hosts), listener)
+            api = HttpServer(site(create_api(deps), create_web(deps, stop.is_set, recent), hosts), listener)
             await receiver.start()
         await api.start()
         watcher.start()

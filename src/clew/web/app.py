@@ -20,7 +20,6 @@ from clew.web.pages.orders import orders_routes
 from clew.web.pages.services import services_routes
 from clew.web.pages.status import status_page_routes
 from clew.web.pages.status.recent import Recent
-from clew.web.pages.status.route import sample_of
 from clew.web.pages.trace import trace_routes
 from clew.web.preferences import preference_routes
 from clew.web.rendering import Pages
@@ -39,9 +38,10 @@ PAGES: tuple[Callable[[ApiDeps, Pages], APIRouter], ...] = (
 """The routes of every page; a page is a folder below clew.web.pages."""
 
 
-def create_web(deps: ApiDeps, ending: Callable[[], bool] = lambda: False) -> FastAPI:
+def create_web(deps: ApiDeps, ending: Callable[[], bool] = lambda: False, recent: Recent | None = None) -> FastAPI:
     """The pages over a store and its flows; ``ending`` says that the process stops, so that live connections end.
 
+    ``recent`` holds Clew's counters of the last minutes; whoever gives it samples them, also while no page is open.
     Every answer that isn't a success is a page that says what went wrong and what to do.
     """
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, telemetry=SILENT)
@@ -49,9 +49,8 @@ def create_web(deps: ApiDeps, ending: Callable[[], bool] = lambda: False) -> Fas
     install_error_pages(app, pages)
     for routes in PAGES:
         app.include_router(routes(deps, pages))
-    recent = Recent()
-    app.include_router(status_page_routes(deps, pages, recent))
-    app.include_router(live_routes(deps, ending, lambda: recent.add(sample_of(deps))))
+    app.include_router(status_page_routes(deps, pages, Recent() if recent is None else recent))
+    app.include_router(live_routes(deps, ending))
     app.include_router(preference_routes())
     app.include_router(asset_routes())
     app.add_middleware(GZipMiddleware, minimum_size=_COMPRESSED_FROM, compresslevel=5)

@@ -19,11 +19,8 @@ _SIGN_OF_LIFE_EVERY = 15
 _CONNECTIONS = 200
 
 
-def live_routes(deps: ApiDeps, ending: Callable[[], bool], look: Callable[[], None] = lambda: None) -> APIRouter:
-    """/live: an event ``changed`` whenever journeys were rebuilt or telemetry came, at most one a second.
-
-    ``look`` is called each second while any page is open.
-    """
+def live_routes(deps: ApiDeps, ending: Callable[[], bool]) -> APIRouter:
+    """/live: an event ``changed`` whenever journeys were rebuilt or telemetry came, at most one a second."""
     routes = APIRouter()
     connected = 0
 
@@ -37,7 +34,7 @@ def live_routes(deps: ApiDeps, ending: Callable[[], bool], look: Callable[[], No
         nonlocal connected
         connected += 1
         try:
-            async for event in events(lambda: _marks(deps, look), ending):
+            async for event in events(lambda: _marks(deps), ending):
                 yield event
         finally:
             connected -= 1
@@ -45,8 +42,7 @@ def live_routes(deps: ApiDeps, ending: Callable[[], bool], look: Callable[[], No
     return routes
 
 
-def _marks(deps: ApiDeps, look: Callable[[], None]) -> tuple[int, int]:
-    look()
+def _marks(deps: ApiDeps) -> tuple[int, int]:
     rebuilt = deps.ticker.counts.orders if deps.ticker else 0
     return rebuilt, deps.intake.committer.counts.flushes if deps.intake else 0
 
