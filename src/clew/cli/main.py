@@ -15,6 +15,7 @@ from clew.cli.learn import replay
 from clew.cli.order import order
 from clew.cli.orders import orders
 from clew.cli.report import report
+from clew.cli.rules import rules
 from clew.cli.serve import serve
 from clew.cli.services import services
 from clew.cli.trace import trace
@@ -48,5 +49,6 @@ def main() -> None:
     """
 
 
-for command in (serve, demo, orders, order, trace, find, services, flow, report, replay, import_, export, doctor):
+COMMANDS = (serve, demo, orders, order, trace, find, services, flow, rules, report, replay, import_, export, doctor)
+for command in COMMANDS:
     main.add_command(command)

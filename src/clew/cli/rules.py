@@ -1,0 +1,146 @@
+"""``clew rules``: check and show rules, play written cases, and try them on the past."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from clew.cli import screen
+from clew.cli.client import CommandError
+from clew.cli.entries import Entry, listed
+from clew.cli.options import print_json
+from clew.cli.screen import counted, joined, show, text
+from clew.flow import default_flow, format_problems, load_flow
+from clew.flow.durations import render_duration
+from clew.model.errors import FlowError
+from clew.model.flow import Flow
+from clew.model.rule import Rule, RuleSet, Severity
+from clew.rules import default_rules, default_rules_text, load_rules
+from clew.rules.words import rule_words
+
+_FILE = click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=False)
+_STYLES = {Severity.CRITICAL: "bold red", Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "dim"}
+
+
+@click.group()
+def rules() -> None:
+    """What Clew tells people of: rules, checked, shown, and tried before they may wake anybody."""
+
+
+@rules.command(epilog="""\b
+Examples:
+  clew rules check rules.yaml                     against the flow that ships with Clew
+  clew rules check rules.yaml --flow flow.yaml    against your own; may be repeated
+
+Exit code 1 when the rules have mistakes.
+""")  # fmt: skip
+@click.argument("file", type=_FILE, required=False)
+@click.option("--flow", "flow_files", type=_FILE, multiple=True, help="A flow that is declared. May be repeated.")
+def check(file: Path | None, flow_files: tuple[Path, ...]) -> None:
+    """Name line, key, cause and mend of every mistake in a file of rules. Needs no server."""
+    flows = declared_flows(flow_files)
+    found = named_rules(file, flows)
+    tried = sum(not rule.notifies for rule in found.rules)
+    told = f", {tried} of them only tried" if tried else ""
+    name = file or "the shipped file"
+    click.echo(
+        f"{name} is right: rules {found.name} version {found.version}, {counted(len(found.rules), 'rule')}{told}"
+    )
+
+
+@rules.command("show")
+@click.argument("file", type=_FILE, required=False)
+@click.option("--yaml", "as_yaml", is_flag=True, help="Print the text, as is done for a pipe.")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def show_rules(file: Path | None, as_yaml: bool, as_json: bool) -> None:
+    """The rules in FILE, or those that ship with Clew, to copy. Needs no server."""
+    found = named_rules(file)
+    if as_json:
+        print_json([_told(rule) for rule in found.rules])
+    elif as_yaml or not screen.on_terminal():
+        click.echo(file.read_text(encoding="utf-8") if file else default_rules_text(), nl=False)
+    else:
+        show(render_rules(found, screen.console().width))
+
+
+def declared_flows(files: Sequence[Path]) -> list[Flow]:
+    """The flows in files; the shipped one without any. Raises CommandError with every mistake."""
+    return [load(file) for file in files] if files else [default_flow()]
+
+
+def load(file: Path) -> Flow:
+    """The flow in a file. Raises CommandError with every mistake in it."""
+    try:
+        return load_flow(file)
+    except FlowError as error:
+        raise mistakes(file, error) from error
+
+
+def named_rules(file: Path | None, flows: Sequence[Flow] = ()) -> RuleSet:
+    """The rules in a file; the shipped ones without. Raises CommandError with the file's name and every mistake."""
+    if file is None:
+        return default_rules()
+    try:
+        return load_rules(file, flows)
+    except FlowError as error:
+        raise mistakes(file, error) from error
+
+
+def mistakes(file: Path, error: FlowError) -> CommandError:
+    """Every mistake of a file, with the lines themselves."""
+    content = file.read_text(encoding="utf-8", errors="replace")
+    count = "1 mistake" if len(error.problems) == 1 else f"{len(error.problems)} mistakes"
+    return CommandError(f"{file} has {count}:\n\n{format_problems(error.problems, content)}")
+
+
+def render_rules(found: RuleSet, width: int) -> RenderableType:
+    """Rules as the terminal shows them."""
+    table = listed([_entry(rule) for rule in found.rules], width, ("RULE", "SEVERITY", "FINDS", "ALERTS"))
+    return Group(text(f"rules {found.name} version {found.version}", "bold"), Text(""), table)
+
+
+def _entry(rule: Rule) -> Entry:
+    name, severity = text(rule.name, "bold"), Text(rule.severity.value, style=_STYLES[rule.severity])
+    finds, alerts = text(rule_words(rule)), text(_alert_words(rule), "dim")
+    return Entry("", (name, severity, finds, alerts), ((name, severity), (finds,), (alerts,)))
+
+
+def _alert_words(rule: Rule) -> str:
+    """When what is found becomes an alert, and alerts one incident."""
+    return joined(
+        [
+            f"after {render_duration(rule.for_ns)}" if rule.for_ns else "",
+            f"{rule.hits} of {rule.looks} looks" if rule.looks > 1 else "",
+            f"in hours {rule.hours.name}" if rule.hours else "",
+            f"by {', '.join(rule.group_by)}" if rule.group_by else "",
+            "" if rule.notifies else "only tried",
+        ],
+        "; ",
+    )
+
+
+def _told(rule: Rule) -> dict[str, Any]:
+    return {
+        "name": rule.name,
+        "severity": rule.severity.value,
+        "finds": rule_words(rule),
+        "title": rule.title,
+        "labels": dict(rule.labels),
+        "owner": rule.owner,
+        "runbook": rule.runbook,
+        "for_s": rule.for_ns / 1e9,
+        "hits": rule.hits,
+        "looks": rule.looks,
+        "keep_firing_s": rule.keep_firing_ns / 1e9,
+        "recover_below": rule.recover_below,
+        "hours": rule.hours.name if rule.hours else "",
+        "group_by": list(rule.group_by),
+        "explained_by": [{"rule": each.rule, "equal": list(each.equal)} for each in rule.explained_by],
+        "policy": rule.policy,
+        "notifies": rule.notifies,
+    }
