@@ -41,7 +41,7 @@ ROOMS = {
     "clew.detect": ("clew.model", "clew.flow", "clew.journey", "clew.learn.projection"),
     "clew.rules": ("clew.model", "clew.flow"),
     "clew.control": ("clew.model",),
-    "clew.notify": ("clew.model", "clew.flow"),
+    "clew.notify": ("clew.model", "clew.flow", "clew.control.contract"),
     "clew.notify.outbox": ("clew.model", "clew.control.contract", "clew.notify"),
     "clew.react": ("clew.model", "clew.flow", "clew.control"),
     "clew.react.outside": ("clew.model", "clew.react", "clew.notify"),
@@ -50,11 +50,17 @@ ROOMS = {
         *("clew.model", "clew.flow", "clew.journey", "clew.store", "clew.rules", "clew.detect"),
         *("clew.notify", "clew.control", "clew.react", "clew.learn"),
     ),
+    # Rules played on a simulated clock: everything that decides, and the past as the store has it.
+    "clew.rehearse": (
+        *("clew.model", "clew.flow", "clew.journey", "clew.store", "clew.rules", "clew.detect", "clew.notify"),
+        "clew.learn",
+    ),
     "clew.settings": ("clew.model", "clew.flow"),
     "clew.api": (
         *("clew.model", "clew.flow", "clew.journey", "clew.store", "clew.settings"),
         *("clew.report", "clew.learn", "clew.export"),
         *("clew.rules", "clew.detect", "clew.control", "clew.notify", "clew.react", "clew.watch"),
+        "clew.rehearse",
     ),
     "clew.web": (
         *("clew.model", "clew.flow", "clew.journey", "clew.store", "clew.settings"),

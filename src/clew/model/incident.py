@@ -57,10 +57,10 @@ class Incident:
     incident that is its root (None: none), ``silenced`` whether a silence covers it: both notify nobody.
     ``policy`` with ``step`` (the next one, from 0), ``round`` and ``step_at_ns`` (when it is due; None: nothing is) is
     where escalation stands; the policy is taken when the incident opens. While it is acknowledged, ``step_at_ns`` is
-    when that goes stale. ``acknowledged_ns`` and ``acknowledged_by`` tell of the first acknowledgement.
+    when that goes stale. ``acknowledged_ns`` is of the first acknowledgement, ``acknowledged_by`` of the last one.
 
-    ``told`` are the channels that were told of it, ``told_ns`` when they last were, ``told_alerts`` how many alerts had
-    joined then. ``quiet_ns`` is since when none of its alerts fires (None: some do). ``version`` counts changes: it is
+    ``told`` are the channels that were told of it, ``told_ns`` when they last were, ``told_alerts`` how many alerts
+    fired then. ``quiet_ns`` is since when none of its alerts fires (None: some do). ``version`` counts changes: it is
     what compare-and-set compares.
     """
 
