@@ -12,6 +12,7 @@ from clew.api.errors import RESPONSES, install_errors
 from clew.api.export import export_routes
 from clew.api.flows import flow_routes
 from clew.api.imports import import_routes
+from clew.api.incidents import incident_routes
 from clew.api.known import only_known_parameters
 from clew.api.learn import learn_routes
 from clew.api.orders import order_routes
@@ -50,7 +51,15 @@ def create_api(deps: ApiDeps) -> FastAPI:
     install_errors(app)
     app.include_router(probe_routes(deps))
     v1 = APIRouter(prefix="/api/v1", responses=RESPONSES, dependencies=[Depends(only_known_parameters)])
-    for routes in (order_routes, span_routes, flow_routes, export_routes, status_routes, import_routes):
+    for routes in (
+        order_routes,
+        span_routes,
+        flow_routes,
+        export_routes,
+        status_routes,
+        import_routes,
+        incident_routes,
+    ):
         v1.include_router(routes(deps))
     for routes in (report_routes, hint_routes, learn_routes):
         v1.include_router(routes(deps), dependencies=[Depends(deps.turns)])

@@ -14,6 +14,7 @@ from clew.journey.in_force import FlowBook, FlowInForce
 from clew.journey.ticker import Ticker
 from clew.model.flow import Flow
 from clew.store.contract import Store
+from clew.watch.desk import Desk
 
 
 class CommitCounts(Protocol):
@@ -65,6 +66,7 @@ class ApiDeps:
     ``problem`` says why Clew isn't ready, or None; ``upkeep_problem`` why what may take long isn't done: Clew is ready
     all the same. ``users_masked`` is whether user ids are stored by their last characters only. ``turns`` are
     those of all large requests, to the API and for pages. ``public_url`` is where others reach Clew (empty: not told).
+    ``desk`` is where incidents are handled (None: nobody watches here).
     """
 
     store: Store
@@ -79,6 +81,7 @@ class ApiDeps:
     now_ns: Callable[[], int] = time.time_ns
     started_ns: int = field(default_factory=time.time_ns)
     turns: Turns = field(default_factory=Turns)
+    desk: Desk | None = None
 
     def flow_of(self, name: str) -> Flow:
         """The flow of that name in force, without a name the first; one without stages when nobody declares it."""

@@ -11,6 +11,7 @@ from clew.cli.export import export
 from clew.cli.find import find
 from clew.cli.flow import flow
 from clew.cli.import_ import import_
+from clew.cli.incidents import incident, incidents, silence
 from clew.cli.learn import replay
 from clew.cli.order import order
 from clew.cli.orders import orders
@@ -45,10 +46,14 @@ def main() -> None:
     clew serve            receive telemetry and answer questions
     clew orders           all open orders, worst first
     clew order 4711       one order's journey
+    clew incidents        what waits for somebody
     clew doctor           check the set-up, and say what to mend
     """
 
 
-COMMANDS = (serve, demo, orders, order, trace, find, services, flow, rules, report, replay, import_, export, doctor)
+COMMANDS = (
+    *(serve, demo, orders, order, incidents, incident, silence, rules),
+    *(trace, find, services, flow, report, replay, import_, export, doctor),
+)
 for command in COMMANDS:
     main.add_command(command)

@@ -15,6 +15,7 @@ from clew.web.live import live_routes
 from clew.web.pages.figures import figures_routes
 from clew.web.pages.find import find_routes
 from clew.web.pages.flow import flow_routes
+from clew.web.pages.incidents import incident_page_routes
 from clew.web.pages.order import order_page_routes
 from clew.web.pages.orders import orders_routes
 from clew.web.pages.services import services_routes
@@ -29,6 +30,7 @@ _COMPRESSED_FROM = 2_000
 PAGES: tuple[Callable[[ApiDeps, Pages], APIRouter], ...] = (
     orders_routes,
     order_page_routes,
+    incident_page_routes,
     find_routes,
     trace_routes,
     figures_routes,

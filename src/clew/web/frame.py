@@ -26,6 +26,7 @@ class NavItem:
 
 NAVIGATION = (
     NavItem("Orders", "/", ("/orders",)),
+    NavItem("Incidents", "/incidents", ("/incidents",)),
     NavItem("Traces", "/traces", ("/traces",)),
     NavItem("Services", "/services", ("/services",)),
     NavItem("Flow", "/flow", ("/flow",)),
@@ -39,8 +40,9 @@ class Frame:
     """The frame of a page.
 
     ``title`` names the page in the window, ``path`` is its path, ``here`` its path with what was asked, ``theme`` one
-    of `THEMES`, ``zone`` the viewer's time zone, ``now_ns`` the moment (Unix ns) at which all of the page was judged,
-    ``problem`` why Clew isn't up to date (or None), ``static`` where assets lie.
+    of `THEMES`, ``zone`` the viewer's time zone, ``asks_zone`` whether the browser hasn't told it yet, ``now_ns`` the
+    moment (Unix ns) at which all of the page was judged, ``problem`` why Clew isn't up to date (or None), ``static``
+    where assets lie.
     """
 
     title: str
@@ -48,6 +50,7 @@ class Frame:
     here: str
     theme: str
     zone: ZoneInfo
+    asks_zone: bool
     now_ns: int
     problem: str | None
     static: str
@@ -86,6 +89,7 @@ def frame_of(request: Request, title: str, now_ns: int, problem: str | None, sta
         here=f"{path}?{query}" if query else path,
         theme=theme if theme in THEMES else THEMES[0],
         zone=viewer_zone(request),
+        asks_zone=ZONE_COOKIE not in request.cookies,
         now_ns=now_ns,
         problem=problem,
         static=static,

@@ -1,0 +1,88 @@
+"""What people do to incidents: by a page, a command, the API or a channel."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from clew.control.contract import Change, IncidentQuery, Incidents, Outbox
+from clew.model.errors import ClewError
+from clew.model.incident import Incident, IncidentState, PlannedSilence
+from clew.model.rule import Rule
+from clew.notify import incidents as lives
+from clew.notify.escalation import Policies
+from clew.notify.figures import Figures, figures
+
+_TRIES = 10
+
+
+class Refused(ClewError):
+    """What somebody wants of an incident can't be done; the message says why."""
+
+
+class Unknown(Refused):
+    """There is no such incident."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where people handle incidents. ``rules`` are those that watch, ``channels`` are told by ``policies``.
+
+    Every method raises ControlError when the control database can't be reached.
+    """
+
+    incidents: Incidents
+    outbox: Outbox
+    rules: tuple[Rule, ...] = ()
+    channels: tuple[str, ...] = ()
+    policies: Policies = field(default_factory=Policies)
+    now_ns: Callable[[], int] = field(default=time.time_ns)
+
+    def incident(self, incident_id: int) -> Incident:
+        """The incident of that number. Raises Unknown."""
+        incident = self.incidents.incident(incident_id)
+        if incident is None:
+            raise Unknown(f"there is no incident {incident_id}")
+        return incident
+
+    def acknowledge(self, incident_id: int, by: str, through: str = "") -> Incident:
+        """Somebody takes it, ``through`` a channel or here: escalation stops. Raises Refused."""
+        return self._change(incident_id, lambda one: lives.acknowledged(one, by, self.now_ns(), self.policies, through))
+
+    def resolve(self, incident_id: int, by: str, text: str = "") -> Incident:
+        """Somebody says that it is over. Raises Refused."""
+        return self._change(incident_id, lambda one: lives.resolved_by(one, by, text, self.now_ns()))
+
+    def note(self, incident_id: int, by: str, text: str) -> Incident:
+        """Somebody adds to its record, also when it is resolved. Raises Refused."""
+        return self._change(
+            incident_id, lambda one: lives.noted(one, by, text, self.now_ns(), self.policies), ended_too=True
+        )
+
+    def silence(self, labels: Mapping[str, str], length_ns: int, by: str, reason: str) -> PlannedSilence:
+        """Alerts with these labels notify nobody from now on for so long."""
+        now_ns = self.now_ns()
+        return self.incidents.add_silence(labels, now_ns, now_ns + length_ns, by, reason)
+
+    def figures(self, from_ns: int, until_ns: int) -> Figures:
+        """How fast the incidents that were opened in a range are found, taken and resolved."""
+        found, after = list[Incident](), None
+        while page := self.incidents.find(IncidentQuery(from_ns=from_ns, until_ns=until_ns, after=after, limit=1_000)):
+            found += page
+            after = page[-1].id
+        return figures(found)
+
+    def _change(
+        self, incident_id: int, decide: Callable[[Incident], Change | None], *, ended_too: bool = False
+    ) -> Incident:
+        for _ in range(_TRIES):
+            incident = self.incident(incident_id)
+            if incident.state is IncidentState.RESOLVED and not ended_too:
+                raise Refused(f"incident {incident_id} was resolved by {incident.resolved_by or 'Clew'} already")
+            change = decide(incident)
+            if change is None:
+                return incident
+            if (done := self.incidents.apply(change)) is not None:
+                return done
+        raise Refused(f"incident {incident_id} changes again and again; try again")

@@ -1,0 +1,74 @@
+"""What rules find now: each shape of rule asks the store for what it needs, and is judged by pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from clew.detect.pipeline import in_trouble
+from clew.detect.queues import waiting
+from clew.detect.spans import slow, spans_seen
+from clew.journey.losses import EXPORT_GRACE_NS, transit_limits
+from clew.model.alert import Finding
+from clew.model.flow import Flow
+from clew.model.rule import BurnRate, OrderShape, Pipeline, QueueWaits, Rule, Silence, Slow, SpansSeen, Surge
+from clew.model.watched import PipelineState
+from clew.store.contract import Store
+from clew.store.rule_queues import read_waiting
+from clew.store.rule_spans import read_span_groups
+from clew.watch.order_looks import OrderLooks
+from clew.watch.rate_looks import MINUTE_NS, Flagged, RateLooks
+
+_SECOND_NS = 10**9
+
+
+def every_ns(rule: Rule) -> int:
+    """How long a rule rests between two looks: orders and Clew itself are looked at every 3 s, spans and queues every
+    10 s, and counts over weeks once a minute."""
+    match rule.shape:
+        case Surge() | BurnRate() | Silence():
+            return MINUTE_NS
+        case SpansSeen() | Slow() | QueueWaits():
+            return 10 * _SECOND_NS
+        case _:
+            return 3 * _SECOND_NS
+
+
+@dataclass(slots=True)
+class Looks:
+    """Looks for rules of every shape. One at a time; not for the main thread.
+
+    ``flows`` answers the flows in force, ``pipeline`` how Clew itself does at a moment.
+    """
+
+    store: Store
+    flows: Callable[[], Sequence[Flow]]
+    pipeline: Callable[[int], PipelineState]
+    flagged: Flagged
+    _orders: OrderLooks = field(init=False)
+    _rates: RateLooks = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Nothing is read before the first look."""
+        self._orders = OrderLooks(self.store, self.flows)
+        self._rates = RateLooks(self.store, self.flagged)
+
+    def look(self, rule: Rule, now_ns: int) -> list[Finding]:
+        """All that a rule finds now. Raises StoreError, ControlError."""
+        match rule.shape:
+            case SpansSeen():
+                return spans_seen(rule, rule.shape, read_span_groups(self.store, rule.shape, now_ns), now_ns)
+            case Slow():
+                return slow(rule, rule.shape, read_span_groups(self.store, rule.shape, now_ns))
+            case QueueWaits():
+                return waiting(rule, rule.shape, read_waiting(self.store, now_ns, self._judged_after_ns()), now_ns)
+            case Pipeline():
+                return in_trouble(rule, rule.shape, self.pipeline(now_ns), now_ns)
+            case Surge() | BurnRate() | Silence():
+                return self._rates.look(rule, now_ns)
+            case shape if isinstance(shape, OrderShape):
+                return self._orders.look(rule, now_ns)
+
+    def _judged_after_ns(self) -> int:
+        """When a message is said to be lost at the latest."""
+        return max(transit_limits(self.flows()).lengths, default=0) + EXPORT_GRACE_NS
