@@ -180,3 +180,19 @@ def test_a_viewer_has_a_zone_that_reports_can_be_made_in(web):
         name: web.get("/no-such-page", headers={"Cookie": f"clew_zone={name}"}).text for name in ("right/UTC", "UTC")
     }
     assert all("times in UTC<" in text for text in zones.values())
+
+
+def test_a_first_visit_learns_the_zone_and_later_ones_know_it(running, url):
+    opened = running.new_context(timezone_id="Asia/Tokyo")
+    try:
+        page, asked = opened.new_page(), []
+        page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
+        page.goto(url + "/status")
+        expect(page.locator("#judged")).to_contain_text("Asia/Tokyo")
+        assert asked.count("status") == 2
+        asked.clear()
+        page.goto(url + "/status")
+        assert asked.count("status") == 1
+        assert "zone.js" not in asked
+    finally:
+        opened.close()

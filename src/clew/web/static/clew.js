@@ -1,4 +1,4 @@
-// What every page does: keys, copying, the viewer's time zone, and staying up to date. Pages work without any of it.
+// What every page does: keys, copying, and staying up to date. Pages work without any of it.
 import { keepUpToDate, offerToFollow } from "./live.js";
 
 const seek = document.getElementById("seek");
@@ -69,14 +69,5 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => (button.textContent = label), 1500);
 });
 
-// The first visit: the server doesn't know the viewer's zone yet. The page is fetched once more with it.
-function tellZone() {
-  if (/(^|; )clew_zone=/.test(document.cookie)) return;
-  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
-  document.cookie = `clew_zone=${zone}; path=/; max-age=31536000; samesite=lax`;
-  if (zone !== "UTC" && /(^|; )clew_zone=/.test(document.cookie)) location.reload();
-}
-
-tellZone();
 offerToFollow();
 keepUpToDate();
