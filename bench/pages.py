@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.request import Request, urlopen
 
+from playwright.sync_api import Browser
+from playwright.sync_api import Page as Viewer
+
 from bench.figures import Figure, percentile
 from bench.process import Clew, running
 from tests.services.browser import browser
@@ -47,7 +50,11 @@ PAGES = (
     Page("funnel, all", "/flow/funnel?from=all", server_ms=3_000),
     Page("dwell, all", "/flow/dwell?from=all", server_ms=3_000),
     Page("dotted chart, 30 days", "/flow/dots?from=30d&spread=1", server_ms=1_000),
+    Page("declared and real, 30 days", "/flow/diff?from=30d", server_ms=1_000),
+    Page("declared and real, all", "/flow/diff?from=all", server_ms=3_000),
     Page("services, an hour", "/services"),
+    Page("services, a day", "/services?range=24h", server_ms=1_000),
+    Page("a service, a day", "/services/mes-api?range=24h", server_ms=1_000),
     Page("services, 7 days", "/services?range=7d"),
     Page("a service, 7 days", "/services/mes-api?range=7d"),
     Page("key figures, 7 days", "/figures?range=7d"),
@@ -84,19 +91,35 @@ def _served(clew: Clew, page: Page, repeats: int) -> Iterator[Figure]:
 
 
 def _used(clew: Clew, repeats: int) -> Iterator[Figure]:
-    """How long until a page has run its scripts in a browser, which keeps its assets after the first visit."""
+    """How long until a page has run its scripts in a browser, which keeps its assets and zone after the first visit."""
     with browser() as chromium:
-        viewer = chromium.new_page()
         for page in PAGES:
             if page.usable_ms is None:
                 continue
-            times_ms = []
-            for _ in range(repeats + 1):
-                viewer.goto(f"http://127.0.0.1:{clew.api}{page.path}")
-                times_ms.append(float(viewer.evaluate(_READY)))
-            most = page.usable_ms
-            yield Figure(f"{page.name}: to interactive, p50", percentile(times_ms[1:], 50), "ms")
-            yield Figure(f"{page.name}: to interactive, p95", percentile(times_ms[1:], 95), "ms", at_most=most)
+            viewer = chromium.new_page()
+            times_ms = [_usable_ms(viewer, clew, page) for _ in range(repeats + 1)][1:]
+            viewer.close()
+            yield Figure(f"{page.name}: to interactive, best", min(times_ms), "ms")
+            yield Figure(f"{page.name}: to interactive, p50", percentile(times_ms, 50), "ms")
+            yield Figure(f"{page.name}: to interactive, p95", percentile(times_ms, 95), "ms", at_most=page.usable_ms)
+            first_ms = [_first_visit_ms(chromium, clew, page) for _ in range(min(repeats, 10))]
+            yield Figure(f"{page.name}: to interactive at a first visit, best", min(first_ms), "ms")
+            yield Figure(f"{page.name}: to interactive at a first visit, p50", percentile(first_ms, 50), "ms")
+
+
+def _usable_ms(viewer: Viewer, clew: Clew, page: Page) -> float:
+    viewer.goto(f"http://127.0.0.1:{clew.api}{page.path}")
+    return float(viewer.evaluate(_READY))
+
+
+def _first_visit_ms(chromium: Browser, clew: Clew, page: Page) -> float:
+    """Of a browser without assets and cookies in another time zone: the page is loaded once more with it."""
+    with chromium.new_context(timezone_id="Europe/Berlin") as fresh:
+        viewer = fresh.new_page()
+        began = time.perf_counter()
+        viewer.goto(f"http://127.0.0.1:{clew.api}{page.path}")
+        viewer.wait_for_function(f"document.getElementById('judged')?.textContent.includes('Berlin') && {_READY} > 0")
+        return (time.perf_counter() - began) * 1000
 
 
 def _get(url: str) -> bytes:
