@@ -119,7 +119,7 @@ QUEUE = QueueWaits(10 * MINUTE, 2)
     ("waits", "minutes", "queues", "found"),
     [
         pytest.param(2, 11, (), True, id="dead"),
-        pytest.param(2, 10, (), False, id="not for long enough"),
+        pytest.param(2, 9, (), False, id="not for long enough"),
         pytest.param(1, 11, (), False, id="too few"),
         pytest.param(2, 11, ("crm.orders",), True, id="by its own name"),
         pytest.param(2, 11, ("shop:order.submitted",), True, id="by its publishers' name"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.resources import files as files_of
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from clew.flow.durations import render_duration
 from clew.model.errors import FlowError
 from clew.model.flow import Flow
 from clew.model.rule import Rule, RuleSet, Severity
+from clew.rehearse.cases import CaseFile, load_cases
+from clew.rehearse.play import Played, play, when
 from clew.rules import default_rules, default_rules_text, load_rules
 from clew.rules.words import rule_words
 
@@ -66,6 +69,62 @@ def show_rules(file: Path | None, as_yaml: bool, as_json: bool) -> None:
         click.echo(file.read_text(encoding="utf-8") if file else default_rules_text(), nl=False)
     else:
         show(render_rules(found, screen.console().width))
+
+
+@rules.command("test", epilog="""\b
+Examples:
+  clew rules test cases.yaml         what differs from what is expected
+  clew rules test --shipped          the cases of the rules that ship with Clew
+
+Exit code 1 when something is missing, or came that isn't expected.
+""")  # fmt: skip
+@click.argument("files", type=_FILE, nargs=-1)
+@click.option("--shipped", is_flag=True, help="Play the cases that ship with Clew.")
+@click.option("--verbose", "-v", is_flag=True, help="Also tell the alerts that came as expected.")
+def test_rules(files: tuple[Path, ...], shipped: bool, verbose: bool) -> None:
+    """Play written cases: events on a timeline, and the alerts that must come of them, no others. Needs no server.
+
+    Journeys, losses, detectors and alerts are the real ones; only the clock is simulated.
+    """
+    if shipped:
+        files = (*files, *sorted(shipped_cases()))
+    if not files:
+        raise click.UsageError("name a file of cases, or give --shipped")
+    wrong = cases = 0
+    for file in files:
+        found = _cases(file)
+        for case in found.cases:
+            played = play(case, found.rules, found.flow, found.begin_ns)
+            cases += 1
+            wrong += bool(played.wrong)
+            _tell(played, found.begin_ns, verbose)
+    click.echo(
+        f"{counted(cases, 'case')}, {wrong} of them not as expected"
+        if wrong
+        else f"{counted(cases, 'case')} as expected"
+    )
+    if wrong:
+        raise SystemExit(1)
+
+
+def shipped_cases() -> list[Path]:
+    """The files of cases that ship with Clew."""
+    return [Path(str(each)) for each in (files_of("clew.rules") / "cases").iterdir() if each.name.endswith(".yaml")]
+
+
+def _cases(file: Path) -> CaseFile:
+    try:
+        return load_cases(file)
+    except FlowError as error:
+        raise mistakes(file, error) from error
+
+
+def _tell(played: Played, begin_ns: int, verbose: bool) -> None:
+    click.echo(f"{'not as expected' if played.wrong else 'as expected'}: {played.name}")
+    for difference in played.wrong:
+        click.echo(f"  {difference}")
+    for each in played.fired if verbose else ():
+        click.echo(f"  {each.rule} {each.subject} {when(each.from_ns, each.until_ns, begin_ns)}: {each.reason}")
 
 
 def declared_flows(files: Sequence[Path]) -> list[Flow]:

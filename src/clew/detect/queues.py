@@ -21,7 +21,7 @@ def waiting(rule: Rule, shape: QueueWaits, queues: Iterable[WaitingQueue], now_n
             continue
         subject = f"queue:{queue.destination}"
         least = shape.at_least if rule.recover_below is None else min(shape.at_least, rule.recover_below)
-        if queue.waiting < least or now_ns - queue.oldest_ns <= shape.longer_than_ns:
+        if queue.waiting < least or now_ns - queue.oldest_ns < shape.longer_than_ns:
             continue
         found.append(_finding(rule, shape, queue, subject, now_ns))
     return found
