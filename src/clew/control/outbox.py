@@ -150,6 +150,8 @@ class SqlOutbox:
     def _outgoing(self, wanted: Select[Any]) -> list[Outgoing]:
         with self._database.reading() as connection:
             rows = connection.execute(wanted).all()
+            if not rows:
+                return []
             ids = sorted({row.incident_id for row in rows})
             evidence, refs = _evidence(connection, ids), _refs(connection, ids, {row.channel for row in rows})
         return [

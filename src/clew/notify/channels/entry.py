@@ -1,4 +1,4 @@
-"""One channel's entry of notify.yaml: its keys, read so that every mistake is noted with its place and mend."""
+"""An entry of notify.yaml, a channel or the heartbeat: its keys, with every mistake noted at its place."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ COMMON = ("kind", "allow_private", "proxy")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The values of a channel by key; ``key`` is the dotted way to the entry."""
+    """The values of an entry by key; ``key`` is the dotted way to it, ``label`` what mistakes call it."""
 
-    name: str
+    label: str
     key: str
     values: Mapping[str, yaml.Node]
     reader: Reader
@@ -35,7 +35,7 @@ class Entry:
 
     def wrong(self, name: str, cause: str, mend: str) -> None:
         """Note a mistake in the value of a key, or in the entry when the key is missing."""
-        self.reader.report(join(self.key, name), f"channel {self.name!r}: {cause}", mend, self.values.get(name))
+        self.reader.report(join(self.key, name), f"{self.label}: {cause}", mend, self.values.get(name))
 
     def text(self, name: str, default: str = "") -> str:
         """The text of a key."""

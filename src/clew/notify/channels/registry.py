@@ -18,8 +18,11 @@ from clew.flow.nodes import Reader, did_you_mean, join
 from clew.notify import channels
 from clew.notify.channels.contract import Channel, Kind
 from clew.notify.channels.entry import COMMON, Entry
+from clew.notify.channels.heartbeat import Switch
 from clew.notify.channels.http import Http
 from clew.notify.channels.secrets import Secrets
+
+_MINUTE_NS = 60 * 10**9
 
 
 @cache
@@ -48,11 +51,22 @@ class Registry:
         if kind is None:
             return None
         values = reader.mapping(node, key, (*COMMON, *kind.keys))
-        entry = Entry(name, key, values, reader, self.secrets)
+        entry = Entry(f"channel {name!r}", key, values, reader, self.secrets)
         opened = kind.read(entry, self._http.reaching(entry.reach(), entry.proxy()))
         if opened is None or len(reader.problems) > before:
             return None
         return Channel(name, kind.name, opened.told, opened.sender, kind.limited, opened.parse)
+
+    def read_switch(self, node: yaml.Node, key: str, reader: Reader) -> Switch | None:
+        """The dead-man's switch of a ``heartbeat`` node; None when the reader noted mistakes in it."""
+        before = len(reader.problems)
+        values = reader.mapping(node, key, ("url", "every", "method", "allow_private", "proxy"))
+        entry = Entry("the heartbeat", key, values, reader, self.secrets)
+        url, every_ns = entry.address("url"), entry.length("every", _MINUTE_NS)
+        method = entry.choice("method", ("GET", "POST"))
+        if len(reader.problems) > before:
+            return None
+        return Switch(url, every_ns, method, self._http.reaching(entry.reach(), entry.proxy()))
 
     def _kind_of(self, name: str, node: yaml.Node, key: str, reader: Reader) -> Kind | None:
         if not isinstance(node, yaml.MappingNode):

@@ -1,0 +1,416 @@
+"""What waits in the outbox is told at least once and in order, whatever vendors, networks and processes do."""
+
+import dataclasses
+import itertools
+import threading
+from collections import defaultdict
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from clew.control.contract import Change, Telling
+from clew.control.database import open_database
+from clew.control.incidents import SqlIncidents
+from clew.control.outbox import SqlOutbox
+from clew.model.errors import ChannelBusy, ChannelRefused
+from clew.model.incident import NoticeKind, Policy, PolicyStep
+from clew.model.rule import Severity
+from clew.notify.channels.contract import PAGING, SPOKEN, Channel
+from clew.notify.outbox import LONGEST_WAIT_S, Delivery, back_off_s
+from clew.notify.storm import share, summary
+from tests.fakes.pagerduty import FakePagerDuty
+from tests.fakes.server import BROKEN, BUSY, GONE, Reply, running
+from tests.notify.channels.notices import AT, INCIDENT, MINUTE, open_channel
+
+SECOND = 10**9
+OPENED, UPDATED, RESOLVED = NoticeKind.OPENED, NoticeKind.UPDATED, NoticeKind.RESOLVED
+POLICIES = {"default": Policy("default", (PolicyStep(0, ("slack",)), PolicyStep(0, ("duty", "mail"))))}
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+class Script:
+    """A sender that does what it is told to, one outcome a notice, then goes well."""
+
+    def __init__(self, *outcomes):
+        self.outcomes = list(outcomes)
+        self.got = []
+
+    def send(self, notice, now_ns):
+        outcome = self.outcomes.pop(0) if self.outcomes else None
+        if isinstance(outcome, Killed | None.__class__):
+            self.got.append(notice)
+        if outcome is not None:
+            raise outcome
+        return {"seen": str(len(self.got))}
+
+    @property
+    def keys(self):
+        return [notice.key for notice in self.got]
+
+
+class House:
+    """A control database, channels by script, a clock that is moved, and deliveries that may be killed."""
+
+    def __init__(self, folder):
+        self.database = open_database(folder)
+        self.incidents, self.outbox = SqlIncidents(self.database), SqlOutbox(self.database)
+        self.now_ns, self._keys = AT, itertools.count()
+        self.delivery = None
+
+    def begin(self, per_minute=0, limited=SPOKEN, policies=POLICIES, **senders):
+        self.end()
+        channels = {name: Channel(name, "script", name, sender, limited) for name, sender in senders.items()}
+        self.delivery = Delivery(self.outbox, channels, policies, per_minute, lambda: self.now_ns, lambda: 0.0)
+
+    def end(self):
+        if self.delivery is not None:
+            self.delivery.close()
+            self.delivery = None
+
+    def tell(self, *kinds, channels=("slack",), **changes):
+        """A new incident of which these channels are told these kinds, in their order."""
+        fresh = dataclasses.replace(INCIDENT, id=0, key=f"k{next(self._keys)}", policy="default", **changes)
+        tellings = tuple(Telling(channel, kind) for kind in kinds for channel in channels)
+        written = self.incidents.apply(Change(fresh, (), tellings))
+        assert written is not None
+        return written
+
+    def step(self, seconds=0.0):
+        self.now_ns += int(seconds * SECOND)
+        rest = self.delivery.step(self.now_ns)
+        self.delivery.wait(60)
+        return rest
+
+    def run(self, seconds=4_000, every=20.0):
+        """Let time pass until nothing waits."""
+        for _ in range(int(seconds / every)):
+            self.step(every)
+            if not self.outbox.counts()["waiting"]:
+                break
+
+
+@pytest.fixture
+def house(tmp_path):
+    made = House(tmp_path)
+    yield made
+    made.end()
+    made.database.close()
+
+
+def test_notices_of_an_incident_are_told_in_order_with_what_was_answered(house):
+    slack = Script()
+    house.begin(slack=slack)
+    house.tell(OPENED, UPDATED, RESOLVED)
+    house.run(every=1)
+    assert [(notice.kind, notice.refs) for notice in slack.got] == [
+        (OPENED, {}), (UPDATED, {"seen": "1"}), (RESOLVED, {"seen": "2"}),
+    ]  # fmt: skip
+
+
+def test_a_dead_channel_is_tried_less_and_less_and_holds_up_no_other(house):
+    dead, fine = Script(*[ChannelBusy("gone")] * 10_000), Script()
+    house.begin(dead=dead, fine=fine)
+    for _ in range(5):
+        house.tell(OPENED, channels=("dead", "fine"))
+    house.step()
+    house.step()
+    assert len(fine.got) == 5
+    tries = []
+    for _ in range(2):
+        before = len(dead.outcomes)
+        for _ in range(120):
+            house.step(30)
+        tries.append(before - len(dead.outcomes))
+    assert max(tries[1:]) <= 61
+    assert house.delivery.troubles() == {"dead": "gone"}
+    dead.outcomes.clear()
+    house.run(seconds=2 * LONGEST_WAIT_S)
+    assert len(dead.got) == 5
+    assert house.delivery.troubles() == {}
+
+
+def test_a_vendor_is_left_alone_for_as_long_as_it_asks(house):
+    slack = Script(ChannelBusy("slow down", retry_after_s=90))
+    house.begin(slack=slack)
+    house.tell(OPENED)
+    house.tell(OPENED)
+    house.step()
+    house.step(89)
+    assert slack.got == []
+    house.step(2)
+    assert len(slack.got) == 2
+
+
+def test_one_notice_that_a_vendor_cannot_take_holds_up_no_other_incident(house):
+    class Picky(Script):
+        def send(self, notice, now_ns):
+            if notice.incident.title == "poison":
+                raise ChannelBusy("500")
+            return super().send(notice, now_ns)
+
+    slack = Picky()
+    house.begin(slack=slack)
+    house.tell(OPENED, title="poison")
+    for _ in range(20):
+        house.tell(OPENED)
+    house.run(seconds=60, every=1)
+    assert len(slack.got) == 20
+
+
+def test_a_mistake_of_ours_in_one_notice_is_told_in_its_record_and_holds_up_no_other(house):
+    slack = Script(ZeroDivisionError("hush"))
+    house.begin(slack=slack)
+    first = house.tell(OPENED)
+    house.tell(OPENED)
+    house.step()
+    assert len(slack.got) == 1
+    assert house.outbox.told(first.id)[0].error == "Clew failed to make it: ZeroDivisionError"
+    house.run()
+    assert len(slack.got) == 2
+
+
+def test_what_a_channel_refuses_is_told_over_the_next_one_of_the_policy(house):
+    slack, duty, mail = Script(*[ChannelRefused("invalid_auth; mend")] * 3), Script(), Script()
+    house.begin(slack=slack, duty=duty, mail=mail)
+    incident = house.tell(OPENED)
+    house.run()
+    assert [notice.kind for notice in duty.got] == [OPENED]
+    assert "invalid_auth; mend" in duty.got[0].text
+    assert mail.got == []
+    assert house.delivery.troubles() == {"slack": "invalid_auth; mend"}
+    assert "duty is told instead" in house.incidents.transitions(incident.id)[-1].text
+
+
+def test_where_all_channels_refuse_it_ends_and_is_shown_as_trouble(house):
+    refusing = {name: Script(*[ChannelRefused("no")] * 50) for name in ("slack", "duty", "mail")}
+    house.begin(**refusing)
+    house.tell(OPENED)
+    house.run()
+    assert house.outbox.counts() == {"waiting": 0, "sent": 0, "given_up": 3, "summed": 0}
+    assert set(house.delivery.troubles()) == set(refusing)
+
+
+def test_a_channel_that_the_file_does_not_name_any_more_is_given_up_and_another_one_told(house):
+    duty = Script()
+    house.begin(duty=duty)
+    house.tell(OPENED, channels=("slack",))
+    house.run()
+    assert "notify.yaml has no such channel" in duty.got[0].text
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_notice_survives_a_kill_and_keeps_its_key(house, moment, monkeypatch):
+    slack = Script()
+    house.begin(slack=slack)
+    house.tell(OPENED, RESOLVED)
+    with monkeypatch.context() as patch:
+        if moment == "after":
+            patch.setattr(house.outbox, "sent", _die)
+        else:
+            patch.setattr(slack, "send", _die)
+        house.step()
+    sent_before = list(slack.keys)
+    house.begin(slack=slack)
+    house.run(every=1)
+    keys = ["clew-1-1", "clew-1-2"]
+    assert slack.keys == (["clew-1-1", *keys] if moment == "after" else keys)
+    assert sent_before == keys[: moment == "after"]
+
+
+def _die(*_):
+    raise Killed
+
+
+def test_pagerduty_has_one_incident_whatever_the_network_and_the_process_do(house, monkeypatch):
+    with running(FakePagerDuty) as fake:
+        line = f"{{kind: pagerduty, api: '{fake.url}', routing_key: env:K, allow_private: [127.0.0.1]}}"
+        channel = open_channel(line, {"K": fake.routing_key})
+        fake.faults = [BROKEN, BUSY, GONE, Reply(503)]
+        house.tell(OPENED, UPDATED, RESOLVED, channels=("duty",))
+        with monkeypatch.context() as patch:
+            patch.setattr(house.outbox, "sent", _die)
+            for _ in range(5):
+                house.begin(duty=channel.sender)
+                house.step(60)
+        assert len(fake.opened) == 1
+        for _ in range(5):
+            house.begin(duty=channel.sender, limited=PAGING)
+            house.run(seconds=100)
+        assert (len(fake.opened), fake.wrong) == (1, [])
+        assert [alert["state"] for alert in fake.alerts.values()] == ["resolved"]
+
+
+def test_a_storm_is_summed_up_the_worst_told_one_by_one(house):
+    slack = Script()
+    house.begin(per_minute=5, slack=slack)
+    for number in range(60):
+        house.tell(OPENED, severity=Severity.CRITICAL if number == 50 else Severity.WARNING)
+    house.step()
+    *single, last = slack.got
+    assert (len(single), last.kind) == (4, NoticeKind.SUMMARY)
+    assert Severity.CRITICAL in {notice.incident.severity for notice in single}
+    assert last.incident.title == "56 notices of 56 incidents"
+    assert len(last.reasons) == 56
+    assert house.outbox.counts() == {"waiting": 0, "sent": 4, "given_up": 0, "summed": 56}
+    house.tell(OPENED)
+    house.step(30)
+    assert len(slack.got) == 5
+    house.step(31)
+    assert len(slack.got) == 6
+
+
+def test_no_minute_has_more_notices_than_allowed(house):
+    slack, times = Script(), []
+    house.begin(per_minute=3, slack=slack)
+    for _ in range(30):
+        house.tell(OPENED)
+        house.tell(OPENED)
+        before = len(slack.got)
+        house.step(5)
+        times += [house.now_ns] * (len(slack.got) - before)
+    for first in times:
+        assert sum(first <= each < first + MINUTE for each in times) <= 3
+    house.run()
+    assert house.outbox.counts()["waiting"] == 0
+
+
+def test_what_calls_nobody_passes_in_a_storm(house):
+    duty = Script()
+    house.begin(per_minute=1, limited=PAGING, duty=duty)
+    for _ in range(3):
+        house.tell(RESOLVED, channels=("duty",))
+    for _ in range(3):
+        house.tell(OPENED, channels=("duty",))
+    house.step()
+    assert [notice.kind for notice in duty.got] == [RESOLVED] * 3 + [NoticeKind.SUMMARY]
+
+
+def test_a_summary_that_is_repeated_after_a_kill_has_one_key(house, monkeypatch):
+    slack = Script()
+    for _ in range(9):
+        house.tell(OPENED)
+    with monkeypatch.context() as patch:
+        patch.setattr(house.outbox, "sum_up", _die)
+        house.begin(per_minute=1, slack=slack)
+        house.step()
+    house.begin(per_minute=1, slack=slack)
+    house.step()
+    assert [notice.kind for notice in slack.got] == [NoticeKind.SUMMARY] * 2
+    assert len(set(slack.keys)) == 1
+
+
+def test_vendors_that_forget_are_reminded_of_what_lasts(house):
+    class Forgetful(Script):
+        remind_every_ns = MINUTE
+
+        def __init__(self):
+            super().__init__()
+            self.reminded = []
+
+        def remind(self, notices, now_ns):
+            self.reminded.append([notice.incident.key for notice in notices])
+
+    manager = Forgetful()
+    house.begin(am=manager)
+    house.tell(OPENED, channels=("am",))
+    house.step()
+    house.step()
+    assert manager.reminded == [["k0"]]
+    house.step(59)
+    house.step(2)
+    assert manager.reminded == [["k0"], ["k0"]]
+
+
+def test_a_slow_channel_keeps_no_other_waiting(house):
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Slow(Script):
+        def send(self, notice, now_ns):
+            begun.set()
+            assert go_on.wait(60)
+            return super().send(notice, now_ns)
+
+    slow, fine = Slow(), Script()
+    house.begin(slow=slow, fine=fine)
+    house.tell(OPENED, channels=("slow", "fine"))
+    house.delivery.step(house.now_ns)
+    assert begun.wait(60)
+    house.tell(OPENED, channels=("slow", "fine"))
+    for _ in range(2_000):
+        house.delivery.step(house.now_ns)
+        if len(fine.got) == 2:
+            break
+        threading.Event().wait(0.01)
+    assert len(fine.got) == 2
+    assert slow.got == []
+    go_on.set()
+    house.step()
+    house.step()
+    assert len(slow.got) == 2
+
+
+OUTCOMES = st.sampled_from(
+    [None, None, ChannelBusy("b"), ChannelBusy("b", 3.0), ValueError("v"), Killed(), "lost mark"]
+)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(OUTCOMES, max_size=12), st.lists(st.integers(1, 4), min_size=1, max_size=4), st.sampled_from([0, 2]))
+def test_nothing_is_lost_and_nothing_overtakes(house, outcomes, lives, per_minute):
+    script = [each for each in outcomes if each != "lost mark"]
+    slack = Script(*script)
+    wanted = [house.tell(*[OPENED, UPDATED, UPDATED, RESOLVED][:life]) for life in lives]
+    for outcome in outcomes:
+        house.begin(per_minute=per_minute, slack=slack)
+        if outcome == "lost mark":
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(house.outbox, "sent", _die)
+                house.step(7)
+        house.step(700)
+    house.begin(per_minute=per_minute, slack=slack)
+    house.run(seconds=60_000, every=61)
+    told = defaultdict(list)
+    for notice in slack.got:
+        told[notice.incident.id].append(notice.number)
+    for incident, life in zip(wanted, lives, strict=True):
+        states = [each.state for each in house.outbox.told(incident.id)]
+        assert set(states) <= {"sent", "summed"}
+        alone = [number for number, state in enumerate(states, 1) if state == "sent"]
+        first_times = list(dict.fromkeys(told[incident.id]))
+        assert first_times == sorted(first_times)
+        assert set(alone) <= set(first_times)
+        assert len(states) == life
+
+
+@pytest.mark.parametrize(
+    ("recent", "per_minute", "single", "together", "held"),
+    [(0, 10, 6, 0, False), (0, 6, 6, 0, False), (0, 5, 4, 2, False), (4, 5, 0, 6, False), (5, 5, 0, 0, True),
+     (9, 5, 0, 0, True), (99, 0, 6, 0, False), (0, 1, 0, 6, False)],
+)  # fmt: skip
+def test_how_notices_are_shared_out(house, recent, per_minute, single, together, held):
+    for _ in range(6):
+        house.tell(OPENED)
+    plan = share(house.outbox.due(AT), SPOKEN, recent, per_minute)
+    assert (len(plan.single), len(plan.together), plan.held) == (single, together, held)
+
+
+def test_a_summary_tells_each_notice_in_a_line(house):
+    house.tell(OPENED)
+    house.tell(RESOLVED, severity=Severity.CRITICAL)
+    told = summary(house.outbox.due(AT), 10, AT)
+    assert told.reasons == (
+        "opened: [error] Orders are stuck in SUBMITTED (incident 1)",
+        "resolved: [critical] Orders are stuck in SUBMITTED (incident 2)",
+    )
+    assert told.key == "clew-0-1"
+
+
+@pytest.mark.parametrize(
+    ("attempts", "chance", "wait"), [(0, 0, 1), (1, 0, 2), (5, 0, 32), (5, 1, 16), (10**6, 0, 600)]
+)
+def test_waits_double_up_to_ten_minutes(attempts, chance, wait):
+    assert back_off_s(attempts, LONGEST_WAIT_S, chance) == wait
