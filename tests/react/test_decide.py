@@ -131,6 +131,15 @@ def test_what_was_tried_on_this_incident_counts(run, step):
     assert decide(a_reaction(), situation(runs=[run])).step is step
 
 
+def test_before_it_runs_again_it_is_seen_whether_it_helped():
+    reaction = a_reaction(guards=replace(EAGER, help_within_ns=HOUR))
+    ran = a_run(run_id=7, at_ns=NOW - 30 * MINUTE)
+    decision = decide(reaction, situation(runs=[ran]))
+    assert (decision.step, decision.until_ns) == (Step.WAIT, NOW + 30 * MINUTE)
+    assert decision.reason == "whether run 7 of it helps isn't known yet"
+    assert decide(reaction, situation(runs=[replace(ran, incident_id=2)])).step is Step.RUN
+
+
 def test_a_wait_says_until_when():
     resting = decide(a_reaction(), situation(runs=[a_run(ended_ns=NOW - MINUTE)]))
     often = decide(a_reaction(), situation(runs=[a_run(at_ns=NOW - age * MINUTE) for age in (10, 20, 40)]))
@@ -167,6 +176,8 @@ def test_looks_are_counted_once_each_and_begin_anew_after_one_that_finds_nothing
         ({"state": RunState.WAITING_APPROVAL, "at_ns": NOW - 61 * MINUTE}, {}, {}, Step.REFUSE),
         ({"state": RunState.APPROVED}, {}, {"runs": [a_run(run_id=6, incident_id=2)]}, Step.WAIT),
         ({"state": RunState.APPROVED}, {}, {"runs": [a_run(RunState.FAILED, run_id=6)]}, Step.REFUSE),
+        ({"state": RunState.APPROVED}, {}, {"runs": [a_run(RunState.APPROVED, run_id=6, incident_id=2)]}, Step.RUN),
+        ({"state": RunState.APPROVED}, {}, {"runs": [a_run(RunState.RUNNING, run_id=6, incident_id=2)]}, Step.WAIT),
         ({"state": RunState.APPROVED}, {"hours": NIGHT}, {}, Step.WAIT),
     ],
 )

@@ -138,13 +138,16 @@ def decide(reaction: Reaction, now: Situation) -> Decision:
 
 def may_begin(reaction: Reaction, run: ReactionRun, now: Situation) -> Decision:
     """Whether a run that was proposed, or approved, may begin now: run, wait, or refuse; all guards hold here, too."""
-    others = [each for each in now.runs if each.id != run.id]
+    # Those that wait, too, don't hold it up: the first that begins does.
+    others = [each for each in now.runs if each.id != run.id and each.state not in BEFORE]
     if now.incident.state is IncidentState.RESOLVED or not now.incident.firing:
         return Decision(Step.REFUSE, "nothing fires any more")
     late = now.now_ns - run.at_ns > reaction.guards.approve_within_ns
     if late:
         return Decision(Step.REFUSE, f"not begun within {render_duration(reaction.guards.approve_within_ns)}")
-    if now.stopped is None and run.state is RunState.WAITING_APPROVAL:
+    if now.stopped is not None:
+        return Decision(Step.REFUSE, _stopped(now.stopped))
+    if run.state is RunState.WAITING_APPROVAL:
         return Decision(Step.WAIT, "nobody approved it yet")
     if run.dry_run != reaction.guards.dry_run or run.target != reaction.action.target:
         return Decision(Step.REFUSE, "the reaction was changed meanwhile")
@@ -155,10 +158,9 @@ def may_begin(reaction: Reaction, run: ReactionRun, now: Situation) -> Decision:
 
 
 def _held(reaction: Reaction, here: Sequence[ReactionRun], now: Situation) -> Decision | None:
-    """What forbids the reaction on this incident for good, or until somebody lets it go on."""
+    """What forbids the reaction on this incident: for good, until somebody lets it go on, or a judgement comes."""
     if now.stopped is not None:
-        why = f": {now.stopped.reason}" if now.stopped.reason else ""
-        return Decision(Step.REFUSE, f"{now.stopped.by} stopped all reactions{why}")
+        return Decision(Step.REFUSE, _stopped(now.stopped))
     for run in here:
         if run.dry_run != reaction.guards.dry_run:
             continue
@@ -166,7 +168,14 @@ def _held(reaction: Reaction, here: Sequence[ReactionRun], now: Situation) -> De
             return Decision(Step.REFUSE, f"run {run.id} of it on this incident {_went(run)}; a person must act")
         if run.state is RunState.REFUSED and run.version > 1:
             return Decision(Step.REFUSE, f"run {run.id} of it on this incident was refused")
+        if run.state is RunState.DONE and reaction.guards.help_within_ns is not None:
+            until_ns = _end_of(run) + reaction.guards.help_within_ns
+            return Decision(Step.WAIT, f"whether run {run.id} of it helps isn't known yet", until_ns)
     return None
+
+
+def _stopped(stopped: Stopped) -> str:
+    return f"{stopped.by} stopped all reactions{f': {stopped.reason}' if stopped.reason else ''}"
 
 
 def _went(run: ReactionRun) -> str:

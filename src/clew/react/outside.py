@@ -1,4 +1,4 @@
-"""The ways out of Clew as they are: guarded POSTs and secrets as channels have them, and Clew's own variables."""
+"""The ways out of Clew as they are: people told as of incidents, guarded POSTs and secrets as channels have them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from clew.control.contract import Change
 from clew.model.errors import ChannelBusy, ChannelError
+from clew.model.incident import Incident
 from clew.model.secret import Secret
 from clew.notify.channels.addresses import Reach
 from clew.notify.channels.http import Call, Http, check
 from clew.notify.channels.secrets import Secrets
 from clew.notify.channels.webhook.payload import sign
+from clew.notify.escalation import Policies
+from clew.notify.incidents import reacted
 from clew.react.actions.contract import Outside, Post
 from clew.react.actions.failures import ActionFailed, ActionPassing
+from clew.react.telling import News, Tell
 
 _MEND = "check the address, and what the program behind it expects"
 _PORTS = {"https": 443, "http": 80}
@@ -22,6 +27,18 @@ _PORTS = {"https": 443, "http": 80}
 def outside_of(environment: Mapping[str, str], folder: Path, now_ns: Callable[[], int]) -> Outside:
     """The ways out for reactions whose file is in ``folder``: relative paths of secrets count from there."""
     return Outside(Secrets(environment, folder).find, GuardedPoster(now_ns), environment)
+
+
+def change_by(policies: Callable[[], Policies]) -> Callable[[Incident, News], Change | None]:
+    """What news of a run make of an incident: an entry in its record, and people told by its policy where they must."""
+
+    def change_of(incident: Incident, news: News) -> Change | None:
+        entry, tell = news.transition, news.tell
+        return reacted(
+            incident, entry.text, entry.at_ns, policies(), tell=tell is not Tell.RECORD, urge=tell is Tell.ESCALATE
+        )
+
+    return change_of
 
 
 class GuardedPoster:

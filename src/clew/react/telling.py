@@ -21,7 +21,7 @@ class Tell(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class News:
     """An entry for an incident's record about a run, and who is told of it."""
 
     incident_id: int
@@ -41,7 +41,7 @@ _TELL = {
 }
 
 
-def telling_of(run: ReactionRun, incident: Incident, now_ns: int) -> Telling | None:
+def news_of(run: ReactionRun, incident: Incident, now_ns: int) -> News | None:
     """What is to be told of a run as it is; None when nothing is.
 
     A run that waits for approval is told with the command that gives it, a failed or useless one asks for a person.
@@ -49,22 +49,24 @@ def telling_of(run: ReactionRun, incident: Incident, now_ns: int) -> Telling | N
     tell = _TELL.get(run.state)
     if tell is None:
         return None
+    if run.dry_run:  # nothing was done, nobody need be called for it
+        tell = Tell.RECORD
     transition = Transition(now_ns, TransitionKind.REACTION, "clew", _sentence(run, incident))
-    return Telling(incident.id, run.id, transition, tell)
+    return News(incident.id, run.id, transition, tell)
 
 
-def untold(runs: Sequence[ReactionRun], incident: Incident, record: Sequence[Transition], now_ns: int) -> list[Telling]:
+def untold(runs: Sequence[ReactionRun], incident: Incident, record: Sequence[Transition], now_ns: int) -> list[News]:
     """What is to be told of runs on an incident and isn't in its record yet, oldest run first.
 
     So a kill between the end of a run and its telling loses nothing, and nothing is told twice.
     """
     told = {each.text for each in record if each.kind is TransitionKind.REACTION}
-    tellings = [telling_of(run, incident, now_ns) for run in sorted(runs, key=lambda run: run.id)]
-    return [each for each in tellings if each is not None and each.transition.text not in told]
+    found = [news_of(run, incident, now_ns) for run in sorted(runs, key=lambda run: run.id)]
+    return [each for each in found if each is not None and each.transition.text not in told]
 
 
 def _sentence(run: ReactionRun, incident: Incident) -> str:
-    name = f"reaction {run.reaction} (run {run.id})"
+    name = f"{'dry run of ' if run.dry_run else ''}reaction {run.reaction} (run {run.id})"
     result = run.result if len(run.result) <= _TOLD_LONGEST else f"{run.result[:_TOLD_LONGEST]} …"
     who = incident.owner or "a person"
     match run.state:
@@ -77,7 +79,7 @@ def _sentence(run: ReactionRun, incident: Incident) -> str:
         case RunState.HELPED:
             return f"{name} helped: {result}"
         case RunState.DRY_RUN:
-            return f"{name} was a dry run: {result}"
+            return f"{name}: {result}"
         case RunState.REFUSED:
             return f"{name} was refused: {result}"
         case _:

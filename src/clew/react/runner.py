@@ -1,0 +1,227 @@
+"""Runs reactions: looks at open incidents, decides, acts in threads of their own, records, and has people told.
+
+look --> propose --> (a person approves) --> begin --> act in a thread --> end with the result --> tell --> judge
+
+Each arrow is one compare-and-set, so a kill between any two leaves a true record: what hadn't begun is decided again,
+what ran is ended as failed at the next start, what wasn't told is told then.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+from clew.control.contract import Change
+from clew.control.reactions import RunQuery
+from clew.model.errors import ControlError
+from clew.model.incident import Incident
+from clew.model.reaction import BEFORE, Action, Command, Reaction, ReactionRun, RunState, Stopped
+from clew.react.actions.failures import ActionFailed
+from clew.react.actions.perform import perform
+from clew.react.decide import Confirmed, Decision, Step, confirm, decide, fits, judge_outcome, may_begin, unmet
+from clew.react.telling import News, untold
+from clew.react.words import in_words
+from clew.react.world import World
+
+log = logging.getLogger(__name__)
+
+PAUSE_S = 2.0
+SHORT_PAUSE_S = 0.5
+"""Between steps, the short one while something runs or is about to."""
+
+_GRACE_NS = 30 * 10**9
+_TOLD_WITHIN_NS = 2 * 24 * 3600 * 10**9
+_AGAIN_S = 2.0
+_MOST_JUDGED = 500
+
+Spawn = Callable[[str, Callable[[], None]], None]
+"""Runs some work under a name, in a thread of its own or at once."""
+
+
+def in_thread(name: str, work: Callable[[], None]) -> None:
+    """Run it in a thread that doesn't keep the process alive: what it does ends by its own time-outs."""
+    threading.Thread(target=work, name=name, daemon=True).start()
+
+
+class Runner:
+    """Takes one step after the other; one thread calls `step`, and `close` at the end."""
+
+    def __init__(
+        self,
+        world: World,
+        looked_ns: Callable[[], int],
+        change_of: Callable[[Incident, News], Change | None],
+        spawn: Spawn = in_thread,
+    ) -> None:
+        """``looked_ns`` is when rules were last looked at: confirmations are counted by it. ``change_of`` makes of news
+        what is to be written of an incident and told to people (None: nothing)."""
+        self._world = world
+        self._looked_ns = looked_ns
+        self._change_of = change_of
+        self._spawn = spawn
+        self._confirmed: dict[tuple[str, int], Confirmed] = {}
+        self._told: set[tuple[int, int]] = set()
+        self._closing = threading.Event()
+        self._acting = 0
+        self._ended = threading.Condition()
+        self._found_interrupted = False
+
+    def step(self, now_ns: int) -> float:
+        """Do what is to be done now; the seconds to rest. Raises ControlError, and may then be called again."""
+        if not self._found_interrupted:
+            for run in self._world.runs.interrupted(now_ns):
+                log.warning("run %d of reaction %s was interrupted by the end of Clew", run.id, run.reaction)
+            self._found_interrupted = True
+        stopped = self._world.runs.stopped()
+        self._end_overdue(now_ns)
+        self._judge(now_ns)
+        self._look(now_ns, stopped)
+        unfinished = self._begin_due(now_ns, stopped)
+        self._tell(now_ns)
+        return SHORT_PAUSE_S if unfinished else PAUSE_S
+
+    def close(self, wait_s: float) -> None:
+        """Begin nothing more, and wait so long for what runs; what doesn't end by then is found by the next start."""
+        self._closing.set()
+        with self._ended:
+            self._ended.wait_for(lambda: not self._acting, wait_s)
+
+    def _look(self, now_ns: int, stopped: Stopped | None) -> None:
+        reactions = self._world.reactions().reactions
+        seen = {}
+        for incident in self._world.incidents.unresolved():
+            for reaction in reactions:
+                if not fits(reaction.on, incident):
+                    continue
+                key = reaction.name, incident.id
+                now = self._world.situation(reaction, incident, now_ns, 0, stopped)
+                met = not unmet(reaction, now)
+                seen[key] = confirm(self._confirmed.get(key, Confirmed()), met, self._looked_ns())
+                self._take(reaction, incident, decide(reaction, replace(now, confirmed=seen[key].looks)), now_ns)
+        self._confirmed = seen
+
+    def _take(self, reaction: Reaction, incident: Incident, decision: Decision, now_ns: int) -> None:
+        run = ReactionRun(
+            id=0, reaction=reaction.name, incident_id=incident.id, target=reaction.action.target,
+            state=RunState.PROPOSED, at_ns=now_ns, dry_run=reaction.guards.dry_run, result=in_words(reaction.action),
+        )  # fmt: skip
+        match decision.step:
+            case Step.RUN:
+                self._world.runs.propose(run)
+            case Step.PROPOSE:
+                self._world.runs.propose(replace(run, state=RunState.WAITING_APPROVAL))
+            case Step.REFUSE:
+                refused = replace(run, state=RunState.REFUSED, ended_ns=now_ns, result=decision.reason)
+                self._world.runs.note_refusal(refused)
+            case Step.NOTHING | Step.WAIT:
+                pass
+
+    def _begin_due(self, now_ns: int, stopped: Stopped | None) -> bool:
+        """Begin what may begin, oldest first; whether anything waits or goes on."""
+        unfinished = self._world.runs.unfinished()
+        for run in reversed(unfinished):
+            if run.state not in BEFORE:
+                continue
+            reaction = self._world.reactions().named(run.reaction)
+            incident = None if run.incident_id is None else self._world.incidents.incident(run.incident_id)
+            if reaction is None or incident is None:
+                self._world.runs.refuse(run.id, now_ns, "the reaction is declared no more")
+                continue
+            decision = may_begin(reaction, run, self._world.situation(reaction, incident, now_ns, 0, stopped))
+            if decision.step is Step.REFUSE:
+                self._world.runs.refuse(run.id, now_ns, decision.reason)
+            elif decision.step is Step.RUN and not self._closing.is_set():
+                self._begin(reaction, run, incident, now_ns)
+        return bool(unfinished)
+
+    def _begin(self, reaction: Reaction, run: ReactionRun, incident: Incident, now_ns: int) -> None:
+        begun = self._world.runs.begin(run, now_ns)
+        if begun is None:
+            return
+        log.info("run %d: reaction %s begins to %s", run.id, run.reaction, in_words(reaction.action))
+        with self._ended:
+            self._acting += 1
+        self._spawn(f"clew-reaction-{run.id}", lambda: self._act(reaction.action, begun, incident))
+
+    def _act(self, action: Action, run: ReactionRun, incident: Incident) -> None:
+        try:
+            state, result = self._perform(action, run, incident)
+            self._record(run, state, result)
+        finally:
+            with self._ended:
+                self._acting -= 1
+                self._ended.notify_all()
+
+    def _perform(self, action: Action, run: ReactionRun, incident: Incident) -> tuple[RunState, str]:
+        try:
+            done = perform(action, self._world.occasion(run, incident), self._world.outside, self._closing.wait)
+        except ActionFailed as error:
+            return RunState.FAILED, str(error)
+        except Exception as error:  # a mistake of ours; its words may hold secrets, so they are kept nowhere
+            log.error("run %d of reaction %s hit a mistake in Clew: %s", run.id, run.reaction, type(error).__name__)
+            return RunState.FAILED, f"a mistake in Clew ({type(error).__name__}), so nobody knows whether it ran"
+        return (RunState.DRY_RUN if run.dry_run else RunState.DONE), done
+
+    def _record(self, run: ReactionRun, state: RunState, result: str) -> None:
+        """Write what came of a run, however long the database is away."""
+        while True:
+            try:
+                if self._world.runs.end(run, state, self._world.now_ns(), result) is None:
+                    log.warning("run %d had been given up already; it ended as %s: %s", run.id, state.value, result)
+                return
+            except ControlError:
+                log.warning("what came of run %d can't be written now; trying again", run.id)
+                if self._closing.wait(_AGAIN_S):
+                    return  # the next start finds it running, and says so
+
+    def _end_overdue(self, now_ns: int) -> None:
+        for run in self._world.runs.runs(RunQuery(states=(RunState.RUNNING,))):
+            reaction = self._world.reactions().named(run.reaction)
+            longest_ns = _GRACE_NS if reaction is None else longest_of(reaction.action)
+            if run.began_ns is not None and now_ns - run.began_ns > longest_ns:
+                told = "it didn't end in its time, so nobody knows whether it ran"
+                self._world.runs.end(run, RunState.FAILED, now_ns, told)
+
+    def _judge(self, now_ns: int) -> None:
+        reactions = self._world.reactions()
+        for run in self._world.runs.runs(RunQuery(states=(RunState.DONE,), limit=_MOST_JUDGED)):
+            reaction = reactions.named(run.reaction)
+            if reaction is None or reaction.guards.help_within_ns is None or run.incident_id is None:
+                continue
+            outcome = judge_outcome(reaction, run, self._world.incidents.incident(run.incident_id), now_ns)
+            if outcome is not None:
+                self._world.runs.judge(run, outcome.state, outcome.result)
+
+    def _tell(self, now_ns: int) -> None:
+        """Have the records of incidents, and people, told of what became of runs; what was told is seen there."""
+        recent = self._world.runs.since(now_ns - _TOLD_WITHIN_NS)
+        self._told &= {(run.id, run.version) for run in recent}
+        by_incident: dict[int, list[ReactionRun]] = {}
+        for run in recent:
+            if run.incident_id is not None and (run.id, run.version) not in self._told:
+                by_incident.setdefault(run.incident_id, []).append(run)
+        for incident_id, runs in by_incident.items():
+            if self._tell_of(incident_id, runs, now_ns):
+                self._told |= {(run.id, run.version) for run in runs}
+
+    def _tell_of(self, incident_id: int, runs: list[ReactionRun], now_ns: int) -> bool:
+        """Whether all was told; what somebody else changed meanwhile is told with the next step."""
+        incidents = self._world.incidents
+        incident = incidents.incident(incident_id)
+        if incident is None:
+            return True
+        for news in untold(runs, incident, incidents.transitions(incident_id), now_ns):
+            change = self._change_of(incident, news)
+            changed = incident if change is None else incidents.apply(change)
+            if changed is None:
+                return False
+            incident = changed
+        return True
+
+
+def longest_of(action: Action) -> int:
+    """Nanoseconds after which an action has ended for sure: all attempts, each of two requests, and what is between."""
+    requests = 1 if isinstance(action, Command) else 6
+    return requests * action.timeout_ns + _GRACE_NS

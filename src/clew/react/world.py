@@ -1,0 +1,76 @@
+"""What reactions are decided by and act in: the reactions there are, incidents, runs, and the ways out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+from clew.control.contract import Incidents
+from clew.control.reactions import ReactionRuns
+from clew.model.incident import Incident
+from clew.model.reaction import Reaction, ReactionRun, ReactionSet, RunState, Stopped
+from clew.react.actions.contract import Occasion, Outside
+from clew.react.actions.failures import ActionFailed
+from clew.react.actions.perform import perform
+from clew.react.decide import HOUR_NS, Decision, Situation, decide
+
+Waiting = Callable[[Collection[str]], Mapping[str, int]]
+"""How many messages wait in these queues, as far as anybody knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What a reaction would do about an incident now, and what checking its action found (``works``: nothing wrong)."""
+
+    decision: Decision
+    works: bool
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Read by any thread; every method blocks, and raises ControlError when the control database can't be reached."""
+
+    reactions: Callable[[], ReactionSet]
+    incidents: Incidents
+    runs: ReactionRuns
+    outside: Outside
+    waiting: Waiting = lambda queues: {}  # noqa: ARG005 - nobody knows of any
+    now_ns: Callable[[], int] = time.time_ns
+
+    def situation(
+        self, reaction: Reaction, incident: Incident, now_ns: int, confirmed: int, stopped: Stopped | None
+    ) -> Situation:
+        """All that a decision about a reaction and an incident rests on."""
+        alerts = self.incidents.alerts_of(incident.id)
+        waiting: Mapping[str, int] = {}
+        if reaction.when.waiting_over is not None:
+            queues = {alert.finding.labels["queue"] for alert in alerts if "queue" in alert.finding.labels}
+            waiting = self.waiting(queues) if queues else {}
+        since_ns = now_ns - max(HOUR_NS, reaction.guards.cooldown_ns)
+        return Situation(
+            incident=incident,
+            alerts=alerts,
+            runs=self.runs.about(reaction.name, incident.id, since_ns),
+            now_ns=now_ns,
+            confirmed=confirmed,
+            waiting=waiting,
+            stopped=stopped,
+            busy={run.target for run in self.runs.unfinished() if run.state is RunState.RUNNING},
+        )
+
+    def occasion(self, run: ReactionRun, incident: Incident) -> Occasion:
+        """On which a run acts."""
+        return Occasion(run.reaction, run.id, incident, run.began_ns or run.at_ns, run.dry_run)
+
+    def try_out(self, reaction: Reaction, incident: Incident) -> Tried:
+        """What would be decided if it were confirmed, and whether its action could be done. Nothing is done or kept."""
+        now_ns = self.now_ns()
+        now = self.situation(reaction, incident, now_ns, reaction.guards.confirmations, self.runs.stopped())
+        decision = decide(reaction, now)
+        occasion = Occasion(reaction.name, 0, incident, now_ns, dry=True)
+        try:
+            return Tried(decision, True, perform(reaction.action, occasion, self.outside, lambda _: None))
+        except ActionFailed as error:
+            return Tried(decision, False, str(error))
