@@ -94,6 +94,17 @@ def test_an_order_that_moves_on_and_is_stuck_again_leaves_one_incident_and_joins
     world.check()
 
 
+def test_an_order_that_moves_into_an_incident_that_is_open_belongs_to_that_alone(database):
+    world = World(database)
+    world.find(*stuck(1, 2), *stuck(3, stage="PRICED"))
+    world.look()
+    world.find(*stuck(1), *stuck(2, 3, stage="PRICED"))
+    world.look(MONDAY + MINUTE)
+    counts = {one.labels["stage"]: (one.firing, one.alerts) for one in world.incidents.unresolved()}
+    assert counts == {"SUBMITTED": (1, 2), "PRICED": (2, 2)}
+    world.check()
+
+
 # -- acknowledging, escalating ---------------------------------------------------------------------------------------
 
 STEPS = (PolicyStep(0, ("slack",)), PolicyStep(15 * MINUTE, ("duty",)), PolicyStep(30 * MINUTE, ("boss",)))
