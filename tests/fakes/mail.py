@@ -15,12 +15,13 @@ class FakeMail:
 
     user, password = "clew", "mail-hush"
 
-    def __init__(self, *, tls: Any = None, login: bool = False) -> None:
+    def __init__(self, *, port: int, tls: Any = None, login: bool = False) -> None:
         self.mails: list[EmailMessage] = []
         self.faults: list[str] = []
         self.nobody: set[str] = set()
+        self.port = port
         self._controller = Controller(
-            self, hostname="127.0.0.1", port=0, tls_context=tls, require_starttls=tls is not None,
+            self, hostname="127.0.0.1", port=port, tls_context=tls, require_starttls=tls is not None,
             authenticator=self._login, auth_required=login, ready_timeout=30.0,
         )  # fmt: skip
 
@@ -29,10 +30,6 @@ class FakeMail:
 
     def stop(self) -> None:
         self._controller.stop()
-
-    @property
-    def port(self) -> int:
-        return int(self._controller.server.sockets[0].getsockname()[1])
 
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
         if address in self.nobody:
@@ -50,4 +47,4 @@ class FakeMail:
 
     def _login(self, server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
         right = isinstance(data, LoginPassword) and data.password.decode() == self.password
-        return AuthResult(success=right)
+        return AuthResult(success=right, handled=right)

@@ -142,7 +142,9 @@ class Delivery:
             refs = channel.sender.send(notice, self._clock())
         except ChannelBusy as error:
             wait_s = self._rest(lane, self._clock(), str(error), error.retry_after_s)
-            wait_s = max(wait_s, 0.0 if error.retry_after_s else self._wait_s(outgoing.attempts))
+            wait_s += self._wait_s(
+                outgoing.attempts
+            )  # longer than the lane: it may be this notice, so others are first
             self._outbox.later(outgoing.id, self._clock() + int(wait_s * SECOND_NS), str(error))
             return False
         except ChannelRefused as error:

@@ -20,7 +20,7 @@ _UNFIT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 def clean(text: str) -> str:
     """The text without what can't be written in UTF-8 or shown."""
-    return _UNFIT.sub("\ufffd", text)
+    return _UNFIT.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def line(text: str) -> str:
