@@ -84,6 +84,14 @@ class Bench:
         )
         return tuple(rows[0].values()) if rows else None
 
+    def first_said_lost(self, trace):
+        """When a message was first said to be lost (Unix ns)."""
+        rows = self.store.rows(
+            "SELECT toUnixTimestamp64Nano(said_lost) AS at FROM hop_losses FINAL WHERE hex(trace_id) = {trace:String}",
+            {"trace": trace_hex(trace).upper()},
+        )
+        return rows[0]["at"]
+
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
@@ -144,9 +152,12 @@ def test_a_late_consumer_takes_the_loss_back_and_only_once(bench):
     trace = bench.published()
     bench.later(LIMIT_S + GRACE_S)
     bench.run()
+    lost_ns = bench.now_ns
     bench.later(600)
     bench.taken(trace)
+    said_ns = bench.first_said_lost(trace)
     assert (bench.run(), bench.said(trace)) == (1, ("found", "", 2))
+    assert bench.first_said_lost(trace) == said_ns == lost_ns
     bench.later(10)
     assert bench.run() == 0
 

@@ -172,15 +172,16 @@ class LossDetector:
             self._homeless.pop(key, None)
             if last is None or last.state == "found":
                 return None
-            return Statement(message, None, last.order_ids or order_ids, last.version + 1)
+            return Statement(message, None, last.order_ids or order_ids, last.version + 1, last.said_lost_ns)
         if not order_ids and len(self._homeless) < _AT_ONCE:
             # Its order may become known later, by a span that ends after it.
             self._homeless.setdefault(key, (message.published_ns, now_ns + _HOMELESS_NS))
         elif order_ids:
             self._homeless.pop(key, None)
-        if last and last == LossRow(last.version, "lost", loss.reason, loss.detail, order_ids):
+        since_ns = last.said_lost_ns if last else now_ns
+        if last and last == LossRow(last.version, "lost", loss.reason, loss.detail, order_ids, since_ns):
             return None
-        return Statement(message, loss, order_ids, last.version + 1 if last else 1)
+        return Statement(message, loss, order_ids, last.version + 1 if last else 1, since_ns)
 
 
 def _steps(after_ns: int, until_ns: int) -> Iterator[tuple[int, int]]:

@@ -288,25 +288,33 @@ def orders_of_traces(store: Store, traces: Iterable[str]) -> dict[str, list[str]
 
 @dataclass(frozen=True, slots=True)
 class LossRow:
-    """What was said of a message last: its version and state, ``lost`` or ``found``."""
+    """What was said of a message last: its version and state, ``lost`` or ``found``; ``said_lost_ns`` is when it was
+    first said to be lost."""
 
     version: int
     state: str
     reason: str
     detail: str
     order_ids: tuple[str, ...] = ()
+    said_lost_ns: int = 0
 
 
 def read_loss_rows(store: Store, keys: Iterable[MessageKey]) -> dict[MessageKey, LossRow]:
     """What was said of these messages so far."""
     rows = store.rows(
-        "SELECT lower(hex(trace_id)) AS trace, lower(hex(span_id)) AS span, version, state, reason, detail, order_ids "
+        "SELECT lower(hex(trace_id)) AS trace, lower(hex(span_id)) AS span, version, state, reason, detail, order_ids, "
+        "toUnixTimestamp64Nano(said_lost) AS said_lost_ns "
         "FROM hop_losses FINAL WHERE trace_id IN (SELECT toFixedString(unhex(arrayJoin({traces:Array(String)})), 16))",
         {"traces": sorted({trace for trace, _ in keys})},
     )
     return {
         (row["trace"], row["span"]): LossRow(
-            row["version"], row["state"], row["reason"], row["detail"], tuple(row["order_ids"])
+            row["version"],
+            row["state"],
+            row["reason"],
+            row["detail"],
+            tuple(row["order_ids"]),
+            int(row["said_lost_ns"]),
         )
         for row in rows
     }
@@ -314,17 +322,19 @@ def read_loss_rows(store: Store, keys: Iterable[MessageKey]) -> dict[MessageKey,
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What is said of a message now: its loss, or None when it was found; ``version`` is above the last one's."""
+    """What is said of a message now: its loss, or None when it was found; ``version`` is above the last one's.
+    ``said_lost_ns`` is when it was first said to be lost."""
 
     message: Message
     loss: Loss | None
     order_ids: tuple[str, ...]
     version: int
+    said_lost_ns: int
 
 
 _LOSS_COLUMNS = (
     "trace_id", "span_id", "version", "state", "reason", "order_ids", "destination", "queue", "service", "published",
-    "detail",
+    "detail", "said_lost",
 )  # fmt: skip
 
 
@@ -343,5 +353,5 @@ def _loss_values(said: Statement) -> tuple[object, ...]:
     return (
         bytes.fromhex(message.trace_id), bytes.fromhex(message.span_id), said.version, "lost" if loss else "found",
         loss.reason if loss else "", list(said.order_ids), message.destination, loss.queue if loss else message.queue,
-        message.service, message.published_ns, loss.detail if loss else "",
+        message.service, message.published_ns, loss.detail if loss else "", said.said_lost_ns,
     )  # fmt: skip

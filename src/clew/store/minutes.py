@@ -42,10 +42,22 @@ class Work(StrEnum):
 REQUESTS = (Work.SERVER, Work.CONSUMER)
 """Work that a service was asked for."""
 
+KIND_OF_WORK = (
+    "multiIf(kind = 2, 'server', kind = 5, 'consumer', kind = 4, 'producer', "
+    "mapContains(attrs, 'db.system.name') OR mapContains(attrs, 'db.system'), 'database', "
+    "kind = 3, 'client', 'internal')"
+)
+"""The work of a span, in SQL."""
+HTTP_CODE = (
+    "toUInt16OrZero(if(attrs['http.response.status_code'] != '', attrs['http.response.status_code'], "
+    "attrs['http.status_code']))"
+)
+"""The HTTP status of a span, in SQL; 0 without one."""
+
 # A span that was sent again counts once, as its least row: all of one row and the same each time, else a roll-up done
 # again could write it under a second key. `received` counts it each time, which is how the roll-up finds minutes to
 # which something came late. The bucket of 0 ns is that of 1 ns.
-_MINUTES = """
+_MINUTES = f"""
 SELECT minute, service, work, sum(n) AS spans, sum(failed) AS errors, sum(of_5xx) AS http_5xx, sum(of_500) AS http_500,
     sum(again) AS retries, sum(timed_out) AS timeouts, sum(lasted) AS duration_ns,
     groupArray(bucket) AS buckets, groupArray(toUInt32(n)) AS counts, sum(seen) AS received
@@ -61,13 +73,10 @@ FROM (
             told.7 AS late, told.8 AS length_ns, count() AS times
         FROM (
             SELECT trace_id, span_id, ts, service, status, retry_count, timeout, duration_ns,
-                multiIf(kind = 2, 'server', kind = 5, 'consumer', kind = 4, 'producer',
-                    mapContains(attrs, 'db.system.name') OR mapContains(attrs, 'db.system'), 'database',
-                    kind = 3, 'client', 'internal') AS kind_of_work,
-                toUInt16OrZero(if(attrs['http.response.status_code'] != '', attrs['http.response.status_code'],
-                    attrs['http.status_code'])) AS http_code
+                {KIND_OF_WORK} AS kind_of_work, {HTTP_CODE} AS http_code
             FROM spans
-            WHERE ts >= fromUnixTimestamp64Nano({from:Int64}, 'UTC') AND ts < fromUnixTimestamp64Nano({to:Int64}, 'UTC')
+            WHERE ts >= fromUnixTimestamp64Nano({{from:Int64}}, 'UTC')
+            AND ts < fromUnixTimestamp64Nano({{to:Int64}}, 'UTC')
         )
         GROUP BY trace_id, span_id
     )

@@ -239,7 +239,8 @@ ORDER BY (side, t, origin_trace_id, origin_span_id, span_id)
 ${ttl_hops}
 SETTINGS index_granularity = 1024, ${durable};
 
--- What the loss detector says of a message; a later row with a higher version takes it back.
+-- What the loss detector says of a message; a later row with a higher version takes it back. said_lost is when it was
+-- first said to be lost, also where it was found later.
 TABLE hop_losses SHARD BY cityHash64(trace_id)
 (
     trace_id FixedString(16),
@@ -253,6 +254,7 @@ TABLE hop_losses SHARD BY cityHash64(trace_id)
     service ${text},
     published DateTime64(9, 'UTC'),
     detail String,
+    said_lost DateTime64(9, 'UTC'),
     INDEX by_order order_ids TYPE bloom_filter(0.01) GRANULARITY 1
 )
 ENGINE ReplacingMergeTree(version)

@@ -1,0 +1,344 @@
+"""Surges: counts far above what the same hours of past weeks and the last hours let expect.
+
+    minutes of past weeks --baseline, what was flagged left out--> expected count, its noise
+    the last minutes ------tails of 5, 15 and 30 minutes---------> Surging, or None
+
+A count surges when it is large (``at_least``), a multiple of what is expected (``times``), and hardly chance: by the
+tail of a negative binomial distribution, for the whole window and for the window without its largest minute, so that a
+blip of one minute is none. How good that is, and what else was tried: docs/decisions/0111-surges.md.
+
+Minutes are whole minutes since 1970 (UTC). A series is a mapping from minute to count; a minute that isn't in it
+counted nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil, exp, lgamma, log, sqrt
+from statistics import median
+
+WEEK = 7 * 24 * 60
+BEFORE = 180
+"""How many minutes up to a moment are looked at, in this week and in past ones."""
+AFTER = 30
+"""How many minutes after the same moment of past weeks are looked at."""
+WEEKS = 4
+"""How many past weeks are looked at."""
+
+Flagged = Sequence[tuple[int, int]]
+"""Minutes that never enter a baseline: (from, until), from included, until not."""
+
+_SLOT = 5
+_SLOTS_NEEDED = 7
+_LEVEL_ENDS = 30
+_LEVEL_NEEDS = 60
+_LEVEL = (0.7, 2.0)
+# So many events are mixed into the level of the last hours: a few more or less of rare events say nothing.
+_LEVEL_CALM = 10.0
+# What a rate of the same hour of other weeks may differ by, as a variance relative to its square: 20 %.
+_DRIFT = 0.04
+# A week may differ by so many standard deviations from the median of all; beyond, it is cut.
+_WEEK_SPREAD = 2.0
+_SURELY_TIMES = 10.0
+_SURELY_COUNT = 4
+# How much stricter it is while less than a week is known.
+_COLD_CHANCE, _COLD_TIMES = 0.1, 1.5
+_COLDEST_NEEDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class SurgeParams:
+    """What counts as a surge: at least ``at_least`` events, ``times`` what is expected, and by chance no more often
+    than in a share ``chance`` of looks; ``chance_without_peak`` bounds the same without the largest minute.
+
+    ``windows`` are the lengths (minutes) that are judged. A surge goes on while the count of 15 minutes is at least
+    ``recover_times`` what is expected.
+    """
+
+    at_least: int = 5
+    times: float = 2.0
+    chance: float = 3e-6
+    chance_without_peak: float = 1e-3
+    windows: tuple[int, ...] = (5, 15, 30)
+    recover_times: float = 1.4
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What is expected now: events ``per_minute``; ``noise`` is variance over mean of counts (1: pure chance), and
+    ``unsure`` the variance of the expectation relative to its square. ``weeks`` tell of it (0: the last hours)."""
+
+    per_minute: float
+    noise: float
+    unsure: float
+    weeks: int
+
+    def variance(self, expected: float) -> float:
+        """Of the count of a window in which so much is expected."""
+        return expected * self.noise + self.unsure * expected * expected
+
+
+@dataclass(frozen=True, slots=True)
+class Surging:
+    """A surge: ``value`` events in the ``window`` minutes up to and with ``minute``, ``expected`` ones.
+
+    ``bound`` is the least count that would have been one, ``recover_below`` the count of this window below which it
+    ends. ``since_minute`` is when it began. ``weeks`` tell what is expected (0: the last hours).
+    """
+
+    minute: int
+    window: int
+    value: int
+    expected: float
+    bound: int
+    recover_below: float
+    since_minute: int
+    weeks: int
+
+
+def judge(
+    counts: Mapping[int, int],
+    minute: int,
+    flagged: Flagged = (),
+    *,
+    known_since: int = 0,
+    params: SurgeParams = SurgeParams(),
+    since_minute: int | None = None,
+) -> Surging | None:
+    """Whether a series surges at a minute, the last whole one; None when it doesn't, or too little is known.
+
+    ``known_since`` is the first minute from which on the source is known: before, nothing counted means nothing.
+    ``since_minute`` is given while it surges: then it goes on until it has recovered. Only minutes from `BEFORE`
+    before to `AFTER` after the same moment of this week and of `WEEKS` past ones are looked at.
+    """
+    last = [counts.get(each, 0) for each in range(minute - max(params.windows) + 1, minute + 1)]
+    if sum(last) < params.at_least and since_minute is None:
+        return None
+    weeks = _weeks(counts, minute, flagged, known_since)
+    if since_minute is None and _ordinary(last, weeks, params):
+        return None
+    found = _baseline(weeks, counts, minute, flagged, known_since)
+    if found is None:
+        return None
+    if not weeks:
+        params = _colder(params, minute - known_since)
+    for window in params.windows:
+        surging = _surging(last[-window:], found, minute, params)
+        if surging is not None:
+            since = _began(counts, minute, found.per_minute * params.times)
+            return _since(surging, since if since_minute is None else since_minute)
+    return None if since_minute is None else _goes_on(last, found, minute, since_minute, params)
+
+
+def looked_at(minute: int, ahead: int = 0) -> list[tuple[int, int]]:
+    """The spans of time (from, until), oldest first, that are looked at to judge a minute and ``ahead`` more."""
+    past = [
+        (minute - week * WEEK - BEFORE + 1, minute - week * WEEK + AFTER + 1 + ahead) for week in range(WEEKS, 0, -1)
+    ]
+    return [*past, (minute - BEFORE + 1, minute + 1 + ahead)]
+
+
+def baseline(counts: Mapping[int, int], minute: int, flagged: Flagged = (), known_since: int = 0) -> Baseline | None:
+    """What is expected at a minute, by past weeks or, before there is one, by the last hours; None: nothing known."""
+    return _baseline(_weeks(counts, minute, flagged, known_since), counts, minute, flagged, known_since)
+
+
+def _baseline(
+    weeks: Sequence[Sequence[int]], counts: Mapping[int, int], minute: int, flagged: Flagged, known_since: int
+) -> Baseline | None:
+    if not weeks:
+        return _of_last_hours(counts, minute, flagged, known_since)
+    noise = max(1.0, median(_noise(week) for week in weeks))
+    rate = _of_weeks(weeks, noise)
+    slots = sum(map(len, weeks))
+    # Half an event more than were seen: nothing seen is not the same as never.
+    rate += 0.5 / slots
+    level = _level(counts, minute, flagged, known_since, noise)
+    few = 1.0 if len(weeks) > 2 else 2.0
+    return Baseline(rate * level / _SLOT, noise, _DRIFT * few + noise / (rate * slots), len(weeks))
+
+
+def tail(count: int, mean: float, variance: float) -> float:
+    """The probability of at least so many events: negative binomial, or Poisson where the variance is no larger than
+    the mean. ``mean`` is above 0."""
+    if count <= 0:
+        return 1.0
+    variance = max(variance, mean * 1.0001)
+    size = mean * mean / (variance - mean)
+    odds = mean / variance
+    at = lgamma(count + size) - lgamma(size) - lgamma(count + 1) + size * log(odds) + count * log1m(odds)
+    if count <= mean:
+        return max(0.0, 1.0 - _sum_below(count, size, odds))
+    term = total = exp(at)
+    while term > total * 1e-9:
+        term *= (1 - odds) * (size + count) / (count + 1)
+        total += term
+        count += 1
+    return min(1.0, total)
+
+
+def log1m(odds: float) -> float:
+    """The logarithm of one minus a probability below one."""
+    return log(1.0 - odds)
+
+
+def _sum_below(count: int, size: float, odds: float) -> float:
+    term = total = exp(size * log(odds))
+    for below in range(count - 1):
+        term *= (1 - odds) * (size + below) / (below + 1)
+        total += term
+    return total
+
+
+def _surging(last: Sequence[int], known: Baseline, minute: int, params: SurgeParams) -> Surging | None:
+    """A surge in these minutes, its begin not yet known."""
+    window, value = len(last), sum(last)
+    expected = known.per_minute * window
+    variance = known.variance(expected)
+    if value < params.at_least or value < params.times * expected or value < expected + 1.5 * sqrt(variance):
+        return None
+    if tail(value, expected, variance) >= params.chance:
+        return None
+    surely = value >= _SURELY_COUNT * params.at_least and value >= _SURELY_TIMES * expected
+    if not surely and tail(value - max(last), expected, variance) >= params.chance_without_peak:
+        return None
+    bound = _least(value, expected, variance, params)
+    return Surging(minute, window, value, expected, bound, params.recover_times * expected, minute, known.weeks)
+
+
+def _least(value: int, expected: float, variance: float, params: SurgeParams) -> int:
+    """The least count up to this one that surges, blips aside."""
+    low, high = max(params.at_least, ceil(params.times * expected)), value
+    while low < high:
+        middle = (low + high) // 2
+        if tail(middle, expected, variance) < params.chance:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+def _goes_on(last: Sequence[int], known: Baseline, minute: int, since: int, params: SurgeParams) -> Surging | None:
+    window = min(15, len(last))
+    value, expected = sum(last[-window:]), known.per_minute * window
+    recover_below = max(params.recover_times * expected, params.at_least / 2)
+    if value < recover_below:
+        return None
+    return Surging(minute, window, value, expected, ceil(recover_below), recover_below, since, known.weeks)
+
+
+def _since(surging: Surging, since: int) -> Surging:
+    return Surging(
+        surging.minute, surging.window, surging.value, surging.expected, surging.bound, surging.recover_below, since,
+        surging.weeks,
+    )  # fmt: skip
+
+
+def _began(counts: Mapping[int, int], minute: int, bound: float) -> int:
+    """The first minute of a surge: from it on, more lies above the bound than from any other."""
+    best, total, began = 0.0, 0.0, minute
+    for each in range(minute, minute - 60, -1):
+        total += counts.get(each, 0) - bound
+        if total > best:
+            best, began = total, each
+    return began
+
+
+def _weeks(counts: Mapping[int, int], minute: int, flagged: Flagged, known_since: int) -> list[list[int]]:
+    """The slots around the same moment of past weeks, newest first; weeks that aren't known are left out."""
+    return [
+        slots
+        for back in range(WEEK, WEEKS * WEEK + 1, WEEK)
+        if minute - back - BEFORE >= known_since
+        and len(slots := _slots(counts, range(minute - back - 34, minute - back + AFTER + 1), flagged)) >= _SLOTS_NEEDED
+    ]
+
+
+def _ordinary(last: Sequence[int], weeks: Sequence[Sequence[int]], params: SurgeParams) -> bool:
+    """Whether even the least that may be expected is too much for a surge: spares most series the rest."""
+    least = min((sum(week) / len(week) for week in weeks), default=0.0) * _LEVEL[0] / _SLOT
+    return all(sum(last[-window:]) < params.times * least * window for window in params.windows)
+
+
+def _slots(counts: Mapping[int, int], span: range, flagged: Flagged) -> list[int]:
+    """Counts of five minutes each, those that touch a flagged window left out."""
+    near = [(begin, until) for begin, until in flagged if begin < span.stop and until > span.start]
+    each = list(map(counts.get, span, (0,) * len(span)))
+    return [
+        sum(each[at : at + _SLOT])
+        for at in range(0, len(span) - _SLOT + 1, _SLOT)
+        if not near or _free(span[at], span[at] + _SLOT, near)
+    ]
+
+
+def _free(begin: int, until: int, flagged: Iterable[tuple[int, int]]) -> bool:
+    return not any(from_ < until and to > begin for from_, to in flagged)
+
+
+def _noise(slots: Sequence[int]) -> float:
+    mean = sum(slots) / len(slots)
+    return sum((each - mean) ** 2 for each in slots) / (len(slots) - 1) / mean if mean else 1.0
+
+
+def _of_weeks(weeks: Sequence[Sequence[int]], noise: float) -> float:
+    """The mean of all weeks in slots, in which none may stand out; of one or two weeks the higher one."""
+    means = [sum(week) / len(week) for week in weeks]
+    if len(means) < 3:
+        return max(means)
+    middle, slots = median(means), min(map(len, weeks))
+    spread = _WEEK_SPREAD * sqrt(noise * max(middle, 0.5 / slots) / slots + _DRIFT * middle * middle)
+    return sum(min(max(each, middle - spread), middle + spread) for each in means) / len(means)
+
+
+def _level(counts: Mapping[int, int], minute: int, flagged: Flagged, known_since: int, noise: float) -> float:
+    """How the last hours compare with the same hours of past weeks."""
+    now, minutes = _total(counts, range(minute - BEFORE + 1, minute - _LEVEL_ENDS + 1), flagged)
+    if minutes < _LEVEL_NEEDS:
+        return 1.0
+    past = []
+    for back in range(WEEK, WEEKS * WEEK + 1, WEEK):
+        if minute - back - BEFORE >= known_since:
+            span = range(minute - back - BEFORE + 1, minute - back - _LEVEL_ENDS + 1)
+            total, of = _total(counts, span, flagged)
+            past += [total / of * minutes] if of >= _LEVEL_NEEDS else []
+    if not past:
+        return 1.0
+    calm = _LEVEL_CALM * noise
+    return min(max((now + calm) / (median(past) + calm), _LEVEL[0]), _LEVEL[1])
+
+
+def _total(counts: Mapping[int, int], span: range, flagged: Flagged) -> tuple[int, int]:
+    """The count of a span of minutes without flagged ones, and how many minutes that are."""
+    near = [(begin, until) for begin, until in flagged if begin < span.stop and until > span.start]
+    if not near:
+        return sum(map(counts.get, span, (0,) * len(span))), len(span)
+    kept = [each for each in span if _free(each, each + 1, near)]
+    return sum(counts.get(each, 0) for each in kept), len(kept)
+
+
+def _of_last_hours(counts: Mapping[int, int], minute: int, flagged: Flagged, known_since: int) -> Baseline | None:
+    """By what came before the windows that are judged; before an hour of that is known, by all but the last window."""
+    ends = minute - _LEVEL_ENDS if minute - _LEVEL_ENDS - known_since >= _LEVEL_NEEDS else minute - _SLOT
+    begins = max(known_since, minute - BEFORE)
+    if ends - begins < _COLDEST_NEEDS:
+        return None
+    slots = _slots(counts, range(begins + 1, ends + 1), flagged)
+    if len(slots) < _COLDEST_NEEDS // _SLOT - 1:
+        return None
+    noise = max(1.0, _noise(slots))
+    rate = sum(slots) / len(slots) + 0.5 / len(slots)
+    return Baseline(rate / _SLOT, noise, 2 * _DRIFT + noise / (rate * len(slots)), 0)
+
+
+def _colder(params: SurgeParams, known: int) -> SurgeParams:
+    """Stricter, as hours of a day differ; with less than an hour to compare with, only a multiple of ten counts."""
+    coldest = known < _LEVEL_NEEDS + _LEVEL_ENDS
+    return SurgeParams(
+        params.at_least * (_SURELY_COUNT if coldest else 1),
+        max(params.times, _SURELY_TIMES) if coldest else params.times * _COLD_TIMES,
+        params.chance * _COLD_CHANCE,
+        params.chance_without_peak * _COLD_CHANCE,
+        params.windows[:1] if coldest else params.windows,
+        params.recover_times * _COLD_TIMES,
+    )
