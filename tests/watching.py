@@ -1,0 +1,51 @@
+"""What watches over a store: rules look once, people are at their desk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from clew.api import ApiDeps
+from clew.control.database import Database, open_database
+from clew.control.flagged import FlaggedWindows
+from clew.control.incidents import SqlIncidents
+from clew.control.outbox import SqlOutbox
+from clew.model.incident import Policy, PolicyStep, Route
+from clew.model.rule import Rule
+from clew.notify.escalation import Policies
+from clew.rules import default_rules
+from clew.watch.cycle import Watch
+from clew.watch.desk import Desk
+from clew.watch.looks import Looks
+from clew.watch.pipeline import PipelineBook
+
+QUARTER_NS = 900 * 10**9
+POLICIES = Policies(
+    {"default": Policy("default", (PolicyStep(0, ("slack",)), PolicyStep(QUARTER_NS, ("duty",))), repeat=2)},
+    (Route("default"),),
+)
+
+
+def watch_over(deps: ApiDeps, folder: Path, rules: Sequence[Rule] = ()) -> tuple[Watch, Desk, Database]:
+    """A watch by these rules (by default those that ship), a desk, and their database."""
+    database = open_database(folder)
+    declared = tuple(rules) or default_rules().rules
+    incidents = SqlIncidents(database)
+    pipeline = PipelineBook(lambda: None, lambda: 0, lambda: 0)
+    looks = Looks(deps.store, lambda: [each.flow for each in deps.book.current], pipeline.at, FlaggedWindows(database))
+    watch = Watch(declared, POLICIES, incidents, looks.look, deps.now_ns)
+    desk = Desk(incidents, SqlOutbox(database), declared, ("slack", "duty"), POLICIES, deps.now_ns)
+    return watch, desk, database
+
+
+def with_incidents(deps: ApiDeps, folder: Path) -> tuple[ApiDeps, Database]:
+    """The same with the incidents of the day of tests.story: one open, one acknowledged, one resolved, and a silence."""
+    watch, desk, database = watch_over(deps, folder)
+    watch.step()
+    by_rule = {each.rule: each.id for each in desk.incidents.unresolved()}
+    desk.acknowledge(by_rule["lost"], "anna")
+    desk.note(by_rule["lost"], "anna", "the broker's people know")
+    desk.resolve(by_rule["failed"], "bob", "price list mended")
+    desk.silence({"rule": "stuck", "service": "mes"}, 4 * QUARTER_NS, "anna", "the MES is moved")
+    return replace(deps, desk=desk), database

@@ -1,0 +1,151 @@
+"""The pages of incidents: what a support person sees and does there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from clew.api import ApiDeps, create_api
+from clew.model.incident import IncidentState
+from clew.store.embedded import open_store
+from clew.web import create_web, site
+from tests.serving import serving
+from tests.story import tell
+from tests.watching import with_incidents
+
+
+@pytest.fixture(scope="module")
+def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiDeps]:
+    """The day of tests.story."""
+    store = open_store(tmp_path_factory.mktemp("incidents"))
+    yield tell(store)
+    store.close()
+
+
+@pytest.fixture
+def told(day: ApiDeps, tmp_path: Path) -> Iterator[ApiDeps]:
+    """That day watched, with incidents of each test's own."""
+    deps, database = with_incidents(day, tmp_path)
+    yield deps
+    database.close()
+
+
+@pytest.fixture
+def url(told: ApiDeps) -> Iterator[str]:
+    """The address of pages and API over it."""
+    with serving(site(create_api(told), create_web(told))) as address:
+        yield address
+
+
+def incident_of(told, rule):
+    return next(each for each in told.desk.incidents.unresolved() if each.rule == rule)
+
+
+def test_the_list_shows_what_waits_worst_first(viewer):
+    page = viewer.open("/incidents")
+    assert "waits for somebody" in page.locator("#lead").inner_text()
+    titles = page.locator("#rows tr a.case").all_inner_texts()
+    assert [title.lower() for title in titles] == [
+        "orders lost, unroutable: prices",
+        "orders stuck in submitted, waiting for crm-api",
+    ]
+    first = page.locator("#rows tr").first.inner_text()
+    assert "critical" in first
+    assert "acknowledged by anna" in first
+
+
+@pytest.mark.parametrize("path", ["/incidents", "/incidents/1", "/incidents?show=all"])
+def test_its_pages_are_accessible_in_both_themes_and_narrow(viewer_of, path):
+    viewer = viewer_of(width=390)
+    page = viewer.open(path)
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        assert viewer.complaints() == []
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+def test_resolved_ones_are_a_part_of_the_list(viewer):
+    page = viewer.open("/incidents")
+    page.get_by_role("link", name="Resolved", exact=True).click()
+    assert "resolved by bob" in page.locator("#rows").inner_text()
+
+
+def test_one_incident_tells_what_why_since_when_and_who_was_told(viewer, told):
+    incident = incident_of(told, "lost")
+    page = viewer.open(f"/incidents/{incident.id}")
+    assert "unroutable" in page.locator("h1").inner_text()
+    assert page.get_by_role("link", name="4712").get_attribute("href") == "/orders/4712"
+    record = page.locator("#record").inner_text()
+    for words in ("opened", "acknowledged by anna", "the broker's people know", "slack waits (opened)"):
+        assert words in record
+    page.get_by_role("link", name="4712").click()
+    assert page.url.endswith("/orders/4712")
+
+
+def test_an_incident_is_acknowledged_without_javascript_and_remembers_who(viewer_of, told):
+    incident = incident_of(told, "stuck")
+    page = viewer_of(java_script_enabled=False).open(f"/incidents/{incident.id}")
+    page.get_by_label("Your name").fill("clara")
+    page.get_by_label("Note").fill("on it")
+    page.get_by_role("button", name="Acknowledge").click()
+    assert "acknowledged by clara" in page.locator(".badges").inner_text()
+    assert page.get_by_label("Your name").input_value() == "clara"
+    assert page.get_by_role("button", name="Acknowledge").count() == 0
+    kept = told.desk.incidents.incident(incident.id)
+    assert (kept.state, kept.acknowledged_by) == (IncidentState.ACKNOWLEDGED, "clara")
+    assert [each.text for each in told.desk.incidents.transitions(incident.id)][-1] == "on it"
+
+
+def test_a_silence_from_an_incident_covers_its_labels_and_is_ended_from_the_list(viewer, told):
+    incident = incident_of(told, "lost")
+    page = viewer.open(f"/incidents/{incident.id}")
+    page.get_by_label("Your name").fill("clara")
+    page.get_by_label("Silence for").fill("30m")
+    page.get_by_role("button", name="Silence", exact=True).click()
+    held = {each.reason: each for each in told.desk.incidents.silences(told.now_ns())}
+    labels = held[f"from incident {incident.id}"].labels
+    assert labels == {"rule": "lost", **incident.labels}
+    page.get_by_role("link", name="All incidents").click()
+    page.locator("tr", has_text="rule lost").get_by_role("button", name="End").click()
+    assert f"from incident {incident.id}" not in page.locator("main").inner_text()
+
+
+def test_a_form_without_a_name_or_with_nonsense_says_what_to_do(viewer, told):
+    incident = incident_of(told, "lost")
+    for path, form, words in [
+        (f"/incidents/{incident.id}/act", {"what": "acknowledge"}, "who are you?"),
+        (f"/incidents/{incident.id}/act", {"what": "note", "by": "anna"}, "a note needs a text"),
+        (f"/incidents/{incident.id}/act", {"what": "silence", "by": "anna", "for": "soon"}, "write 30m, 4h or 2d"),
+        ("/silences", {"by": "anna", "for": "1h"}, "a silence of everything"),
+        ("/silences", {"for": "1h", "rule": "stuck"}, "who are you?"),
+    ]:
+        answer = viewer.page.request.post(viewer.url + path, form=form)
+        assert answer.status == 422
+        assert words in answer.text().lower()
+
+
+@pytest.mark.parametrize("path", ["/incidents/999", "/incidents?show=none"])
+def test_what_is_not_there_is_said_and_leads_on(viewer, path):
+    page = viewer.open(path, status=404)
+    assert "there is no" in page.locator("main").inner_text().lower()
+
+
+def test_hostile_words_in_an_incident_are_shown_as_text(viewer, told):
+    incident = incident_of(told, "lost")
+    hostile = "<script>alert(1)</script>\u202e'\""
+    told.desk.note(incident.id, "eve<img src=x>", hostile)
+    page = viewer.open(f"/incidents/{incident.id}")
+    assert "<script>alert(1)</script>" in page.locator("#record").inner_text()
+    assert page.locator("#record img, #record script").count() == 0
+
+
+def test_where_nobody_watches_the_page_says_so(told, running):
+    alone = replace(told, desk=None)
+    with serving(site(create_api(alone), create_web(alone))) as url:
+        page = running.new_page()
+        assert page.goto(f"{url}/incidents").status == 404
+        assert "nobody watches here" in page.locator("main").inner_text().lower()
+        page.close()
