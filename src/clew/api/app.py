@@ -18,6 +18,7 @@ from clew.api.learn import learn_routes
 from clew.api.orders import order_routes
 from clew.api.report_hints import hint_routes
 from clew.api.reports import report_routes
+from clew.api.rules import rule_routes
 from clew.api.spans import span_routes
 from clew.api.status import probe_routes, status_routes
 
@@ -61,7 +62,7 @@ def create_api(deps: ApiDeps) -> FastAPI:
         incident_routes,
     ):
         v1.include_router(routes(deps))
-    for routes in (report_routes, hint_routes, learn_routes):
+    for routes in (report_routes, hint_routes, learn_routes, rule_routes):
         v1.include_router(routes(deps), dependencies=[Depends(deps.turns)])
     app.include_router(v1)
     return app

@@ -12,10 +12,10 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from clew.cli import screen
-from clew.cli.client import CommandError
+from clew.cli.client import CommandError, open_client
 from clew.cli.entries import Entry, listed
-from clew.cli.options import print_json
-from clew.cli.screen import counted, joined, show, text
+from clew.cli.options import asks, print_json
+from clew.cli.screen import clock, counted, grid, joined, short, show, text
 from clew.flow import default_flow, format_problems, load_flow
 from clew.flow.durations import render_duration
 from clew.model.errors import FlowError
@@ -105,6 +105,52 @@ def test_rules(files: tuple[Path, ...], shipped: bool, verbose: bool) -> None:
     )
     if wrong:
         raise SystemExit(1)
+
+
+@rules.command("replay", epilog="""\b
+Examples:
+  clew rules replay --from 30d                     the rules that watch, over the last month
+  clew rules replay new.yaml --rule stuck -v       one rule of a file, over the last week, with examples
+""")  # fmt: skip
+@click.argument("file", type=_FILE, required=False)
+@click.option("--from", "from_", default="7d", show_default=True, metavar="TIME", help="7d, or 2026-11-22T08:15:00Z.")
+@click.option("--to", default="", metavar="TIME", help="Before this moment.  [default: now]")
+@click.option("--rule", "names", multiple=True, metavar="NAME", help="Only this rule. May be repeated.")
+@click.option("--verbose", "-v", is_flag=True, help="Also tell the first alerts of each rule.")
+@asks
+def replay_rules(
+    file: Path | None, from_: str, to: str, names: tuple[str, ...], verbose: bool, url: str, data: Path | None,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """What rules (those that watch, or those in FILE) would have alerted over the past. Nobody is told of anything.
+
+    Orders are refolded as they stood; spans, counts and silence are looked at minute by minute where they are kept.
+    """
+    body = file.read_text(encoding="utf-8") if file else ""
+    with screen.working("trying the rules over the past"), open_client(url, data) as client:
+        found = client.post("rules/replay", body, {"from": from_, "to": to, "rule": list(names)})
+    if as_json:
+        print_json(found)
+    else:
+        show(render_replayed(found, verbose=verbose))
+
+
+def render_replayed(found: dict[str, Any], *, verbose: bool = False) -> RenderableType:
+    """What rules would have done, as the terminal shows it."""
+    head = f"rules {found['name']} from {clock(found['from_at'])} to {clock(found['to_at'])}"
+    table = grid("RULE", "SEVERITY", "ALERTS", "INCIDENTS", "HEALED BY THEMSELVES", "LASTED (MEDIAN, P90)")
+    notes: list[RenderableType] = []
+    for each in found["rules"]:
+        lasted = [short(each["lasted_median_s"]), short(each["lasted_p90_s"])] if each["ended"] else []
+        table.add_row(
+            text(each["rule"], "bold"), Text(each["severity"], style=_STYLES[Severity(each["severity"])]),
+            Text(f"{each['alerts']:,}"), Text(f"{each['incidents']:,}"),
+            Text(f"{each['ended']:,}" if each["alerts"] else ""), Text(", ".join(lasted)),
+        )  # fmt: skip
+        notes += [text(f"{each['rule']}: {each['note']}", "dim")] if each["note"] else []
+        for example in each["examples"] if verbose else ():
+            notes.append(text(f"{each['rule']} {clock(example['from_at'])} {example['reason']}"))
+    return Group(text(head, "bold"), Text(""), table, *([Text("")] if notes else []), *notes)
 
 
 def shipped_cases() -> list[Path]:
