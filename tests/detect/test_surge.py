@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clew.detect.surge import AFTER, BEFORE, WEEK, WEEKS, SurgeParams, Surging, baseline, judge, looked_at, tail
+from clew.detect.surge import AFTER, BEFORE, DAY, WEEK, WEEKS, SurgeParams, Surging, baseline, judge, looked_at, tail
 
 NOW = 2_967 * WEEK + 5_000
 """Some minute of some week."""
@@ -164,6 +164,14 @@ def test_before_there_are_weeks_the_last_hours_count(known, added, surges):
     assert (found is not None) is surges
     if found:
         assert found.weeks == (1 if known > WEEK else 0)
+
+
+def test_a_shop_that_opens_at_the_same_time_each_day_is_no_surge_on_its_third_day():
+    opened = [NOW - 10 - day * DAY for day in range(3)]
+    counts = {minute: 10 for at in opened for minute in range(at, at + 600) if minute <= NOW}
+    assert judge(counts, NOW, known_since=NOW - 3 * DAY) is None
+    assert judge(counts, NOW, known_since=NOW - DAY // 2) is not None
+    assert looked_at(NOW, 30, NOW - 3 * DAY) == [(NOW - WEEK - BEFORE + 1, NOW + 31)]
 
 
 def test_a_rate_that_grew_for_hours_is_expected():

@@ -162,8 +162,8 @@ def test_what_is_known_begins_with_the_first_order_and_the_first_minute_of_spans
 def test_a_book_reads_the_last_minutes_each_time_and_all_every_half_hour(store):
     asked = []
 
-    def looked_at(minute, ahead):
-        asked.append(minute)
+    def looked_at(minute, ahead, since):
+        asked.append((minute, since))
         return [(minute - 60, minute + 1 + ahead)]
 
     book = SeriesBook(store, Surge(SeriesKind.CANCELLED), looked_at)
@@ -173,4 +173,4 @@ def test_a_book_reads_the_last_minutes_each_time_and_all_every_half_hour(store):
     order(store, "C", "b2c", ("OUT", 56), cancelled=True)
     assert book.at(AT - 40) == {"b2c": {AT - 55: 1}, "b2b": {AT - 45: 1}}
     assert book.at(AT - 20) == {"b2c": {AT - 55: 1, AT - 56: 1}, "b2b": {AT - 45: 1}}
-    assert (asked, book.since_minute) == ([AT - 50, AT - 20], AT - 56)
+    assert (asked, book.since_minute) == ([(AT - 50, AT - 55), (AT - 20, AT - 56)], AT - 56)

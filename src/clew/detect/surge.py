@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from math import ceil, exp, lgamma, log, sqrt
 from statistics import median
 
-WEEK = 7 * 24 * 60
+DAY = 24 * 60
+WEEK = 7 * DAY
 BEFORE = 180
 """How many minutes up to a moment are looked at, in this week and in past ones."""
 AFTER = 30
@@ -30,6 +31,7 @@ Flagged = Sequence[tuple[int, int]]
 """Minutes that never enter a baseline: (from, until), from included, until not."""
 
 _SLOT = 5
+_AROUND = 34
 _SLOTS_NEEDED = 7
 _LEVEL_ENDS = 30
 _LEVEL_NEEDS = 60
@@ -131,8 +133,11 @@ def judge(
     return None if since_minute is None else _goes_on(last, found, minute, since_minute, params)
 
 
-def looked_at(minute: int, ahead: int = 0) -> list[tuple[int, int]]:
-    """The spans of time (from, until), oldest first, that are looked at to judge a minute and ``ahead`` more."""
+def looked_at(minute: int, ahead: int = 0, known_since: int = 0) -> list[tuple[int, int]]:
+    """The spans of time (from, until), oldest first, that are looked at to judge a minute and ``ahead`` more: parts of
+    past weeks, or, before a week is known, all that is known."""
+    if minute - known_since < WEEK + BEFORE + ahead:
+        return [(minute - WEEK - BEFORE + 1, minute + 1 + ahead)]
     past = [
         (minute - week * WEEK - BEFORE + 1, minute - week * WEEK + AFTER + 1 + ahead) for week in range(WEEKS, 0, -1)
     ]
@@ -167,7 +172,7 @@ def tail(count: int, mean: float, variance: float) -> float:
     variance = max(variance, mean * 1.0001)
     size = mean * mean / (variance - mean)
     odds = mean / variance
-    at = lgamma(count + size) - lgamma(size) - lgamma(count + 1) + size * log(odds) + count * log1m(odds)
+    at = lgamma(count + size) - lgamma(size) - lgamma(count + 1) + size * log(odds) + count * log(1.0 - odds)
     if count <= mean:
         return max(0.0, 1.0 - _sum_below(count, size, odds))
     term = total = exp(at)
@@ -176,11 +181,6 @@ def tail(count: int, mean: float, variance: float) -> float:
         total += term
         count += 1
     return min(1.0, total)
-
-
-def log1m(odds: float) -> float:
-    """The logarithm of one minus a probability below one."""
-    return log(1.0 - odds)
 
 
 def _sum_below(count: int, size: float, odds: float) -> float:
@@ -247,17 +247,22 @@ def _began(counts: Mapping[int, int], minute: int, bound: float) -> int:
 
 def _weeks(counts: Mapping[int, int], minute: int, flagged: Flagged, known_since: int) -> list[list[int]]:
     """The slots around the same moment of past weeks, newest first; weeks that aren't known are left out."""
-    return [
-        slots
-        for back in range(WEEK, WEEKS * WEEK + 1, WEEK)
-        if minute - back - BEFORE >= known_since
-        and len(slots := _slots(counts, range(minute - back - 34, minute - back + AFTER + 1), flagged)) >= _SLOTS_NEEDED
-    ]
+    backs = [back for back in range(WEEK, WEEKS * WEEK + 1, WEEK) if minute - back - BEFORE >= known_since]
+    return _same_time(counts, minute, flagged, known_since, backs)
+
+
+def _same_time(
+    counts: Mapping[int, int], minute: int, flagged: Flagged, known_since: int, backs: Iterable[int]
+) -> list[list[int]]:
+    """The slots around a moment so many minutes ago each; those of which too little is known are left out."""
+    spans = (range(minute - back - _AROUND, minute - back + AFTER + 1) for back in backs)
+    around = (_slots(counts, span, flagged) for span in spans if span.start >= known_since)
+    return [slots for slots in around if len(slots) >= _SLOTS_NEEDED]
 
 
 def _ordinary(last: Sequence[int], weeks: Sequence[Sequence[int]], params: SurgeParams) -> bool:
     """Whether even the least that may be expected is too much for a surge: spares most series the rest."""
-    least = min((sum(week) / len(week) for week in weeks), default=0.0) * _LEVEL[0] / _SLOT
+    least = min(map(_mean, weeks), default=0.0) * _LEVEL[0] / _SLOT
     return all(sum(last[-window:]) < params.times * least * window for window in params.windows)
 
 
@@ -276,14 +281,19 @@ def _free(begin: int, until: int, flagged: Iterable[tuple[int, int]]) -> bool:
     return not any(from_ < until and to > begin for from_, to in flagged)
 
 
+def _mean(slots: Sequence[int]) -> float:
+    return sum(slots) / len(slots)
+
+
 def _noise(slots: Sequence[int]) -> float:
-    mean = sum(slots) / len(slots)
+    """Variance over mean: 1 by chance alone."""
+    mean = _mean(slots)
     return sum((each - mean) ** 2 for each in slots) / (len(slots) - 1) / mean if mean else 1.0
 
 
 def _of_weeks(weeks: Sequence[Sequence[int]], noise: float) -> float:
     """The mean of all weeks in slots, in which none may stand out; of one or two weeks the higher one."""
-    means = [sum(week) / len(week) for week in weeks]
+    means = list(map(_mean, weeks))
     if len(means) < 3:
         return max(means)
     middle, slots = median(means), min(map(len, weeks))
@@ -318,7 +328,8 @@ def _total(counts: Mapping[int, int], span: range, flagged: Flagged) -> tuple[in
 
 
 def _of_last_hours(counts: Mapping[int, int], minute: int, flagged: Flagged, known_since: int) -> Baseline | None:
-    """By what came before the windows that are judged; before an hour of that is known, by all but the last window."""
+    """By what came before the windows that are judged, or the same hour of a day before, whichever was more; before an
+    hour is known, by all but the last window."""
     ends = minute - _LEVEL_ENDS if minute - _LEVEL_ENDS - known_since >= _LEVEL_NEEDS else minute - _SLOT
     begins = max(known_since, minute - BEFORE)
     if ends - begins < _COLDEST_NEEDS:
@@ -326,9 +337,11 @@ def _of_last_hours(counts: Mapping[int, int], minute: int, flagged: Flagged, kno
     slots = _slots(counts, range(begins + 1, ends + 1), flagged)
     if len(slots) < _COLDEST_NEEDS // _SLOT - 1:
         return None
-    noise = max(1.0, _noise(slots))
-    rate = sum(slots) / len(slots) + 0.5 / len(slots)
-    return Baseline(rate / _SLOT, noise, 2 * _DRIFT + noise / (rate * len(slots)), 0)
+    days = _same_time(counts, minute, flagged, known_since, range(DAY, WEEK, DAY))
+    highest = max([slots, *days], key=_mean)
+    noise = max(1.0, *map(_noise, (slots, highest)))
+    rate = _mean(highest) + 0.5 / len(highest)
+    return Baseline(rate / _SLOT, noise, 2 * _DRIFT + noise / (rate * len(highest)), 0)
 
 
 def _colder(params: SurgeParams, known: int) -> SurgeParams:

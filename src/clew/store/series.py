@@ -116,7 +116,7 @@ FROM spans
 WHERE {_IN_RANGES} AND ts >= toDateTime({{rolled_up:Int64}} * 60, 'UTC') AND {CONDITION}
 GROUP BY series, at"""
 
-_FIRST_ORDER = "SELECT toUnixTimestamp64Nano(min(first_seen)) AS first, count() AS n FROM orders FINAL"
+_FIRST_ORDER = "SELECT toUnixTimestamp64Nano(min(first_seen)) AS first, count() AS n FROM orders WHERE gone = 0"
 _FIRST_SPAN = "SELECT toUnixTimestamp(minute) * 1000000000 AS first, 1 AS n FROM span_minutes ORDER BY minute LIMIT 1"
 
 
@@ -147,13 +147,13 @@ def known_since(store: Store, kind: SeriesKind) -> int | None:
 class SeriesBook:
     """The series of one rule as they go on. One thread at a time.
 
-    ``ranges`` answers which spans of time are looked at while a minute and so many after it are judged, oldest first;
-    the last one ends with them.
+    ``ranges`` answers which spans of time are looked at to judge a minute and so many after it, oldest first, by the
+    first minute of which anything is known: clew.detect.surge.looked_at. ``since_minute`` is that minute.
     """
 
     store: Store
     surge: Surge
-    ranges: Callable[[int, int], Ranges]
+    ranges: Callable[[int, int, int], Ranges]
     since_minute: int | None = None
     _series: dict[str, Minutes] = field(default_factory=dict)
     _read_at: int | None = None
@@ -162,8 +162,9 @@ class SeriesBook:
         """The counts by series as they are needed to judge a minute; what came late by more than a few minutes shows
         within half an hour. They belong to the book, and change with the next call. Raises StoreError."""
         if self._read_at is None or not 0 <= minute - self._read_at < _ALL_EVERY_MINUTES:
-            self._series = read_series(self.store, self.surge, self.ranges(minute, _ALL_EVERY_MINUTES))
             self.since_minute = known_since(self.store, self.surge.series)
+            since = minute if self.since_minute is None else self.since_minute
+            self._series = read_series(self.store, self.surge, self.ranges(minute, _ALL_EVERY_MINUTES, since))
             self._read_at = minute
         else:
             self._renew(minute)
