@@ -13,6 +13,7 @@ from clew.cli.flow import flow
 from clew.cli.import_ import import_
 from clew.cli.incidents import incident, incidents, silence
 from clew.cli.learn import replay
+from clew.cli.notify import notify
 from clew.cli.order import order
 from clew.cli.orders import orders
 from clew.cli.report import report
@@ -53,7 +54,7 @@ def main() -> None:
 
 COMMANDS = (
     *(serve, demo, orders, order, incidents, incident, silence, rules),
-    *(trace, find, services, flow, report, replay, import_, export, doctor),
+    *(trace, find, services, flow, report, replay, import_, export, notify, doctor),
 )
 for command in COMMANDS:
     main.add_command(command)

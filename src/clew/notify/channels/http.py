@@ -70,21 +70,27 @@ class Http:
     """Makes requests for one channel or for all; any thread may."""
 
     def __init__(
-        self, reach: Reach | None = None, timeout_s: float = 10.0, resolve: Resolve = resolve, proxy: str = ""
+        self,
+        reach: Reach | None = None,
+        timeout_s: float = 10.0,
+        resolve: Resolve = resolve,
+        proxy: str = "",
+        trusted: ssl.SSLContext | None = None,
     ) -> None:
-        """``timeout_s`` bounds a whole request. ``proxy`` resolves names itself: only literal addresses are judged."""
+        """``timeout_s`` bounds a whole request. ``proxy`` resolves names itself: only literal addresses are judged.
+        ``trusted`` are certificates (None: those of this machine)."""
         self._reach = reach or Reach()
         self._timeout_s = timeout_s
         self._resolve = resolve
         self._proxy = proxy
-        self.trusted = _trusted()
+        self.trusted = trusted or _trusted()
         # httpx logs every address that it calls, and httpcore every header: both hold secrets.
         for name in ("httpx", "httpcore"):
             logging.getLogger(name).setLevel(logging.WARNING)
 
     def reaching(self, reach: Reach, proxy: str = "") -> Http:
         """The same for a channel that may reach something else."""
-        return Http(reach, self._timeout_s, self._resolve, proxy)
+        return Http(reach, self._timeout_s, self._resolve, proxy, self.trusted)
 
     def call(self, call: Call) -> Answer:
         """The answer, whatever its status. Raises ChannelBusy when there is none, ChannelRefused when it may not be

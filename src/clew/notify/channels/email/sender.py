@@ -61,10 +61,10 @@ class _CheckedTls(smtplib.SMTP_SSL):
 class Smtp:
     """Mails of one sender to the same people."""
 
-    def __init__(self, http: Http, server: Server, options: MailOptions, trusted: ssl.SSLContext | None = None) -> None:
-        """``http`` judges addresses; ``trusted`` are certificates (None: those of this machine)."""
+    def __init__(self, http: Http, server: Server, options: MailOptions) -> None:
+        """``http`` judges addresses and knows whose certificates to trust."""
         self._http, self._server, self._options = http, server, options
-        self._trusted = trusted or http.trusted
+        self._trusted = http.trusted
 
     def send(self, notice: Notice, now_ns: int) -> Mapping[str, str]:
         """The thread's Message-ID. Raises ChannelBusy and ChannelRefused."""
