@@ -60,8 +60,7 @@ class Shop:
         """A runner that remembers nothing, as after a start."""
         world = World(
             lambda: ReactionSet("shop", 1, tuple(self.reactions)), self.incidents, self.runs,
-            Outside(lambda _: Secret("hunter2"), self.poster), lambda queues: dict.fromkeys(queues, 7),
-            lambda: self.now_ns,
+            Outside(lambda _: Secret("hunter2"), self.poster), lambda: self.now_ns,
         )  # fmt: skip
         self.world = world
         self.runner = Runner(world, lambda: self.looked_ns, self.change_of, self.spawn)
@@ -75,7 +74,7 @@ class Shop:
     def open(self, key="k", **changes):
         """A new incident with one alert that fires."""
         return self.incidents.apply(
-            Change(an_incident(id=0, key=key, **changes), alerts=(an_alert(f"service:{key}", queue="crm"),))
+            Change(an_incident(id=0, key=key, **changes), alerts=(an_alert(f"service:{key}", 7, queue="crm"),))
         )
 
     def change(self, incident_id, **changes):

@@ -17,6 +17,7 @@ from clew.model.reaction import (
 from clew.model.rule import Severity
 from clew.model.week import WeekHours
 from clew.react.load import ReactionsError, default_reactions_text, load_reactions, parse_reactions
+from clew.rules import default_rules
 from tests.react.builders import MINUTE, SECOND
 
 GOOD = """\
@@ -201,3 +202,8 @@ def test_the_example_that_ships_does_nothing_until_somebody_changes_it(tmp_path)
     read = load_reactions(path)
     assert {type(each.action) for each in read.reactions} == {Restart, Scale, Command, Webhook}
     assert all(each.guards.dry_run for each in read.reactions)
+
+
+def test_the_example_that_ships_names_rules_that_ship():
+    rules = [rule.name for rule in default_rules().rules]
+    assert parse_reactions(default_reactions_text(), rules=rules)

@@ -198,7 +198,7 @@ def test_two_incidents_at_once_share_the_rest_of_a_reaction(shop):
     assert len(here.poster.done) == 2
 
 
-def test_messages_that_wait_are_asked_for_when_they_matter(shop):
+def test_messages_that_wait_are_what_a_queue_measures(shop):
     here = shop(when=Conditions(waiting_over=7))
     here.open()
     here.step(SECOND)

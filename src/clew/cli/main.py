@@ -16,6 +16,7 @@ from clew.cli.learn import replay
 from clew.cli.notify import notify
 from clew.cli.order import order
 from clew.cli.orders import orders
+from clew.cli.reactions import reactions
 from clew.cli.report import report
 from clew.cli.rules import rules
 from clew.cli.serve import serve
@@ -53,7 +54,7 @@ def main() -> None:
 
 
 COMMANDS = (
-    *(serve, demo, orders, order, incidents, incident, silence, rules),
+    *(serve, demo, orders, order, incidents, incident, silence, rules, reactions),
     *(trace, find, services, flow, report, replay, import_, export, notify, doctor),
 )
 for command in COMMANDS:

@@ -35,8 +35,8 @@ class Conditions:
     """What must hold of an incident, all of it.
 
     ``alerts`` fire at least. ``value_over``: a firing alert measured more than this, such as errors counted.
-    ``waiting_over``: more messages wait in a queue that a firing alert names. ``firing_for_ns``: its first alert fired
-    at least so long ago.
+    ``waiting_over``: a firing alert about a queue counted more messages that wait in it. ``firing_for_ns``: its first
+    alert fired at least so long ago.
     """
 
     alerts: int = 1

@@ -5,8 +5,8 @@ conditions hold? --> confirmed often enough? --> guards --> run, or propose to a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 from clew.flow.durations import render_duration
@@ -42,7 +42,7 @@ class Situation:
 
     ``runs`` are those of this reaction: at least all on this incident, and all of the last hour and cooldown. ``busy``
     are the targets that some run acts on now. ``confirmed`` counts the looks in a row at which the conditions held, the
-    last one included. ``waiting`` are the messages that wait by queue, as far as they are known.
+    last one included.
     """
 
     incident: Incident
@@ -50,7 +50,6 @@ class Situation:
     runs: Sequence[ReactionRun]
     now_ns: int
     confirmed: int = 0
-    waiting: Mapping[str, int] = field(default_factory=dict)
     stopped: Stopped | None = None
     busy: Collection[str] = ()
 
@@ -98,20 +97,20 @@ def unmet(reaction: Reaction, now: Situation) -> str:
         return f"{incident.firing} of the {when.alerts} alerts fire that it needs"
     if now.now_ns - incident.fired_ns < when.firing_for_ns:
         return f"the incident fires for less than {render_duration(when.firing_for_ns)}"
-    return _unmeasured(reaction, now, firing)
+    return _unmeasured(reaction, firing)
 
 
-def _unmeasured(reaction: Reaction, now: Situation, firing: Sequence[Alert]) -> str:
+def _unmeasured(reaction: Reaction, firing: Sequence[Alert]) -> str:
     when = reaction.when
     if when.value_over is not None:
         value = max((each.finding.value for each in firing if each.finding.value is not None), default=None)
         if value is None or value <= when.value_over:
             return f"measured {'nothing' if value is None else f'{value:g}'}, not over {when.value_over:g}"
     if when.waiting_over is not None:
-        queues = {each.finding.labels.get("queue", "") for each in firing}
-        waiting = max((now.waiting[queue] for queue in queues if queue in now.waiting), default=0)
+        # Of a queue it is measured how many messages wait in it.
+        waiting = max((each.finding.value or 0 for each in firing if each.finding.labels.get("queue")), default=0)
         if waiting <= when.waiting_over:
-            return f"{waiting} messages wait, not over {when.waiting_over}"
+            return f"{waiting:g} messages wait, not over {when.waiting_over}"
     return ""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from clew.control.contract import Incidents
@@ -14,9 +14,6 @@ from clew.react.actions.contract import Occasion, Outside
 from clew.react.actions.failures import ActionFailed
 from clew.react.actions.perform import perform
 from clew.react.decide import HOUR_NS, Decision, Situation, decide
-
-Waiting = Callable[[Collection[str]], Mapping[str, int]]
-"""How many messages wait in these queues, as far as anybody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,26 +33,19 @@ class World:
     incidents: Incidents
     runs: ReactionRuns
     outside: Outside
-    waiting: Waiting = lambda queues: {}  # noqa: ARG005 - nobody knows of any
     now_ns: Callable[[], int] = time.time_ns
 
     def situation(
         self, reaction: Reaction, incident: Incident, now_ns: int, confirmed: int, stopped: Stopped | None
     ) -> Situation:
         """All that a decision about a reaction and an incident rests on."""
-        alerts = self.incidents.alerts_of(incident.id)
-        waiting: Mapping[str, int] = {}
-        if reaction.when.waiting_over is not None:
-            queues = {alert.finding.labels["queue"] for alert in alerts if "queue" in alert.finding.labels}
-            waiting = self.waiting(queues) if queues else {}
         since_ns = now_ns - max(HOUR_NS, reaction.guards.cooldown_ns)
         return Situation(
             incident=incident,
-            alerts=alerts,
+            alerts=self.incidents.alerts_of(incident.id),
             runs=self.runs.about(reaction.name, incident.id, since_ns),
             now_ns=now_ns,
             confirmed=confirmed,
-            waiting=waiting,
             stopped=stopped,
             busy={run.target for run in self.runs.unfinished() if run.state is RunState.RUNNING},
         )

@@ -1,0 +1,165 @@
+"""Reactions over the API and by the command line."""
+
+from dataclasses import dataclass, replace
+
+import httpx
+import pytest
+from click.testing import CliRunner
+from fastapi import APIRouter, Depends, FastAPI
+
+from clew.api.errors import install_errors
+from clew.api.known import only_known_parameters
+from clew.api.reactions import reaction_routes
+from clew.cli.main import main
+from clew.model.week import WeekHours
+from clew.react.load import default_reactions_text
+from clew.react.world import World
+from tests.react.builders import EAGER, HOUR, SECOND, a_reaction
+from tests.react.shop import HOOK, Shop
+from tests.serving import serving
+
+
+@dataclass(frozen=True)
+class Deps:
+    reactions: World | None
+
+
+def api(world):
+    app = FastAPI(strict_content_type=False)
+    install_errors(app)
+    v1 = APIRouter(prefix="/api/v1", dependencies=[Depends(only_known_parameters)])
+    v1.include_router(reaction_routes(Deps(world)))
+    app.include_router(v1)
+    return app
+
+
+@pytest.fixture
+def shop(database):
+    asks = a_reaction("ask", HOOK, replace(EAGER, needs_approval=True, hours=WeekHours("week", "UTC", ((0, 10080),))))
+    dry = a_reaction("dry", replace(HOOK, name="dry"), replace(EAGER, dry_run=True, help_within_ns=HOUR))
+    here = Shop(database, asks, dry)
+    here.open()
+    here.step(SECOND)
+    return here
+
+
+@pytest.fixture
+def url(shop):
+    with serving(api(shop.world)) as url:
+        yield url
+
+
+@pytest.fixture
+def ask(url):
+    def request(method, path, status=200, **parts):
+        answer = httpx.request(method, f"{url}/api/v1/reactions{path}", **parts)
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    return request
+
+
+@pytest.fixture
+def clew(url):
+    def run(*arguments, code=0):
+        done = CliRunner().invoke(main, ["reactions", *arguments], env={"CLEW_URL": url})
+        assert done.exit_code == code, done.output + repr(done.exception)
+        return done.output
+
+    return run
+
+
+def test_reactions_are_told_with_guards_and_last_run(ask):
+    told = ask("GET", "")
+    assert (told["name"], told["stopped"]) == ("shop", None)
+    first, second = told["items"]
+    assert (first["name"], first["does"], first["needs_approval"], first["hours"]) == (
+        "ask", "call webhook restart-shop", True, "week",
+    )  # fmt: skip
+    assert (first["last"]["state"], second["last"]["state"]) == ("waiting_approval", "dry_run")
+    assert (second["help_within_s"], second["cooldown_s"], second["rules"]) == (3600, 300, ["shop-errors"])
+
+
+def test_runs_come_by_pages_and_by_what_one_looks_for(ask):
+    page = ask("GET", "/runs", params={"limit": 1})
+    assert [run["run_id"] for run in page["items"]] == [2]
+    rest = ask("GET", "/runs", params={"limit": 1, "after": page["next"]})
+    assert ([run["run_id"] for run in rest["items"]], rest["next"]) == ([1], None)
+    assert len(ask("GET", "/runs", params={"reaction": "dry"})["items"]) == 1
+    assert len(ask("GET", "/runs", params={"state": "waiting_approval"})["items"]) == 1
+    assert ask("GET", "/runs", params={"incident": 9})["items"] == []
+    assert ask("GET", "/runs", 422, params={"incidnet": 9})["error"]["code"] == "invalid_request"
+
+
+def test_a_run_is_allowed_once_and_then_runs(ask, shop):
+    assert ask("POST", "/runs/1/approve", json={"by": "ann\x1b[2J"})["approved_by"] == "ann [2J"
+    error = ask("POST", "/runs/1/approve", 409, json={"by": "bob"})["error"]
+    assert (error["code"], error["message"]) == ("went_on", "run 1 no longer waits for approval: it is approved")
+    shop.step(SECOND)
+    assert shop.poster.done == [1]
+    assert ask("POST", "/runs/1/refuse", 409, json={"by": "bob"})["error"]["message"].endswith("it is done")
+    assert ask("POST", "/runs/9/approve", 404, json={"by": "ann"})["error"]["message"] == "there is no run 9"
+    assert ask("POST", "/runs/1/approve", 422, json={"by": ""})["error"]["code"] == "invalid_request"
+
+
+def test_the_stop_switch_is_set_and_told(ask, shop):
+    assert ask("POST", "/stop", json={"by": "ann", "reason": "moving"})["by"] == "ann"
+    stopped = ask("GET", "")["stopped"]
+    assert (stopped["by"], stopped["reason"]) == ("ann", "moving")
+    shop.step(SECOND)
+    assert ask("GET", "/runs", params={"state": "refused"})["items"] != []
+    assert ask("POST", "/go", json={"by": "ann"})["stopped"] is None
+    assert ask("GET", "")["stopped"] is None
+
+
+def test_trying_tells_what_would_be_done_and_does_nothing(ask, shop):
+    told = ask("POST", "/dry/try", params={"incident": 1})
+    assert (told["step"], told["works"], told["result"]) == ("wait", True, "would call webhook dry")
+    assert told["reason"] == "whether run 2 of it helps isn't known yet" or "rests" in told["reason"]
+    assert shop.poster.done == []
+    assert ask("POST", "/nothing/try", 404, params={"incident": 1})["error"]["mend"] == "declared: ask, dry"
+    assert ask("POST", "/dry/try", 404, params={"incident": 9})["error"]["message"] == "there is no incident 9"
+
+
+def test_where_none_are_declared_that_is_said():
+    with serving(api(None)) as url:
+        answer = httpx.get(f"{url}/api/v1/reactions")
+    assert (answer.status_code, answer.json()["error"]["message"]) == (404, "no reactions are declared here")
+
+
+def test_the_commands_tell_the_same(clew, shop):
+    told = clew("list")
+    assert "waiting approval" in told
+    assert "asks, 2 an hour, rests 5 min, in week" in told
+    assert "call webhook restart-shop" in clew("history")
+    assert "no reaction ran" in clew("history", "--incident", "9")
+    assert clew("history", "--json").startswith("{")
+    assert clew("approve", "1", "--by", "ann") == "run 1 of ask is approved by ann\n"
+    assert "no longer waits for approval" in clew("approve", "1", "--by", "ann", code=1)
+    assert clew("refuse", "1", "--why", "not now", "--by", "bob") == "run 1 of ask is refused by bob\n"
+    assert "refused by bob: not now" in clew("history")
+    assert clew("stop", "--why", "moving", "--by", "ann").startswith("all reactions are stopped by ann")
+    assert "stopped by ann" in clew("list")
+    assert clew("go") == "2 reactions may begin again\n"
+    assert "it would wait" in clew("try", "dry", "--incident", "1")
+    shop.poster.fails = "there is no way"
+    assert "its action could not be done" in clew("try", "dry", "--incident", "1", code=1)
+    assert "there is no reaction nothing" in clew("try", "nothing", "--incident", "1", code=3)
+
+
+def test_a_file_is_checked_without_a_server(tmp_path):
+    path = tmp_path / "reactions.yaml"
+    run = CliRunner().invoke
+    path.write_text(run(main, ["reactions", "example"]).output)
+    assert path.read_text() == default_reactions_text()
+    assert (
+        "is right: jeweller version 1, 5 reactions, all of them dry runs"
+        in run(main, ["reactions", "check", str(path)]).output
+    )
+    path.write_text(default_reactions_text().replace("      dry_run: true\n", "      dry_run: false\n", 1))
+    assert "acting: restart-mes-worker" in run(main, ["reactions", "check", str(path)]).output
+    path.write_text(default_reactions_text().replace("most: 6", "most: 1"))
+    done = run(main, ["reactions", "check", str(path)])
+    assert done.exit_code == 1
+    assert "'most' is below 'least'" in done.output
+    assert "mend: let 'most' be the larger one" in done.output
