@@ -80,6 +80,10 @@ class RulesError(FlowError):
     """A rules file, or a file of written cases, is wrong; ``problems`` as those of a flow."""
 
 
+class NotifyError(FlowError):
+    """A file about channels and policies is wrong; ``problems`` as those of a flow, never with a secret."""
+
+
 class SettingsError(ClewError):
     """A setting is wrong: the message names key, value and mend."""
 
