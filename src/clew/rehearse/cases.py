@@ -42,7 +42,7 @@ SHIPPED = "jeweller"
 
 _BEGIN = "begin with 'cases: NAME' and 'play:' at the margin; see docs/write-rules.md"
 _MONDAY_MORNING = datetime(2026, 3, 2, 8, tzinfo=UTC)
-_KINDS = {
+EVENTS = {
     "order": ("stage", "path", "service", "flow", "outcome", "error", "hold", "due_in", "actor", "trace"),
     "span": ("service", "work", "lasts", "error", "http", "trace", "where"),
     "message": ("service", "order", "taken", "by", "queue", "settlement", "error", "trace"),
@@ -167,10 +167,10 @@ class _Story:
         """The event as often as it comes: ``times``, each ``every`` after the one before; ``{n}`` is its number."""
         kinds = {name.value for name, _ in node.value} if isinstance(node, yaml.MappingNode) else set()
         # An order may also be what a message is about.
-        kind = next((each for each in reversed(_KINDS) if each in kinds), "order")
-        fields = Fields(self._reader, node, key, (kind, *_KINDS[kind], *_ALWAYS))
+        kind = next((each for each in reversed(EVENTS) if each in kinds), "order")
+        fields = Fields(self._reader, node, key, (kind, *EVENTS[kind], *_ALWAYS))
         if not fields.has(kind):
-            fields.wrong("", "an event of nothing", f"write one of {', '.join(_KINDS)}")
+            fields.wrong("", "an event of nothing", f"write one of {', '.join(EVENTS)}")
             return
         at_ns = self._moment(fields, "at", self._begin_ns) or self._begin_ns
         arrives_ns = self._moment(fields, "arrives", None)
