@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -76,6 +77,10 @@ class FakeServer:
         """Begin to answer."""
         self._thread.start()
 
+    def encrypt(self, context: ssl.SSLContext) -> None:
+        """Speak TLS with whoever connects from now on."""
+        self._server.tls = context
+
     def stop(self) -> None:
         """Stop, also slow answers, and close the port."""
         self.closing.set()
@@ -108,7 +113,16 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, fake: FakeServer) -> None:
         self.fake = fake
+        self.tls: ssl.SSLContext | None = None
         super().__init__(("127.0.0.1", 0), _Handler)
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """In the request's own thread, so that a handshake holds up no other."""
+        if self.tls is None:
+            super().finish_request(request, client_address)
+            return
+        with self.tls.wrap_socket(request, server_side=True) as encrypted:
+            super().finish_request(encrypted, client_address)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that went away is nothing to tell."""

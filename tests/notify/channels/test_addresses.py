@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import ssl
 import threading
 import time
 
@@ -129,6 +130,20 @@ def test_a_proxy_that_the_channel_names_is_asked_for_the_name(echo):
     assert echo.requests[0].path == "http://hook.example.org/path"
     with pytest.raises(ChannelRefused):
         http.call(call("http://169.254.169.254/latest"))
+
+
+def test_certificates_are_those_of_the_name_though_an_address_is_called(certificate, echo):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    echo.encrypt(context)
+    http = Http(EVERYWHERE, timeout_s=60, resolve=lambda host, port: ["127.0.0.1"])
+    with pytest.raises(ChannelBusy, match="certificate"):
+        http.call(call(f"https://localhost:{echo.port}/"))
+    http.trusted.load_verify_locations(certificate[0])
+    assert http.call(call(f"https://localhost:{echo.port}/")).body == b"hello"
+    with pytest.raises(ChannelBusy, match="certificate"):
+        http.call(call(f"https://other.example.org:{echo.port}/"))
+    assert len(echo.requests) == 1
 
 
 def test_large_answers_are_cut(echo):

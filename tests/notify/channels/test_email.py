@@ -2,7 +2,6 @@
 
 import contextlib
 import ssl
-import subprocess
 from dataclasses import replace
 
 import pytest
@@ -31,18 +30,6 @@ def serving(**options):
 def channel_of(fake, extra="tls: none", host="127.0.0.1", http=None):
     line = f"{{kind: email, to: [duty@example.org, boss@example.org], from: clew@example.org, server: '{host}:{fake.port}', "
     return open_channel(line + f"allow_private: [{host}], {extra}}}", ENV, http)
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    """A certificate of localhost that signs itself, and its key."""
-    folder = tmp_path_factory.mktemp("certificate")
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-         "-addext", "subjectAltName=DNS:localhost", "-keyout", folder / "key.pem", "-out", folder / "cert.pem"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    return folder / "cert.pem", folder / "key.pem"
 
 
 def server_side(certificate):
