@@ -16,6 +16,7 @@ from clew.api import create_api
 from clew.web import create_web, site
 from clew.web.errors import FIELDS, in_words_of_page
 from clew.web.guard import POLICY
+from tests.services.browser import leave
 from tests.serving import serving
 
 
@@ -195,4 +196,4 @@ def test_a_first_visit_learns_the_zone_and_later_ones_know_it(running, url):
         assert asked.count("status") == 1
         assert "zone.js" not in asked
     finally:
-        opened.close()
+        leave(opened)
