@@ -44,7 +44,7 @@ ROOMS = {
     "clew.notify": ("clew.model", "clew.flow", "clew.control.contract"),
     "clew.notify.outbox": ("clew.model", "clew.control.contract", "clew.notify"),
     "clew.react": ("clew.model", "clew.flow", "clew.control"),
-    "clew.react.outside": ("clew.model", "clew.react", "clew.notify"),
+    "clew.react.outside": ("clew.model", "clew.control.contract", "clew.react", "clew.notify"),
     # The watch: reads the store, lets the pure rooms decide, and writes what they decided.
     "clew.watch": (
         *("clew.model", "clew.flow", "clew.journey", "clew.store", "clew.rules", "clew.detect"),
@@ -66,6 +66,8 @@ ROOMS = {
         *("clew.model", "clew.flow", "clew.journey", "clew.store", "clew.settings"),
         *("clew.report", "clew.learn", "clew.api", "clew.control", "clew.notify"),
     ),
+    "clew.workers": ("clew.model",),
+    "clew.watching": ("*",),
     "clew.cli": ("*",),
     "clew.app": ("*",),
 }
