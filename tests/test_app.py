@@ -57,11 +57,11 @@ class Failing:
     "made", [lambda part: watcher_of(part, part, lambda: 0), lambda part: upkeep_of(part, part, part, part)]
 )
 def test_a_worker_tells_what_fails_and_goes_on(monkeypatch, error, made):
-    monkeypatch.setattr("clew.app._PAUSE_AFTER_ERROR_S", 0.2)
+    monkeypatch.setattr("clew.workers._PAUSE_AFTER_ERROR_S", 0.2)
     failing = Failing(error)
     worker = made(failing)
     told = []
-    monkeypatch.setattr("clew.app.log.exception", lambda *_: told.append(worker.problem))
+    monkeypatch.setattr("clew.workers.log.exception", lambda *_: told.append(worker.problem))
     worker.start()
     try:
         assert failing.went_on.wait(30)
@@ -72,7 +72,7 @@ def test_a_worker_tells_what_fails_and_goes_on(monkeypatch, error, made):
 
 
 def test_counters_are_sampled_also_while_journeys_fail(monkeypatch):
-    monkeypatch.setattr("clew.app._PAUSE_AFTER_ERROR_S", 0.01)
+    monkeypatch.setattr("clew.workers._PAUSE_AFTER_ERROR_S", 0.01)
     sampled = threading.Semaphore(0)
     failing = SimpleNamespace(run=lambda: 1 / 0)
     worker = watcher_of(failing, failing, lambda: 0, sampled.release)
@@ -114,7 +114,7 @@ async def test_a_running_server_tells_what_its_upkeep_cannot_do(tmp_path, monkey
         raise StoreError("the disk is full")
 
     monkeypatch.setattr("clew.app.Forecast.refresh", fail)
-    monkeypatch.setattr("clew.app.log.exception", lambda *_: loop.call_soon_threadsafe(failed.set))
+    monkeypatch.setattr("clew.workers.log.exception", lambda *_: loop.call_soon_threadsafe(failed.set))
     monkeypatch.setattr("clew.app._rest_the_collector", lambda: None)
     free, said = Address("127.0.0.1", 0), asyncio.Queue()
     settings = Settings(data=tmp_path, otlp_http=free, otlp_grpc=free, api_listen=free)

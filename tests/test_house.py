@@ -64,7 +64,7 @@ ROOMS = {
     ),
     "clew.web": (
         *("clew.model", "clew.flow", "clew.journey", "clew.store", "clew.settings"),
-        *("clew.report", "clew.learn", "clew.api", "clew.control", "clew.notify"),
+        *("clew.report", "clew.learn", "clew.api", "clew.control", "clew.notify", "clew.watch"),
     ),
     "clew.workers": ("clew.model",),
     "clew.watching": ("*",),

@@ -3,6 +3,7 @@
 main thread: opens the engine, then runs the event loop (ports, signals) and never queries
 writer threads: commit batches        watcher thread: ticks and looks for losses        workers: answer the API
 upkeep thread: imports left unfinished, remaining times for projections, minutes of spans for key figures
+threads that watch by rules, tell channels and act: see clew.watching
 """
 
 from __future__ import annotations
@@ -38,52 +39,18 @@ from clew.store.embedded import open_store
 from clew.store.engine_config import EngineLimits
 from clew.store.render import Layout, Masking
 from clew.store.roll_up import RollUp
+from clew.watching import Health, declared_by, open_watching
 from clew.web import create_web, site
 from clew.web.hosts import hosts_of
 from clew.web.pages.status.recent import Recent
 from clew.web.pages.status.route import sample_of
-
-log = logging.getLogger(__name__)
+from clew.workers import Worker, in_words
 
 _TICK_S = 0.7
 _TICK_AT_LEAST_EVERY_S = 5.0
 _LOSSES_EVERY_S = 3.0
 _LOSSES_IN_QUIET_S = 6.0
 _UPKEEP_EVERY_S = 20.0
-_PAUSE_AFTER_ERROR_S = 2.0
-
-
-class Worker:
-    """A thread that does a step again and again until it is stopped; ``problem`` says why the last one failed."""
-
-    def __init__(self, name: str, step: Callable[[], float], told: str) -> None:
-        """Not running until `start`. ``step`` answers how many seconds to rest; ``told`` is what a failure means."""
-        self._step = step
-        self._told = told
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=False)
-        self.problem: str | None = None
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End after the current step and wait for it."""
-        self._stop.set()
-        if self._thread.ident is not None:
-            self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            try:
-                pause = self._step()
-                self.problem = None
-            except Exception as error:  # also a mistake of ours: verdicts must not grow old unseen
-                self.problem = f"{self._told}: {_in_words(error)}"
-                log.exception("%s; trying again", self._told)
-                pause = _PAUSE_AFTER_ERROR_S
-            self._stop.wait(pause)
 
 
 def watcher_of(
@@ -132,15 +99,11 @@ def upkeep_of(backfill: Backfill, undoing: Undoing, forecast: Forecast, minutes:
             except Exception as error:  # told below, when all were tried
                 failed[name] = error
         if failed:
-            told = "; ".join(f"{name}: {_in_words(error)}" for name, error in failed.items())
+            told = "; ".join(f"{name}: {in_words(error)}" for name, error in failed.items())
             raise ClewError(told) from ExceptionGroup("upkeep", list(failed.values()))
         return _TICK_S if more else _UPKEEP_EVERY_S
 
     return Worker("clew-upkeep", keep_up, "not up to date")
-
-
-def _in_words(error: Exception) -> str:
-    return str(error) if isinstance(error, ClewError) else repr(error)
 
 
 def layout_of(settings: Settings) -> Layout:
@@ -204,6 +167,7 @@ async def serve(settings: Settings, store: Store, announce: Callable[[str], None
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     leave_readers_to_the_workers()
+    declared = declared_by(settings)
     book = FlowBook(store)
     await asyncio.to_thread(book.start, flow_texts(settings))
     receiver = Receiver(store, _receive_settings(settings), lambda: watcher.problem)
@@ -220,9 +184,14 @@ async def serve(settings: Settings, store: Store, announce: Callable[[str], None
     )  # fmt: skip
     upkeep = upkeep_of(backfill, Undoing(backfill, book), forecast, RollUp(store, settings.retention_figures_days))
     masked = "user.id" in layout_of(settings).masking.shortened
+    health = Health(
+        lambda: watcher.problem, lambda: receiver.admission.refused, lambda: ticker.counts.horizon_ns
+    )  # fmt: skip
+    watching = await asyncio.to_thread(open_watching, settings, declared, store, book, health)
     deps = ApiDeps(
-        store, book, backfill, receiver, ticker,
-        problem=lambda: watcher.problem, upkeep_problem=lambda: upkeep.problem, users_masked=masked,
+        store, book, backfill, receiver, ticker, desk=watching.desk, reactions=watching.world,
+        problem=lambda: watcher.problem, users_masked=masked,
+        upkeep_problem=lambda: "; ".join(filter(None, (upkeep.problem, watching.problem()))) or None,
         public_url=settings.api_public_url,
     )  # fmt: skip
     api: HttpServer | None = None
@@ -235,6 +204,7 @@ async def serve(settings: Settings, store: Store, announce: Callable[[str], None
         await api.start()
         watcher.start()
         upkeep.start()
+        watching.start()
         _rest_the_collector()
         announce(
             f"Clew listens: OTLP/gRPC {settings.otlp_grpc.host}:{receiver.grpc_port}, "
@@ -247,6 +217,7 @@ async def serve(settings: Settings, store: Store, announce: Callable[[str], None
         await receiver.close()
         if api is not None:
             await api.stop(5.0)
+        await asyncio.to_thread(watching.close)
         for each in (watcher, upkeep):
             await asyncio.to_thread(each.stop)
 

@@ -13,6 +13,7 @@ from clew.journey.backfill import Backfill
 from clew.journey.in_force import FlowBook, FlowInForce
 from clew.journey.ticker import Ticker
 from clew.model.flow import Flow
+from clew.react.world import World
 from clew.store.contract import Store
 from clew.watch.desk import Desk
 
@@ -66,7 +67,8 @@ class ApiDeps:
     ``problem`` says why Clew isn't ready, or None; ``upkeep_problem`` why what may take long isn't done: Clew is ready
     all the same. ``users_masked`` is whether user ids are stored by their last characters only. ``turns`` are
     those of all large requests, to the API and for pages. ``public_url`` is where others reach Clew (empty: not told).
-    ``desk`` is where incidents are handled (None: nobody watches here).
+    ``desk`` is where incidents are handled (None: nobody watches here), ``reactions`` what automated actions act in
+    (None: none are declared).
     """
 
     store: Store
@@ -82,6 +84,7 @@ class ApiDeps:
     started_ns: int = field(default_factory=time.time_ns)
     turns: Turns = field(default_factory=Turns)
     desk: Desk | None = None
+    reactions: World | None = None
 
     def flow_of(self, name: str) -> Flow:
         """The flow of that name in force, without a name the first; one without stages when nobody declares it."""

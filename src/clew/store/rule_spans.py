@@ -122,7 +122,7 @@ class BurnBook:
     def _book(self, condition: SpanCondition) -> SeriesBook:
         longest = max(window.long_ns for window in self.shape.windows) // MINUTE_NS
         surge = Surge(SeriesKind.SPANS, spans=condition)
-        return SeriesBook(self.store, surge, lambda minute, more: [(minute - longest, minute + 1 + more)])
+        return SeriesBook(self.store, surge, lambda minute, more, _: [(minute - longest, minute + 1 + more)])
 
 
 def bad_of(shape: BurnRate) -> SpanCondition:

@@ -36,6 +36,7 @@ class Watch:
     """Watches by rules. One at a time; not for the main thread.
 
     ``look_for`` makes a look of a rule; it may raise, then the rule looks again later and its incidents go on.
+    ``looked_ns`` is when all rules that were due had looked and all was written.
     """
 
     rules: Sequence[Rule]
@@ -43,6 +44,7 @@ class Watch:
     incidents: Incidents
     look_for: LookFor
     now_ns: Callable[[], int]
+    looked_ns: int = 0
     _standing: Standing | None = None
     _due_ns: dict[str, int] = field(default_factory=dict)
     _ordered: list[Rule] = field(init=False)
@@ -69,7 +71,7 @@ class Watch:
                     self._standing = None
                     return 0.0
             standing.forget()
-            self._standing = standing
+            self._standing, self.looked_ns = standing, self.now_ns()
         except BaseException:
             self._standing = None
             raise
