@@ -98,3 +98,19 @@ def test_a_file_that_is_no_yaml_is_told_without_its_lines(clew, tmp_path):
     found = clew("list", "--file", str(file))
     assert found.exit_code == 1
     assert "not YAML" in found.output
+
+
+def test_a_file_is_checked_whole_and_its_example_is_a_good_one(clew, tmp_path):
+    file = tmp_path / "example.yaml"
+    file.write_text(clew("example").output)
+    secrets = {"CLEW_SLACK_WEBHOOK": "https://hooks.slack.com/services/T/B/x", "CLEW_PAGERDUTY_KEY": "a" * 32}
+    good = clew("check", "--file", str(file), **secrets)
+    assert (good.exit_code, good.output.splitlines()[1:]) == (
+        0,
+        ["  critical -> urgent", "  info -> quiet", "  all others -> default"],
+    )
+    assert "2 channels, 3 policies" in good.output
+    bad = clew("check")
+    assert bad.exit_code == 1
+    assert "the variable NOWHERE is not set" in bad.output
+    assert "no policy tells a channel" in bad.output

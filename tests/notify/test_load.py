@@ -163,11 +163,21 @@ def test_all_mistakes_are_named_at_once():
         ("- a", "not a notify file: no keys with values"),
         ("a: [", "not YAML"),
         ("channels: {slack: {kind: a}}", "no policy tells a channel"),
-        ("channels: {a: {kind: a}}\npolicies: {p: {steps: [{notify: a}]}}", "nobody is told of critical"),
+        (
+            "channels: {a: {kind: a}}\npolicies: {p: {steps: [{notify: a}]}, q: {steps: [{notify: a}]}}",
+            "nobody is told of critical",
+        ),
     ],
 )
 def test_what_cannot_work_is_refused(text, cause):
     assert any(cause in found for _, _, found, _ in problems(text))
+
+
+@pytest.mark.parametrize("names", [("team",), ("urgent", "default")])
+def test_without_routes_the_only_policy_or_the_one_called_default_takes_all(names):
+    policies = ", ".join(f"{name}: {{steps: [{{notify: a}}]}}" for name in names)
+    notify = parse_notify(f"channels: {{a: {{kind: a}}}}\npolicies: {{{policies}}}", Kinds())
+    assert notify.policies.routes == (Route(names[-1]),)
 
 
 def test_a_file_that_only_has_a_heartbeat_tells_nobody():

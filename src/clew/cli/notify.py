@@ -15,12 +15,13 @@ from clew.cli.client import CommandError
 from clew.cli.options import print_json
 from clew.cli.screen import show, text
 from clew.flow import format_problems
-from clew.model.errors import ChannelBusy, ChannelError, FlowError
+from clew.model.errors import ChannelBusy, ChannelError, FlowError, NotifyError
 from clew.model.incident import Incident, IncidentState, Notice, NoticeKind
 from clew.model.rule import Severity
 from clew.notify.channels.contract import Channel
 from clew.notify.channels.registry import Registry
 from clew.notify.channels.survey import Surveyed, survey
+from clew.notify.load import example_text, load_notify
 
 _FILE = click.option(
     "--file",
@@ -51,6 +52,28 @@ def list_channels(file: Path | None, as_json: bool) -> None:
         show(table)
     if any(each.channel is None for each in found):
         raise SystemExit(1)
+
+
+@notify.command("check", epilog="Exit code 1 when the file has mistakes.")
+@_FILE
+def check_file(file: Path | None) -> None:
+    """Read channels, policies and routes as the server does, and name every mistake with its line and mend."""
+    path = _file(file)
+    try:
+        found = load_notify(path, Registry(os.environ, path.parent))
+    except NotifyError as error:
+        raise CommandError(f"{path} has mistakes:\n\n{format_problems(error.problems)}") from None
+    policies = found.policies
+    click.echo(f"{path}: {len(found.channels)} channels, {len(policies.policies)} policies; every severity is told")
+    for route in policies.routes:
+        which = [", ".join(route.severities), *(f"{name} {value}" for name, value in route.labels.items())]
+        click.echo(f"  {'; '.join(filter(None, which)) or 'all others'} -> {route.policy}")
+
+
+@notify.command("example")
+def show_example() -> None:
+    """Print a notify.yaml to copy: two channels, hours, three policies and their routes."""
+    click.echo(example_text(), nl=False)
 
 
 @notify.command("test", epilog="\b\nExample:\n  clew notify test duty")

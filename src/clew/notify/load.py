@@ -76,7 +76,7 @@ def parse_notify(text: str, kinds: ReadsKinds[Channel, Switch], name: str = "<no
     read = {each: kinds.read(each, node, join("channels", each), reader) for each, node in declared.items()}
     hours = read_hours(reader, top.get("hours"))
     policies = _read_policies(reader, top.get("policies"), declared, hours)
-    routes = _read_routes(reader, top.get("routes"), policies)
+    routes = _read_routes(reader, top["routes"], policies) if "routes" in top else _route_for_all(policies)
     _check_coverage(reader, routes, policies, declared)
     limits = _entries(reader, top.get("limits"), "limits", ("per_minute",))
     switch = top.get("heartbeat")
@@ -155,6 +155,13 @@ def _read_routes(reader: Reader, node: yaml.Node | None, policies: Mapping[str, 
             reader.report(key, "no incident comes to this route", "put the one that takes all at the end", item)
         routes.append(_read_route(reader, key, item, policies))
     return tuple(routes)
+
+
+def _route_for_all(policies: Mapping[str, Policy]) -> tuple[Route, ...]:
+    """Without routes all incidents take the only policy, or the one that is called default."""
+    if "default" in policies:
+        return (Route("default"),)
+    return tuple(Route(name) for name in policies) if len(policies) == 1 else ()
 
 
 def _read_route(reader: Reader, key: str, node: yaml.Node, policies: Mapping[str, Policy]) -> Route:
