@@ -171,7 +171,9 @@ def test_a_shop_that_opens_at_the_same_time_each_day_is_no_surge_on_its_third_da
     counts = {minute: 10 for at in opened for minute in range(at, at + 600) if minute <= NOW}
     assert judge(counts, NOW, known_since=NOW - 3 * DAY) is None
     assert judge(counts, NOW, known_since=NOW - DAY // 2) is not None
-    assert looked_at(NOW, 30, NOW - 3 * DAY) == [(NOW - WEEK - BEFORE + 1, NOW + 31)]
+    seen = looked_at(NOW, 30, NOW - 3 * DAY)
+    assert (len(seen), seen[-2]) == (8, (NOW - DAY - 34, NOW - DAY + AFTER + 31))
+    assert seen[0] == looked_at(NOW, 30)[-2]
 
 
 def test_a_rate_that_grew_for_hours_is_expected():

@@ -174,3 +174,19 @@ def test_a_book_reads_the_last_minutes_each_time_and_all_every_half_hour(store):
     assert book.at(AT - 40) == {"b2c": {AT - 55: 1}, "b2b": {AT - 45: 1}}
     assert book.at(AT - 20) == {"b2c": {AT - 55: 1, AT - 56: 1}, "b2b": {AT - 45: 1}}
     assert (asked, book.since_minute) == ([(AT - 50, AT - 55), (AT - 20, AT - 56)], AT - 56)
+
+
+def test_a_book_goes_on_in_past_weeks_without_reading_them_again(store):
+    week = 7 * 24 * 60
+
+    def looked_at(minute, ahead, _):
+        return [(minute - week - 60, minute - week + ahead + 1), (minute - 60, minute + ahead + 1)]
+
+    order(store, "A", "b2c", ("OUT", week + 50), cancelled=True)
+    order(store, "B", "b2c", ("OUT", week - 40), cancelled=True)
+    order(store, "C", "b2c", ("OUT", week + 20), cancelled=True)
+    book = SeriesBook(store, Surge(SeriesKind.CANCELLED), looked_at)
+    assert book.at(AT) == {"b2c": {AT - week - 50: 1, AT - week - 20: 1}}
+    assert book.at(AT + 31) == {"b2c": {AT - week - 20: 1, AT - week + 40: 1}}
+    fresh = SeriesBook(store, Surge(SeriesKind.CANCELLED), looked_at)
+    assert fresh.at(AT + 31) == book.at(AT + 31)

@@ -135,13 +135,14 @@ def judge(
 
 def looked_at(minute: int, ahead: int = 0, known_since: int = 0) -> list[tuple[int, int]]:
     """The spans of time (from, until), oldest first, that are looked at to judge a minute and ``ahead`` more: parts of
-    past weeks, or, before a week is known, all that is known."""
-    if minute - known_since < WEEK + BEFORE + ahead:
-        return [(minute - WEEK - BEFORE + 1, minute + 1 + ahead)]
-    past = [
-        (minute - week * WEEK - BEFORE + 1, minute - week * WEEK + AFTER + 1 + ahead) for week in range(WEEKS, 0, -1)
-    ]
-    return [*past, (minute - BEFORE + 1, minute + 1 + ahead)]
+    past weeks, and, while less than one is known, of the days before."""
+    after = AFTER + 1 + ahead
+    weeks = [(minute - week * WEEK - BEFORE + 1, minute - week * WEEK + after) for week in range(WEEKS, 0, -1)]
+    now = (minute - BEFORE + 1, minute + 1 + ahead)
+    if minute - known_since >= WEEK + BEFORE:
+        return [*weeks, now]
+    days = [(minute - day * DAY - _AROUND, minute - day * DAY + after) for day in range(6, 0, -1)]
+    return [weeks[-1], *days, now]
 
 
 def baseline(counts: Mapping[int, int], minute: int, flagged: Flagged = (), known_since: int = 0) -> Baseline | None:

@@ -1,8 +1,8 @@
 """Counts minute by minute, told apart by path or service: what surges are judged from.
 
 Minutes are whole minutes since 1970 (UTC); a minute that isn't there counted nothing. Only the spans of time that a
-detector looks at are read. Most of them lie weeks back and don't change: a `SeriesBook` reads them every half hour, and
-each time the last minutes alone.
+detector looks at are read. Most of them lie weeks back and don't change: a `SeriesBook` reads them once, and each time
+the last minutes alone.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from clew.store.span_condition import CONDITION, bind_condition
 Minutes = dict[int, int]
 """Counts by minute."""
 Ranges = Sequence[tuple[int, int]]
-"""Spans of time in minutes: (from, until), from included, until not. At most `MOST_RANGES`."""
+"""Spans of time in minutes: (from, until), from included, until not."""
 
 MOST_RANGES = 5
-_LATE_MINUTES = 12
+"""How many of them one statement reads."""
+_LATE_MINUTES, _LATER_MINUTES = 12, 60
 _ALL_EVERY_MINUTES = 30
 _MINUTE_NS = 60 * 10**9
 # What is said of a message comes at the latest so long after it was published.
@@ -123,7 +124,15 @@ _FIRST_SPAN = "SELECT toUnixTimestamp(minute) * 1000000000 AS first, 1 AS n FROM
 def read_series(store: Store, surge: Surge, ranges: Ranges) -> dict[str, Minutes]:
     """The counts of these spans of time of each series of a rule: by path of cancelled, failed and entering orders, by
     service of lost messages (that published it) and spans. The oldest span of time comes first. Raises StoreError."""
-    bind = _bindings(ranges)
+    if surge.series is SeriesKind.SPANS:
+        return _read_spans(store, surge.spans, ranges)
+    series: dict[str, Minutes] = {}
+    for begin in range(0, len(ranges), MOST_RANGES):
+        _add(series, _read_orders(store, surge, _bindings(ranges[begin : begin + MOST_RANGES])))
+    return series
+
+
+def _read_orders(store: Store, surge: Surge, bind: Mapping[str, object]) -> dict[str, Minutes]:
     match surge.series:
         case SeriesKind.CANCELLED:
             return _read(store, _CANCELLED, bind)
@@ -131,10 +140,8 @@ def read_series(store: Store, surge: Surge, ranges: Ranges) -> dict[str, Minutes
             return _read(store, _FAILED, bind)
         case SeriesKind.LOST:
             return _read(store, _LOST, bind)
-        case SeriesKind.STAGE:
-            return _read(store, _ENTERED, bind | {"stage": surge.stage})
-        case SeriesKind.SPANS:
-            return _read_spans(store, surge.spans, bind)
+        case _:
+            return _read(store, _ENTERED, {**bind, "stage": surge.stage})
 
 
 def known_since(store: Store, kind: SeriesKind) -> int | None:
@@ -156,42 +163,66 @@ class SeriesBook:
     ranges: Callable[[int, int, int], Ranges]
     since_minute: int | None = None
     _series: dict[str, Minutes] = field(default_factory=dict)
-    _read_at: int | None = None
+    _ranges: Ranges = ()
+    _read_at: int = 0
 
     def at(self, minute: int) -> Mapping[str, Minutes]:
         """The counts by series as they are needed to judge a minute; what came late by more than a few minutes shows
-        within half an hour. They belong to the book, and change with the next call. Raises StoreError."""
-        if self._read_at is None or not 0 <= minute - self._read_at < _ALL_EVERY_MINUTES:
-            self.since_minute = known_since(self.store, self.surge.series)
-            since = minute if self.since_minute is None else self.since_minute
-            self._series = read_series(self.store, self.surge, self.ranges(minute, _ALL_EVERY_MINUTES, since))
-            self._read_at = minute
+        within half an hour, by more than an hour not at all. They belong to the book, and change with the next call.
+        Raises StoreError."""
+        if self._ranges and 0 <= minute - self._read_at < _ALL_EVERY_MINUTES:
+            self._renew([(minute - _LATE_MINUTES, minute + 1)])
+            return self._series
+        self.since_minute = known_since(self.store, self.surge.series)
+        since = minute if self.since_minute is None else self.since_minute
+        ranges = self.ranges(minute, _ALL_EVERY_MINUTES, since)
+        if len(ranges) == len(self._ranges) and 0 <= minute - self._read_at <= 2 * _ALL_EVERY_MINUTES:
+            # Past weeks don't change: what is new is what their spans of time have moved on by.
+            moved = [(old[1], new[1]) for old, new in zip(self._ranges[:-1], ranges[:-1], strict=True)]
+            self._renew([*moved, (minute - _LATER_MINUTES, ranges[-1][1])])
         else:
-            self._renew(minute)
+            self._series = read_series(self.store, self.surge, ranges)
+        self._forget(ranges)
+        self._ranges, self._read_at = ranges, minute
         return self._series
 
-    def _renew(self, minute: int) -> None:
-        begin = minute - _LATE_MINUTES
-        fresh = read_series(self.store, self.surge, [(begin, minute + 1)])
+    def _renew(self, parts: Ranges) -> None:
+        fresh = read_series(self.store, self.surge, parts)
         for name in fresh.keys() - self._series.keys():
             self._series[name] = {}
         for name, known in self._series.items():
-            for each in range(begin, minute + 1):
-                known.pop(each, None)
+            for begin, until in parts:
+                for each in range(begin, until):
+                    known.pop(each, None)
             known.update(fresh.get(name, {}))
 
+    def _forget(self, ranges: Ranges) -> None:
+        """Let go of what is looked at no more."""
+        kept = {
+            name: {at: n for at, n in counts.items() if any(begin <= at < until for begin, until in ranges)}
+            for name, counts in self._series.items()
+        }
+        self._series = {name: counts for name, counts in kept.items() if counts}
 
-def _read_spans(store: Store, condition: SpanCondition, bind: Mapping[str, object]) -> dict[str, Minutes]:
-    rolled_up = (read_mark(store, MARK) or 0) // _MINUTE_NS
+
+def _read_spans(store: Store, condition: SpanCondition, ranges: Ranges) -> dict[str, Minutes]:
+    """One range in each statement, as spans are many."""
     count = _rolled_up_as(condition)
-    said = dict(bind) | bind_condition(condition)
-    if count is None:
-        return _read(store, _SPANS, said | {"rolled_up": 0})
-    series = _read(store, _ROLLED_UP, said | {"rolled_up": rolled_up, "count": count})
     # What is rolled up ends where what is read from the spans begins.
-    for name, fresh in _read(store, _SPANS, said | {"rolled_up": rolled_up}).items():
-        series.setdefault(name, {}).update(fresh)
+    rolled_up = (read_mark(store, MARK) or 0) // _MINUTE_NS if count else 0
+    series: dict[str, Minutes] = {}
+    for each in ranges:
+        bind = _bindings([each]) | bind_condition(condition) | {"rolled_up": rolled_up, "count": count or ""}
+        if count and each[0] < rolled_up:
+            _add(series, _read(store, _ROLLED_UP, bind))
+        if each[1] > rolled_up:
+            _add(series, _read(store, _SPANS, bind))
     return series
+
+
+def _add(series: dict[str, Minutes], more: Mapping[str, Minutes]) -> None:
+    for name, counts in more.items():
+        series.setdefault(name, {}).update(counts)
 
 
 def _rolled_up_as(condition: SpanCondition) -> str | None:
