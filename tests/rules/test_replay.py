@@ -141,6 +141,15 @@ def test_rules_about_spans_would_have_alerted_as_if_they_had_watched(shop, name)
     assert all(abs(a.from_ns - b.from_ns) <= MINUTE for a, b in zip(tried.examples, fired, strict=False))
 
 
+def test_of_very_many_orders_a_sample_of_whole_ones_is_tried_and_that_is_said(shop, monkeypatch):
+    store, book = shop
+    monkeypatch.setattr("clew.rehearse.replay.MOST", 15)
+    [tried] = replay_rules(store, book.current, of(["stuck"]).rules, BEGIN, END)
+    [whole] = (each for each in watched(of(["stuck"])) if each.subject == tried.examples[0].subject)
+    assert tried.note == "one order in 3 was tried"
+    assert abs(tried.examples[0].from_ns - whole.from_ns) <= MINUTE
+
+
 def test_what_is_not_kept_is_not_tried_and_that_is_said(shop):
     store, book = shop
     tried = replay_rules(store, book.current, of(["dead-queue", "clew-in-trouble"]).rules, BEGIN, END)

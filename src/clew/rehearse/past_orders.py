@@ -19,7 +19,6 @@ from clew.journey.losses import transit_limits
 from clew.learn.as_of import fold_at
 from clew.learn.projection import RemainingTimes, project
 from clew.model.alert import Finding
-from clew.model.errors import ClewError
 from clew.model.event import StageEvent
 from clew.model.flow import Flow
 from clew.model.journey import Journey, Loss, LostReason
@@ -27,19 +26,15 @@ from clew.model.rule import Rule
 from clew.store.contract import Store
 from clew.store.facts import read_events, read_losses
 from clew.store.hops import TransitLimits
-from clew.store.rule_history import orders_under_way
+from clew.store.rule_history import UnderWay
 
-MOST = 50_000
-"""How many orders are refolded for one answer at most."""
+MOST = 20_000
+"""About so many orders are refolded for one answer; of more it is a sample of whole orders."""
 
 ENDED_FOR_NS = 10 * 10**9
 """What is found in an order that has ended is found by one look."""
 
 _AT_ONCE = 1_000
-
-
-class TooManyOrders(ClewError):
-    """More orders were under way than can be refolded for one answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +51,12 @@ def held_in_orders(
     store: Store,
     flows: Sequence[FlowInForce],
     rules: Sequence[Rule],
+    orders: Sequence[UnderWay],
     from_ns: int,
     until_ns: int,
     remaining: RemainingTimes,
 ) -> Iterator[Held]:
-    """What rules about orders would have found in a range, order by order. Raises TooManyOrders."""
-    orders = orders_under_way(store, from_ns, until_ns, (), MOST + 1)
-    if len(orders) > MOST:
-        raise TooManyOrders(f"more than {MOST:,} orders were under way then")
+    """What rules about orders would have found in a range, order by order."""
     limits = transit_limits(each.flow for each in flows)
     by_name = {each.flow.name: each.flow for each in flows}
     for start in range(0, len(orders), _AT_ONCE):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from clew.journey.in_force import FlowInForce
@@ -17,9 +17,10 @@ from clew.model.alert import Alert, AlertPhase
 from clew.model.rule import BurnRate, OrderShape, ProjectedLate, Rule, Severity, Silence, Slow, SpansSeen, Surge
 from clew.notify.alerting import advance_all
 from clew.notify.grouping import incident_key
-from clew.rehearse.past_orders import Held, held_in_orders
+from clew.rehearse.past_orders import MOST, Held, held_in_orders
 from clew.rehearse.past_rates import Moment, found_burning, found_in_spans, found_silent, found_surging
 from clew.store.contract import Store
+from clew.store.rule_history import orders_under_way
 
 _STEP_NS = 15 * 60 * 10**9
 NOT_KEPT = "not tried: what it looks at isn't kept"
@@ -60,18 +61,29 @@ class RuleReplay:
 def replay_rules(
     store: Store, flows: Sequence[FlowInForce], rules: Sequence[Rule], from_ns: int, until_ns: int
 ) -> tuple[RuleReplay, ...]:
-    """What each rule would have done in a range, in their order. Raises TooManyOrders and StoreError."""
+    """What each rule would have done in a range, in their order. Raises StoreError.
+
+    Of very many orders a sample is tried, and the note says so."""
     of_orders = [rule for rule in rules if isinstance(rule.shape, OrderShape)]
     held: dict[str, list[PastAlert]] = defaultdict(list)
+    every = 1
     by_name = {rule.name: rule for rule in of_orders}
     if of_orders:
         projects = any(isinstance(rule.shape, ProjectedLate) for rule in of_orders)
         remaining = read_remaining(store, until_ns) if projects else {}
-        for each in held_in_orders(store, flows, of_orders, from_ns, until_ns, remaining):
+        orders, every = orders_under_way(store, from_ns, until_ns, MOST)
+        for each in held_in_orders(store, flows, of_orders, orders, from_ns, until_ns, remaining):
             alert = _alert_of(by_name[each.rule], each, until_ns)
             if alert is not None and alert.from_ns >= from_ns:
                 held[each.rule].append(alert)
-    return tuple(_replay(store, rule, held, from_ns, until_ns) for rule in rules)
+    tried = [_replay(store, rule, held, from_ns, until_ns) for rule in rules]
+    if every == 1:
+        return tuple(tried)
+    sample = f"one order in {every} was tried"
+    return tuple(
+        replace(each, note="; ".join(filter(None, (each.note, sample)))) if each.rule in by_name else each
+        for each in tried
+    )
 
 
 def _replay(store: Store, rule: Rule, held: Mapping[str, list[PastAlert]], from_ns: int, until_ns: int) -> RuleReplay:

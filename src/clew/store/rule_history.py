@@ -14,12 +14,11 @@ from clew.store.span_condition import CONDITION, bind_condition
 _AT_ONCE_NS = 86_400 * 10**9
 _FINAL = "SETTINGS do_not_merge_across_partitions_select_final = 1"
 
-_UNDER_WAY = f"""
-SELECT order_id, alias_values, toUnixTimestamp64Nano(first_seen) AS first_ns FROM orders FINAL
-WHERE first_seen < fromUnixTimestamp64Nano({{until:Int64}}, 'UTC')
-AND (bucket = toDate(0) OR last_seen >= fromUnixTimestamp64Nano({{from:Int64}}, 'UTC'))
-AND (empty({{flows:Array(String)}}) OR flow IN {{flows:Array(String)}})
-ORDER BY first_seen LIMIT {{most:UInt32}} {_FINAL}"""
+_UNDER_WAY = """
+FROM orders FINAL
+WHERE first_seen < fromUnixTimestamp64Nano({until:Int64}, 'UTC')
+AND (bucket = toDate(0) OR last_seen >= fromUnixTimestamp64Nano({from:Int64}, 'UTC'))
+AND cityHash64(order_id) % {every:UInt32} = 0"""
 
 _ENDED = f"""
 SELECT if({{by_service:Bool}}, toString(service), '') AS in_service,
@@ -44,12 +43,18 @@ class UnderWay:
     first_ns: int
 
 
-def orders_under_way(store: Store, from_ns: int, until_ns: int, flows: tuple[str, ...], most: int) -> list[UnderWay]:
-    """Orders that had begun before the end of a range and hadn't ended before it, the oldest first, at most so many."""
-    bind = {"from": from_ns, "until": until_ns, "flows": list(flows), "most": most}
-    return [
-        UnderWay(row["order_id"], tuple(row["alias_values"]), row["first_ns"]) for row in store.rows(_UNDER_WAY, bind)
-    ]
+def orders_under_way(store: Store, from_ns: int, until_ns: int, most: int) -> tuple[list[UnderWay], int]:
+    """Orders that had begun before the end of a range and hadn't ended before it, the oldest first, and of how many
+    orders one is among them: of more than ``most`` it is a sample."""
+    bind = {"from": from_ns, "until": until_ns, "every": 1}
+    number = store.rows(f"SELECT count() AS n {_UNDER_WAY} {_FINAL}", bind)[0]["n"]
+    every = -(-int(number) // most) or 1
+    rows = store.rows(
+        f"SELECT order_id, alias_values, toUnixTimestamp64Nano(first_seen) AS first_ns {_UNDER_WAY} "
+        f"ORDER BY first_ns, order_id {_FINAL}",
+        bind | {"every": every},
+    )
+    return [UnderWay(row["order_id"], tuple(row["alias_values"]), row["first_ns"]) for row in rows], every
 
 
 def spans_by_minute(
