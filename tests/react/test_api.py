@@ -11,6 +11,7 @@ from clew.api.errors import install_errors
 from clew.api.known import only_known_parameters
 from clew.api.reactions import reaction_routes
 from clew.cli.main import main
+from clew.model.errors import ControlError
 from clew.model.week import WeekHours
 from clew.react.load import default_reactions_text
 from clew.react.world import World
@@ -163,3 +164,12 @@ def test_a_file_is_checked_without_a_server(tmp_path):
     assert done.exit_code == 1
     assert "'most' is below 'least'" in done.output
     assert "mend: let 'most' be the larger one" in done.output
+
+
+def test_a_control_database_that_is_away_is_told_to_come_back(ask, shop, monkeypatch):
+    def away():
+        raise ControlError("the control database failed: the disk is full")
+
+    monkeypatch.setattr(shop.runs, "stopped", away)
+    error = ask("GET", "", 503)["error"]
+    assert (error["code"], error["message"]) == ("unavailable", "the control database failed: the disk is full")

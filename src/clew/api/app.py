@@ -16,6 +16,7 @@ from clew.api.incidents import incident_routes
 from clew.api.known import only_known_parameters
 from clew.api.learn import learn_routes
 from clew.api.orders import order_routes
+from clew.api.reactions import reaction_routes
 from clew.api.report_hints import hint_routes
 from clew.api.reports import report_routes
 from clew.api.rules import rule_routes
@@ -60,6 +61,7 @@ def create_api(deps: ApiDeps) -> FastAPI:
         status_routes,
         import_routes,
         incident_routes,
+        reaction_routes,
     ):
         v1.include_router(routes(deps))
     for routes in (report_routes, hint_routes, learn_routes, rule_routes):

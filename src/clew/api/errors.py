@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from clew.model.errors import ClewError, FlowError, MalformedHistory, StoreError, StoreUnavailable
+from clew.model.errors import ClewError, ControlError, FlowError, MalformedHistory, StoreError, StoreUnavailable
 from clew.store.cursors import BadCursor
 
 log = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ def of_clew_error(error: ClewError) -> tuple[int, str, str]:
             return 422, "invalid_flow", "mend the flow; POST /api/v1/flows/check lists every mistake with its line"
         case MalformedHistory():
             return 400, "malformed_history", f"mend the line; nothing of this request is stored; {_CONTRACT}"
-        case StoreUnavailable() | StoreError():
+        case StoreUnavailable() | StoreError() | ControlError():
             return 503, "unavailable", "try again in a second; if it lasts, see the log of `clew serve`"
         case _:
             return 500, "internal", "see the log of `clew serve`"
