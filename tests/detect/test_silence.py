@@ -81,7 +81,7 @@ def test_a_silence_says_since_when_and_how_much_was_missed():
     found = silent(always(NOW - 20))
     assert (found.last_ns, found.minutes) == ((NOW - 21) * MINUTE_NS, 21)
     assert 18 < found.missed <= 21
-    assert found.bound == pytest.approx(1.5)
+    assert found.bound == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(("known", "is_silent"), [(DAY - 60, False), (DAY + 60, True)])
@@ -101,6 +101,13 @@ def test_an_outage_of_all_is_no_gap_of_one():
     minutes = [m for m in always(NOW - 30) if not outage[0] <= m < outage[1]]
     assert silent(minutes) is None
     assert silent(minutes, outages=[outage]) is not None
+
+
+def test_what_clew_itself_did_not_hear_is_no_silence():
+    minutes = always(NOW - 60)
+    assert silent(minutes) is not None
+    assert silent(minutes, outages=[(NOW - 60, NOW)]) is None
+    assert silent(minutes, outages=[(NOW - 60, NOW - 5)]) is not None
 
 
 @settings(max_examples=10)
