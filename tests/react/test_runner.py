@@ -2,13 +2,17 @@ import threading
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import select
 
 from clew.control.reactions import RunQuery
+from clew.control.tables import outbox
 from clew.model.errors import ControlError
-from clew.model.incident import IncidentState
+from clew.model.incident import IncidentState, Policy, PolicyStep
 from clew.model.reaction import Conditions, RunState
+from clew.notify.escalation import Policies
 from clew.react.decide import Step
-from clew.react.runner import PAUSE_S, SHORT_PAUSE_S, in_thread
+from clew.react.outside import change_by
+from clew.react.runner import PAUSE_S, SHORT_PAUSE_S, Runner, in_thread
 from clew.react.telling import Tell
 from tests.react.builders import EAGER, HOUR, MINUTE, NOW, SECOND, a_reaction
 from tests.react.shop import HOOK, Shop
@@ -297,3 +301,17 @@ def test_trying_a_reaction_out_does_and_keeps_nothing(shop):
     tried = here.world.try_out(here.reactions[0], here.incidents.incident(1))
     assert (tried.works, tried.result) == (False, "there is no way")
     assert (here.poster.done, here.states()) == ([], [])
+
+
+def test_a_failure_waits_in_the_outbox_for_the_next_person(shop, database):
+    policy = Policy("p", (PolicyStep(0, ("duty",)), PolicyStep(HOUR, ("boss",))))
+    here = shop()
+    here.open(policy="p", told=("duty",), step=1, step_at_ns=NOW + HOUR)
+    here.poster.fails = "the disk is gone; mend it"
+    here.runner = Runner(here.world, lambda: here.looked_ns, change_by(lambda: Policies({"p": policy})), here.spawn)
+    here.step(SECOND)
+    here.step(SECOND)
+    with database.reading() as connection:
+        rows = connection.execute(select(outbox)).all()
+    assert [(row.channel, row.kind) for row in rows] == [("boss", "escalated")]
+    assert "reaction restart-shop (run 1) failed: the disk is gone; mend it; shop team must act" in rows[0].text
