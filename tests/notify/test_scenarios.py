@@ -8,6 +8,7 @@ import pytest
 from clew.model.incident import IncidentState, Policy, PolicyStep
 from clew.model.rule import Explanation, QueueWaits, Severity
 from clew.model.week import WeekHours
+from clew.notify.escalation import Policies
 from clew.notify.incidents import acknowledged, noted, reacted, resolved_by
 from tests.notify.world import DAY, HOUR, MINUTE, MONDAY, SECOND, STUCK, World, finding, policies, stuck
 
@@ -471,6 +472,28 @@ def test_a_rule_that_is_declared_no_more_leaves_nothing_open(database):
     world.look(MONDAY + MINUTE)
     assert (world.incidents.unresolved(), world.incidents.active_alerts()) == ([], [])
     assert world.told() == [(0, "slack", "opened"), (1, "slack", "resolved")]
+
+
+def test_an_incident_whose_policy_is_declared_no_more_takes_the_one_that_fits_now(database):
+    world = World(database, policies=policies(Policy("old", STEPS)))
+    world.find(*stuck(1))
+    world.look()
+    world.policies = policies(Policy("new", (PolicyStep(0, ("slack",)), PolicyStep(0, ("team",))), stale_after_ns=DAY))
+    world.look(MONDAY + 15 * MINUTE)
+    assert world.told() == [(0, "slack", "opened"), (15, "team", "escalated")]
+    done = world.act(lambda one: acknowledged(one, "ann", world.now_ns, world.policies))
+    assert (done.policy, done.step_at_ns) == ("new", MONDAY + 15 * MINUTE + DAY)
+
+
+def test_people_are_told_as_soon_as_somebody_declares_whom(database):
+    world = World(database, policies=Policies())
+    world.find(*stuck(1))
+    world.look()
+    assert (world.told(), only(world).policy) == ([], "")
+    world.policies = policies(Policy("p", STEPS))
+    world.look(MONDAY + MINUTE)
+    assert world.told() == [(1, "slack", "opened")]
+    world.check()
 
 
 def test_a_look_that_could_not_be_made_ends_nothing_and_escalation_goes_on(database):

@@ -105,6 +105,8 @@ def followed(rule: Rule, incident: Incident, group: Group, around: Around) -> Ch
     _explain(draft, group)
     _silence(draft, rule, group, around)
     policy = around.policies.kept(incident) or around.policies.of(rule, incident.severity, incident.labels)
+    if policy is not None and rule.notifies:
+        draft.set(policy=policy.name)  # the one that it had may be declared no more
     _turn(draft, rule, policy, was_muted=muted)
     why = ""
     if draft.incident.firing and not _muted(draft.incident, rule):
@@ -276,11 +278,8 @@ def _turn(draft: Draft, rule: Rule, policy: Policy | None, *, was_muted: bool) -
             draft.set(step_at_ns=stale_at_ns(policy, now_ns))
         else:
             begin(draft, policy, now_ns + (EXPLAINED_GRACE_NS if draft.before.explained_by is not None else 0))
-    elif policy is not None and not muted and not incident.told and incident.step_at_ns is None:
-        # Its rule was only tried, or had no policy, when it opened.
-        draft.set(policy=policy.name)
-        if incident.state is IncidentState.OPEN:
-            begin(draft, policy, now_ns)
+    elif not muted and not incident.told and incident.step_at_ns is None and incident.state is IncidentState.OPEN:
+        begin(draft, policy, now_ns)  # its rule was only tried, or it had no policy, when it opened
 
 
 def _forget_stale(draft: Draft) -> str:

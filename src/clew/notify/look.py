@@ -9,7 +9,7 @@ next look decides again from what is written, so nothing is lost and nothing is 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from clew.control.contract import ActiveAlert, Change
@@ -92,6 +92,7 @@ def _grouped(
     """Alerts by the key of their incident, and all alerts that are to be written in any case."""
     groups = {incident.key: _Gathered(incident) for incident in standing.of_rule(rule.name)}
     write: list[Alert] = []
+    key_of = _keys(rule)
     for subject, alert in alerts.items():
         before = active.get(subject)
         number = before.incident_id if before else None
@@ -102,8 +103,8 @@ def _grouped(
         if alert.phase is AlertPhase.ENDED and incident is not None and unresolved(incident):
             groups[incident.key].ended.append(alert)
         elif alert.phase is AlertPhase.FIRING:
-            key = incident_key(rule, alert.finding)
-            group = groups.setdefault(key, _Gathered(None))
+            key = key_of(alert.finding)
+            group = groups[key] if key in groups else groups.setdefault(key, _Gathered(None))
             group.firing.append(alert)
             group.refreshed |= changed
             if incident is None or incident is not group.incident:
@@ -111,6 +112,20 @@ def _grouped(
             if incident is not None and not unresolved(incident) and incident.key == key:
                 group.settled.append(incident)
     return groups, write
+
+
+def _keys(rule: Rule) -> Callable[[Finding], str]:
+    """The key of a finding's incident; made once for each group, as there are far more alerts."""
+    known: dict[tuple[str | None, ...], str] = {}
+
+    def key_of(finding: Finding) -> str:
+        values = tuple([finding.labels.get(name) for name in rule.group_by])
+        key = known.get(values)
+        if key is None:
+            key = known[values] = incident_key(rule, finding)
+        return key
+
+    return key_of
 
 
 def _number(group: _Gathered) -> int:
