@@ -20,11 +20,11 @@ from clew.control.reactions import ReactionRuns
 from clew.journey.in_force import FlowBook
 from clew.model.reaction import ReactionSet
 from clew.model.rule import RuleSet
-from clew.notify.channels.contract import Channel
+from clew.notify.channels.contract import Channel, Parse
 from clew.notify.channels.heartbeat import Heartbeat, Switch
 from clew.notify.channels.registry import Registry
 from clew.notify.load import Notify, load_notify
-from clew.notify.outbox import Delivery
+from clew.notify.outbox import Courier
 from clew.react.load import load_reactions
 from clew.react.outside import change_by, outside_of
 from clew.react.runner import Runner
@@ -74,10 +74,10 @@ class Watching:
     database: Database
     desk: Desk
     world: World | None
-    delivery: Delivery
+    courier: Courier
     workers: tuple[Worker, ...]
     runner: Runner | None = None
-    parsers: Mapping[str, Channel] = field(default_factory=dict)
+    ways_back: Mapping[str, Parse] = field(default_factory=dict)
 
     def start(self) -> None:
         """Start to watch."""
@@ -94,7 +94,7 @@ class Watching:
             worker.stop()
         if self.runner is not None:
             self.runner.close(_ACTIONS_END_WITHIN_S)
-        self.delivery.close()
+        self.courier.close()
         self.database.close()
 
 
@@ -116,11 +116,11 @@ def open_watching(settings: Settings, declared: Declared, store: Store, book: Fl
     pipeline = PipelineBook(health.problem, health.refused, health.journeys_ns)
     looks = Looks(store, lambda: [each.flow for each in book.current], pipeline.at, FlaggedWindows(database))
     watch = Watch(declared.rules.rules, notify.policies, incidents, looks.look, time.time_ns)
-    delivery = Delivery(outbox, notify.channels, notify.policies.policies, notify.per_minute, time.time_ns)
+    courier = Courier(outbox, notify.channels, notify.policies.policies, notify.per_minute, time.time_ns)
     desk = Desk(incidents, outbox, declared.rules.rules, tuple(notify.channels), notify.policies)
     workers = [
         Worker("clew-rules", watch.step, "rules don't watch"),
-        Worker("clew-notices", lambda: delivery.step(time.time_ns()), "nobody is told"),
+        Worker("clew-notices", lambda: courier.step(time.time_ns()), "nobody is told"),
     ]
     world = runner = None
     if declared.reactions is not None:
@@ -130,7 +130,8 @@ def open_watching(settings: Settings, declared: Declared, store: Store, book: Fl
     if notify.heartbeat is not None:
         heart = Heartbeat(notify.heartbeat, lambda: health.problem() is None)
         workers.append(Worker("clew-heartbeat", _stepping(heart.step), "the heartbeat fails"))
-    return Watching(database, desk, world, delivery, tuple(workers), runner, notify.channels)
+    ways_back = {name: channel.parse for name, channel in notify.channels.items() if channel.parse is not None}
+    return Watching(database, desk, world, courier, tuple(workers), runner, ways_back)
 
 
 def page_of(public_url: str) -> Callable[[int], str]:
