@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, case, func, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, case, func, select, update
 
 from clew.control import tables
 from clew.control.codec import from_json
@@ -47,17 +47,25 @@ class SqlOutbox:
 
     def due(self, now_ns: int, limit: int = 100, without: Collection[str] = ()) -> list[Outgoing]:
         """Notices whose time has come, oldest first; for each incident and channel only the first that waits."""
-        row, earlier = tables.outbox.c, tables.outbox.alias("earlier")
-        before = select(earlier.c.id).where(
-            earlier.c.incident_id == row.incident_id,
-            earlier.c.channel == row.channel,
-            earlier.c.state == WAITING,
-            earlier.c.id < row.id,
-        )
-        wanted = select(tables.outbox).where(row.state == WAITING, row.due_ns <= now_ns, ~before.exists())
-        if without:
-            wanted = wanted.where(row.channel.not_in(sorted(without)))
-        return self._outgoing(wanted.order_by(row.id).limit(limit))
+        with self._database.reading() as connection:
+            bound = {"now_ns": now_ns, "without": sorted(without), "most": limit}
+            rows = connection.execute(_DUE, bound).all()
+            if not rows:
+                return []
+            ids = sorted({row.incident_id for row in rows})
+            evidence, refs = _evidence(connection, ids), _refs(connection, ids, {row.channel for row in rows})
+        return [
+            Outgoing(
+                row.id,
+                row.channel,
+                self._notice(
+                    from_json(Incident, row.incident), NoticeKind(row.kind), row.at_ns, row.number, row.text,
+                    evidence[row.incident_id], refs.get((row.incident_id, row.channel), {}),
+                ),
+                row.attempts,
+            )
+            for row in rows
+        ]  # fmt: skip
 
     def standing(self, channel: str) -> list[Notice]:
         """What a channel was told of incidents that aren't resolved, each as it is now; oldest first."""
@@ -147,26 +155,6 @@ class SqlOutbox:
         with self._database.reading() as connection:
             return dict.fromkeys(STATES, 0) | {row.state: row.notices for row in connection.execute(wanted)}
 
-    def _outgoing(self, wanted: Select[Any]) -> list[Outgoing]:
-        with self._database.reading() as connection:
-            rows = connection.execute(wanted).all()
-            if not rows:
-                return []
-            ids = sorted({row.incident_id for row in rows})
-            evidence, refs = _evidence(connection, ids), _refs(connection, ids, {row.channel for row in rows})
-        return [
-            Outgoing(
-                row.id,
-                row.channel,
-                self._notice(
-                    from_json(Incident, row.incident), NoticeKind(row.kind), row.at_ns, row.number, row.text,
-                    evidence[row.incident_id], refs.get((row.incident_id, row.channel), {}),
-                ),
-                row.attempts,
-            )
-            for row in rows
-        ]  # fmt: skip
-
     def _notice(
         self,
         incident: Incident,
@@ -190,6 +178,27 @@ class SqlOutbox:
             url=self._page_of(incident.id),
             refs=refs,
         )
+
+
+def _due() -> Select[Any]:
+    row, earlier = tables.outbox.c, tables.outbox.alias("earlier")
+    before = select(earlier.c.id).where(
+        earlier.c.incident_id == row.incident_id,
+        earlier.c.channel == row.channel,
+        earlier.c.state == WAITING,
+        earlier.c.id < row.id,
+    )
+    wanted = select(tables.outbox).where(
+        row.state == WAITING,
+        row.due_ns <= bindparam("now_ns"),
+        row.channel.not_in(bindparam("without", expanding=True)),
+        ~before.exists(),
+    )
+    return wanted.order_by(row.id).limit(bindparam("most"))
+
+
+# Asked every second: putting it together each time would cost more than running it.
+_DUE = _due()
 
 
 def _leave(connection: Connection, outgoing_id: int, **values: str | int) -> Row[Any] | None:

@@ -28,7 +28,7 @@ SECOND_NS = 10**9
 LONGEST_WAIT_S = 600.0
 LONGEST_REST_S = 60.0
 _AT_ONCE = 1_000
-_REST_S = 0.5
+_REST_S = 1.0
 _REST_IN_STORM_S = 5.0
 
 
@@ -58,7 +58,7 @@ class _Lane:
         self.failures, self.rests_until_ns, self.refuses, self.trouble = 0, 0, False, None
 
 
-class Delivery:
+class Courier:
     """Tells channels what the outbox holds. `step` is called by one thread again and again."""
 
     def __init__(

@@ -17,7 +17,7 @@ from clew.model.errors import ChannelBusy, ChannelRefused
 from clew.model.incident import NoticeKind, Policy, PolicyStep
 from clew.model.rule import Severity
 from clew.notify.channels.contract import PAGING, SPOKEN, Channel
-from clew.notify.outbox import LONGEST_WAIT_S, Delivery, back_off_s
+from clew.notify.outbox import LONGEST_WAIT_S, Courier, back_off_s
 from clew.notify.storm import share, summary
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.server import BROKEN, BUSY, GONE, Reply, running
@@ -59,17 +59,17 @@ class House:
         self.database = open_database(folder)
         self.incidents, self.outbox = SqlIncidents(self.database), SqlOutbox(self.database)
         self.now_ns, self._keys = AT, itertools.count()
-        self.delivery = None
+        self.courier = None
 
     def begin(self, per_minute=0, limited=SPOKEN, policies=POLICIES, **senders):
         self.end()
         channels = {name: Channel(name, "script", name, sender, limited) for name, sender in senders.items()}
-        self.delivery = Delivery(self.outbox, channels, policies, per_minute, lambda: self.now_ns, lambda: 0.0)
+        self.courier = Courier(self.outbox, channels, policies, per_minute, lambda: self.now_ns, lambda: 0.0)
 
     def end(self):
-        if self.delivery is not None:
-            self.delivery.close()
-            self.delivery = None
+        if self.courier is not None:
+            self.courier.close()
+            self.courier = None
 
     def tell(self, *kinds, channels=("slack",), **changes):
         """A new incident of which these channels are told these kinds, in their order."""
@@ -81,8 +81,8 @@ class House:
 
     def step(self, seconds=0.0):
         self.now_ns += int(seconds * SECOND)
-        rest = self.delivery.step(self.now_ns)
-        self.delivery.wait(60)
+        rest = self.courier.step(self.now_ns)
+        self.courier.wait(60)
         return rest
 
     def run(self, seconds=4_000, every=20.0):
@@ -126,11 +126,11 @@ def test_a_dead_channel_is_tried_less_and_less_and_holds_up_no_other(house):
             house.step(30)
         tries.append(before - len(dead.outcomes))
     assert max(tries[1:]) <= 61
-    assert house.delivery.troubles() == {"dead": "gone"}
+    assert house.courier.troubles() == {"dead": "gone"}
     dead.outcomes.clear()
     house.run(seconds=2 * LONGEST_WAIT_S)
     assert len(dead.got) == 5
-    assert house.delivery.troubles() == {}
+    assert house.courier.troubles() == {}
 
 
 def test_a_vendor_is_left_alone_for_as_long_as_it_asks(house):
@@ -181,7 +181,7 @@ def test_what_a_channel_refuses_is_told_over_the_next_one_of_the_policy(house):
     assert [notice.kind for notice in duty.got] == [OPENED]
     assert "invalid_auth; mend" in duty.got[0].text
     assert mail.got == []
-    assert house.delivery.troubles() == {"slack": "invalid_auth; mend"}
+    assert house.courier.troubles() == {"slack": "invalid_auth; mend"}
     assert "duty is told instead" in house.incidents.transitions(incident.id)[-1].text
 
 
@@ -191,7 +191,7 @@ def test_where_all_channels_refuse_it_ends_and_is_shown_as_trouble(house):
     house.tell(OPENED)
     house.run()
     assert house.outbox.counts() == {"waiting": 0, "sent": 0, "given_up": 3, "summed": 0}
-    assert set(house.delivery.troubles()) == set(refusing)
+    assert set(house.courier.troubles()) == set(refusing)
 
 
 def test_a_channel_that_the_file_does_not_name_any_more_is_given_up_and_another_one_told(house):
@@ -337,11 +337,11 @@ def test_a_slow_channel_keeps_no_other_waiting(house):
     slow, fine = Slow(), Script()
     house.begin(slow=slow, fine=fine)
     house.tell(OPENED, channels=("slow", "fine"))
-    house.delivery.step(house.now_ns)
+    house.courier.step(house.now_ns)
     assert begun.wait(60)
     house.tell(OPENED, channels=("slow", "fine"))
     for _ in range(2_000):
-        house.delivery.step(house.now_ns)
+        house.courier.step(house.now_ns)
         if len(fine.got) == 2:
             break
         threading.Event().wait(0.01)
