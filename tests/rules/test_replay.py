@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -13,14 +14,17 @@ from clew.cli.main import main
 from clew.flow import default_flow
 from clew.journey.backfill import Backfill
 from clew.journey.in_force import FlowBook
+from clew.journey.losses import transit_limits
 from clew.journey.rebuilder import Rebuilder
 from clew.model.event import Outcome, StageEvent
-from clew.model.rule import RuleSet
+from clew.model.rule import By, RuleSet, SpanCondition
+from clew.rehearse.past_orders import _held, _Past
 from clew.rehearse.play import play
 from clew.rehearse.replay import NOT_KEPT, replay_rules
 from clew.rehearse.told import Case, SpanTold, Told
 from clew.rules import default_rules, parse_rules
 from clew.store.embedded import open_store
+from clew.store.rule_history import spans_by_minute
 from tests.builders import ingest, logs, span, stage_event, traces
 from tests.serving import serving
 
@@ -141,6 +145,26 @@ def test_rules_about_spans_would_have_alerted_as_if_they_had_watched(shop, name)
     assert all(abs(a.from_ns - b.from_ns) <= MINUTE for a, b in zip(tried.examples, fired, strict=False))
 
 
+@pytest.mark.parametrize(
+    "condition",
+    [
+        SpanCondition(),
+        SpanCondition(services=("mes-api",)),
+        SpanCondition(operations=("POST*",), errors_only=True),
+        SpanCondition(work=("database",), longer_than_ns=SECOND),
+        SpanCondition(work=("server",), http_from=500, http_to=599),
+        SpanCondition(where={"db.system.name": ""}),
+        SpanCondition(operations=("POST",)),
+    ],
+    ids=str,
+)
+def test_a_condition_picks_the_same_spans_in_the_store_and_in_written_cases(shop, condition):
+    store, _ = shop
+    stored = spans_by_minute(store, condition, (By.SERVICE,), BEGIN, END, lengths=True)
+    told = [replace(each, attributes={"db.system.name": "x"} if each.work == "database" else {}) for each in SPANS]
+    assert sum(n for *_, n in stored) == sum(each.meets(condition) for each in told)
+
+
 def test_of_very_many_orders_a_sample_of_whole_ones_is_tried_and_that_is_said(shop, monkeypatch):
     store, book = shop
     monkeypatch.setattr("clew.rehearse.replay.MOST", 15)
@@ -148,6 +172,12 @@ def test_of_very_many_orders_a_sample_of_whole_ones_is_tried_and_that_is_said(sh
     [whole] = (each for each in watched(of(["stuck"])) if each.subject == tried.examples[0].subject)
     assert tried.note == "one order in 3 was tried"
     assert abs(tried.examples[0].from_ns - whole.from_ns) <= MINUTE
+
+
+def test_an_order_whose_facts_are_gone_is_told_of_no_more(shop):
+    _, book = shop
+    past = _Past("A-gone", (), (), book.current, transit_limits([]), {})
+    assert list(_held(past, {}, default_rules().rules[:1], BEGIN, END)) == []
 
 
 def test_what_is_not_kept_is_not_tried_and_that_is_said(shop):

@@ -101,6 +101,8 @@ def _held(past: _Past, flows: dict[str, Flow], rules: Sequence[Rule], from_ns: i
     open_: dict[str, Held] = {}
     first_ns = min((event.at_ns for event in past.events), default=until_ns)
     moments = [each for each in past.moments() if first_ns <= each < until_ns]
+    if not moments:
+        return  # its facts are gone already
     ends = [*moments[1:], until_ns]
     for begin_ns, end_ns in zip(moments, ends, strict=True):
         if end_ns <= from_ns and end_ns != ends[-1]:
