@@ -199,6 +199,12 @@ def test_a_port_that_nothing_listens_on_is_busy():
         Http(EVERYWHERE, timeout_s=2).call(call(f"http://127.0.0.1:{port}/"))
 
 
+def test_an_address_that_is_none_is_refused_without_showing_it():
+    with pytest.raises(ChannelRefused) as caught:
+        Http().call(call("https://example.org:hush/"))
+    assert "hush" not in str(caught.value)
+
+
 def test_a_name_that_nobody_knows_is_busy():
     def unknown(host, port):
         raise socket.gaierror(-2, "Name or service not known")

@@ -95,7 +95,10 @@ class Http:
     def call(self, call: Call) -> Answer:
         """The answer, whatever its status. Raises ChannelBusy when there is none, ChannelRefused when it may not be
         asked for."""
-        url = httpx.URL(call.url.reveal())
+        try:
+            url = httpx.URL(call.url.reveal())
+        except httpx.InvalidURL:
+            raise ChannelRefused("its address can't be read; write it as a browser asks for it") from None
         host, port = url.host, url.port or (443 if url.scheme == "https" else 80)
         if self._proxy:
             _refuse_literal(host, self._reach)
