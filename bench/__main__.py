@@ -19,7 +19,21 @@ from pathlib import Path
 
 import click
 
-from bench import archive, export, history, ingest, kills, learn, one_order, pages, reports, small, stages, waterfall
+from bench import (
+    archive,
+    detectors,
+    export,
+    history,
+    ingest,
+    kills,
+    learn,
+    one_order,
+    pages,
+    reports,
+    small,
+    stages,
+    waterfall,
+)
 from bench.figures import Figure, Part, as_markdown, read_parts, shown, write_parts
 
 ROOT = Path(__file__).parent.parent
@@ -81,6 +95,7 @@ PARTS: Mapping[str, Callable[[Options], Iterator[Figure]]] = {
     "reports-large": lambda o: reports.measure(o.fresh("reports"), 5 * o.orders, min(4, o.repeats)),
     "export": lambda o: export.measure(o.fresh("export"), o.orders),
     "learn": lambda o: learn.measure(o.fresh("learn"), o.orders // 50),
+    "detectors": lambda o: detectors.measure(o.seconds),
     "import": lambda o: history.measure(o.fresh("import"), o.spans * 3 // 10, o.spans // 2),
 }
 
@@ -127,6 +142,8 @@ def _measure(name: str, options: Options) -> Part:
 
 def _asked(name: str, options: Options) -> str:
     """The part with the options that matter for it."""
+    if name == "detectors":
+        return f"{name} --seconds {options.seconds:g}"
     if name.startswith("ingest"):
         return f"{name} --seconds {options.seconds:g} --senders {options.senders}"
     if name in ("traces", "orders", "pages", "restart", "disk"):
