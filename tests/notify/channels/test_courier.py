@@ -358,7 +358,7 @@ OUTCOMES = st.sampled_from(
 )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(OUTCOMES, max_size=12), st.lists(st.integers(1, 4), min_size=1, max_size=4), st.sampled_from([0, 2]))
 def test_nothing_is_lost_and_nothing_overtakes(house, outcomes, lives, per_minute):
     script = [each for each in outcomes if each != "lost mark"]

@@ -62,14 +62,14 @@ def notices(draw: st.DrawFn) -> Notice:
     )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(notices())
 def test_slack_takes_every_message(made):
     assert slack_problems(slack.build(made, SLACK)) == []
     assert slack_problems(slack.build_reply(made, SLACK, "17.1")) == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(notices())
 def test_pagerduty_takes_every_event(made):
     event = pagerduty.build(made) | {"routing_key": FakePagerDuty.routing_key}
@@ -77,7 +77,7 @@ def test_pagerduty_takes_every_event(made):
     assert FakePagerDuty._problems_of(FakePagerDuty, Request("POST", "/v2/enqueue", {}, body)) == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(notices())
 def test_opsgenie_takes_every_request(made):
     fake = FakeOpsgenie.__new__(FakeOpsgenie)
@@ -88,7 +88,7 @@ def test_opsgenie_takes_every_request(made):
         assert (fake.answer(sent).status, fake.wrong) == (202, [])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(notices())
 def test_alertmanager_takes_every_alert(made):
     alerts = alertmanager.build(made, AT, MINUTE)
@@ -96,7 +96,7 @@ def test_alertmanager_takes_every_alert(made):
     json.dumps(alerts).encode()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(notices())
 def test_a_mail_has_its_own_headers_and_no_others(made):
     mail = email.build(made, MAIL, AT)
@@ -108,7 +108,7 @@ def test_a_mail_has_its_own_headers_and_no_others(made):
     assert (mail["To"], mail["From"]) == ("duty@example.org, boss@example.org", "clew@example.org")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(notices())
 def test_a_webhook_document_is_json_of_a_bounded_size(made):
     body = json.dumps(webhook.build(made), ensure_ascii=False).encode()
