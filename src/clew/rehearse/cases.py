@@ -111,7 +111,7 @@ class _Story:
     def read(self) -> Case:
         fields = self._fields
         told = [each for key, node in self._items("events") for each in self._events(key, node)]
-        alerts = tuple(self._expected(key, node) for key, node in self._items("alerts"))
+        alerts = tuple(each for key, node in self._items("alerts") for each in self._expected(key, node))
         until_ns = self._moment(fields, "until", None)
         last_ns = max([each.arrives_ns for each in told] + [self._begin_ns])
         return Case(
@@ -154,14 +154,20 @@ class _Story:
             return default
         return self._begin_ns + (-length_ns if before else length_ns)
 
-    def _expected(self, key: str, node: yaml.Node) -> Expected:
-        fields = Fields(self._reader, node, key, ("rule", "subject", "from", "to"))
+    def _expected(self, key: str, node: yaml.Node) -> Iterator[Expected]:
+        """The alert, or as many as events come ``times``: ``{n}`` in its subject is their number."""
+        fields = Fields(self._reader, node, key, ("rule", "subject", "from", "to", "times", "every"))
         for word in ("rule", "subject", "from"):
             if not fields.has(word):
                 fields.wrong("", f"no {word}", 'write for example {rule: stuck, subject: "order:A-1", from: 30m}')
         rule = self._rule(fields.text("rule"), fields, "rule") if fields.has("rule") else ""
         from_ns = self._moment(fields, "from", self._begin_ns) or self._begin_ns
-        return Expected(rule, fields.text("subject"), from_ns, self._moment(fields, "to", None))
+        until_ns = self._moment(fields, "to", None)
+        step_ns = fields.length("every", zero=True) or 0
+        for number in range(fields.whole("times", 1)):
+            later_ns = number * step_ns
+            subject = fields.text("subject").replace("{n}", str(number + 1))
+            yield Expected(rule, subject, from_ns + later_ns, None if until_ns is None else until_ns + later_ns)
 
     def _events(self, key: str, node: yaml.Node) -> Iterator[Told]:
         """The event as often as it comes: ``times``, each ``every`` after the one before; ``{n}`` is its number."""
