@@ -117,7 +117,9 @@ def test_only_the_orders_that_a_rule_picks_are_judged(orders, found):
         pytest.param(NotReached("MADE", 1, "ORDERED"), story("ORDERED", "MADE"), 90, id="reached"),
         pytest.param(NotReached("MADE", 1, "ORDERED"), story("BASKET"), 90, id="nothing to count from"),
         pytest.param(SHIPPED_BY_DUE, ORDERED, 90, id="no due date"),
-        pytest.param(TooEarly("PRICED", HOUR, "ORDERED"), story("BASKET", "PRICED"), 90, id="what it follows is skipped"),
+        pytest.param(
+            TooEarly("PRICED", HOUR, "ORDERED"), story("BASKET", "PRICED"), 90, id="what it follows is skipped"
+        ),
         pytest.param(TooEarly("PRICED", 10 * MINUTE, "ORDERED"), story("ORDERED", "PRICED"), 90, id="just in time"),
         pytest.param(OnHold(longer_than_ns=1), [*ORDERED, hold(15), resume(16)], 90, id="the hold is over"),
         pytest.param(ProjectedLate(), [*ORDERED, DUE], 90, id="nothing to project by"),
