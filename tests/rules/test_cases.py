@@ -157,3 +157,15 @@ def test_check_and_show_need_no_server(tmp_path):
     done = CliRunner().invoke(command, ["check", str(wrong)])
     assert done.exit_code == 1
     assert "mend: did you mean 'stuck'?" in done.output
+
+
+def test_policies_that_rules_name_must_be_declared(tmp_path):
+    rules, notify = tmp_path / "rules.yaml", tmp_path / "notify.yaml"
+    rules.write_text("rules: r\nalerts: {a: {clew: , policy: urgnt}}\n")
+    notify.write_text("notify: n\npolicies: {urgent: {steps: []}}\n")
+    done = CliRunner().invoke(command, ["check", str(rules), "--notify", str(notify)])
+    assert (done.exit_code, "mend: did you mean 'urgent'?" in done.output) == (1, True)
+    notify.write_text("notify: n\n")
+    done = CliRunner().invoke(command, ["check", str(rules), "--notify", str(notify)])
+    assert "declare it in the file" in done.output
+    assert CliRunner().invoke(command, ["check", str(rules)]).exit_code == 0

@@ -17,7 +17,9 @@ from clew.cli.entries import Entry, listed
 from clew.cli.options import asks, print_json
 from clew.cli.screen import clock, counted, grid, joined, short, show, text
 from clew.flow import default_flow, format_problems, load_flow
+from clew.flow.document import compose_document, read_text
 from clew.flow.durations import render_duration
+from clew.flow.nodes import Reader
 from clew.model.errors import FlowError
 from clew.model.flow import Flow
 from clew.model.rule import Rule, RuleSet, Severity
@@ -44,10 +46,10 @@ Exit code 1 when the rules have mistakes.
 """)  # fmt: skip
 @click.argument("file", type=_FILE, required=False)
 @click.option("--flow", "flow_files", type=_FILE, multiple=True, help="A flow that is declared. May be repeated.")
-def check(file: Path | None, flow_files: tuple[Path, ...]) -> None:
+@click.option("--notify", "notify_file", type=_FILE, help="The file that declares the policies that rules name.")
+def check(file: Path | None, flow_files: tuple[Path, ...], notify_file: Path | None) -> None:
     """Name line, key, cause and mend of every mistake in a file of rules. Needs no server."""
-    flows = declared_flows(flow_files)
-    found = named_rules(file, flows)
+    found = named_rules(file, declared_flows(flow_files), policies_in(notify_file) if notify_file else None)
     tried = sum(not rule.notifies for rule in found.rules)
     told = f", {tried} of them only tried" if tried else ""
     name = file or "the shipped file"
@@ -186,12 +188,24 @@ def load(file: Path) -> Flow:
         raise mistakes(file, error) from error
 
 
-def named_rules(file: Path | None, flows: Sequence[Flow] = ()) -> RuleSet:
+def policies_in(file: Path) -> list[str]:
+    """The names of the policies that a file of channels and policies declares; of its own mistakes tells another
+    command. Raises CommandError when it can't be read."""
+    reader = Reader()
+    try:
+        root = compose_document(read_text(file, FlowError), str(file), "notify file", "declare policies", FlowError)
+    except FlowError as error:
+        raise mistakes(file, error) from error
+    top = reader.mapping(root, "")
+    return list(reader.mapping(top["policies"], "policies")) if "policies" in top else []
+
+
+def named_rules(file: Path | None, flows: Sequence[Flow] = (), policies: Sequence[str] | None = None) -> RuleSet:
     """The rules in a file; the shipped ones without. Raises CommandError with the file's name and every mistake."""
     if file is None:
         return default_rules()
     try:
-        return load_rules(file, flows)
+        return load_rules(file, flows, policies)
     except FlowError as error:
         raise mistakes(file, error) from error
 
