@@ -24,6 +24,7 @@ from bench import (
     detectors,
     export,
     history,
+    incidents,
     ingest,
     kills,
     learn,
@@ -76,6 +77,13 @@ def _sdk(_: Options) -> Iterator[Figure]:
     yield Figure("a span in an order, clew-sdk to the plain SDK", ours / by_hand, "to 1", at_most=1.05)
 
 
+def _incidents(options: Options) -> Iterator[Figure]:
+    """From a passed limit to Slack, many orders stuck at once, and what watching costs, each on a server of its own."""
+    yield from incidents.measure_delay(options.fresh("delay"), options.repeats)
+    yield from incidents.measure_storm(options.fresh("storm"), options.orders // 100)
+    yield from incidents.measure_cost(options.fresh("cost"), options.filled(), min(60.0, options.seconds))
+
+
 PARTS: Mapping[str, Callable[[Options], Iterator[Figure]]] = {
     "ingest-http": lambda o: ingest.measure(o.fresh("http"), "http", o.seconds, o.senders),
     "ingest-grpc": lambda o: ingest.measure(o.fresh("grpc"), "grpc", o.seconds, o.senders),
@@ -96,6 +104,7 @@ PARTS: Mapping[str, Callable[[Options], Iterator[Figure]]] = {
     "export": lambda o: export.measure(o.fresh("export"), o.orders),
     "learn": lambda o: learn.measure(o.fresh("learn"), o.orders // 50),
     "detectors": lambda o: detectors.measure(o.seconds),
+    "incidents": _incidents,
     "import": lambda o: history.measure(o.fresh("import"), o.spans * 3 // 10, o.spans // 2),
 }
 
@@ -146,7 +155,7 @@ def _asked(name: str, options: Options) -> str:
         return f"{name} --seconds {options.seconds:g}"
     if name.startswith("ingest"):
         return f"{name} --seconds {options.seconds:g} --senders {options.senders}"
-    if name in ("traces", "orders", "pages", "restart", "disk"):
+    if name in ("traces", "orders", "pages", "restart", "disk", "incidents"):
         return f"{name} --spans {options.spans} --orders {options.orders}"
     if name.startswith("reports") or name == "export":
         return f"{name} --orders {options.orders}"

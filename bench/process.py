@@ -38,8 +38,10 @@ def free_ports(count: int) -> list[int]:
 class Clew:
     """One data directory and the process that serves it; the ports stay the same over restarts."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, environ: Mapping[str, str] | None = None) -> None:
+        """``environ`` are settings beside those of this process, such as ``CLEW_FLOW``."""
         self.data = data
+        self._environ = {**os.environ, **(environ or {})}
         self.http, self.grpc, self.api = free_ports(3)
         self._process: subprocess.Popen[bytes] | None = None
         self._asking = threading.Lock()
@@ -53,7 +55,7 @@ class Clew:
         ports = [str(port) for port in (self.http, self.grpc, self.api)]
         command = [sys.executable, "-m", "bench.serve", str(self.data), *ports]
         with (self.data / "bench.log").open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=self._environ)
         while not self._ready():
             if self._process.poll() is not None or time.monotonic() - began > _START_S:
                 raise RuntimeError(f"Clew did not start, see {self.data / 'bench.log'}")
@@ -84,6 +86,10 @@ class Clew:
     def order_writes(self) -> list[dict[str, Any]]:
         """Every write to ``orders`` since the start: order_id, version, at_ns."""
         return self._ask("writes", "", None)
+
+    def thread_s(self) -> dict[str, float]:
+        """CPU seconds since the start of Clew's own threads, by name; the engine works in threads of its own."""
+        return {row["name"]: row["cpu_s"] for row in self._ask("threads", "", None)}
 
     def _ask(self, what: str, sql: str, bind: Mapping[str, Any] | None) -> list[dict[str, Any]]:
         with self._asking:
@@ -144,9 +150,9 @@ class Clew:
 
 
 @contextmanager
-def running(data: Path) -> Iterator[Clew]:
-    """Clew on that data directory until the block ends."""
-    clew = Clew(data)
+def running(data: Path, environ: Mapping[str, str] | None = None) -> Iterator[Clew]:
+    """Clew on that data directory until the block ends; ``environ`` are settings."""
+    clew = Clew(data, environ)
     clew.start()
     try:
         yield clew

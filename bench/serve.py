@@ -7,6 +7,7 @@ Run as ``python -m bench.serve DATA HTTP_PORT GRPC_PORT API_PORT``; the back doo
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import threading
 import time
@@ -18,7 +19,7 @@ from typing import Any
 import uvloop
 
 from clew import app
-from clew.settings import Settings, parse_address
+from clew.settings import load_settings
 from clew.store.contract import Batch, Format, Rejected, Signal, Store
 
 DOOR = "bench.sock"
@@ -82,6 +83,8 @@ def _answer(store: WatchedStore, asker: Connection[Any, Any]) -> list[dict[str, 
         match what:
             case "writes":
                 return list(store.writes)
+            case "threads":
+                return list(_threads())
             case "command":
                 store.command(sql, bind)
                 return []
@@ -91,15 +94,18 @@ def _answer(store: WatchedStore, asker: Connection[Any, Any]) -> list[dict[str, 
         return str(error)
 
 
+def _threads() -> Iterator[dict[str, Any]]:
+    """The CPU seconds of Python's threads by name, as the kernel counts them."""
+    for thread in threading.enumerate():
+        with contextlib.suppress(OSError):
+            spent = Path(f"/proc/self/task/{thread.native_id}/schedstat").read_text().split()
+            yield {"name": thread.name, "cpu_s": int(spent[0]) / 1e9}
+
+
 def main(data: Path, http: str, grpc: str, api: str) -> None:
-    """Serve until SIGTERM."""
-    settings = Settings(
-        data=data,
-        otlp_http=parse_address(http),
-        otlp_grpc=parse_address(grpc),
-        api_listen=parse_address(api),
-        log_level="warning",
-    )
+    """Serve until SIGTERM; what else may be set comes from the environment, as for ``clew serve``."""
+    listen = {"data": str(data), "otlp.http": http, "otlp.grpc": grpc, "api.listen": api, "log.level": "warning"}
+    settings = load_settings(None, os.environ, listen)
     store = WatchedStore(app.open_store_of(settings))
     door = data / DOOR
     door.unlink(missing_ok=True)
