@@ -103,7 +103,7 @@ def test_a_file_that_is_no_yaml_is_told_without_its_lines(clew, tmp_path):
 def test_a_file_is_checked_whole_and_its_example_is_a_good_one(clew, tmp_path):
     file = tmp_path / "example.yaml"
     file.write_text(clew("example").output)
-    secrets = {"CLEW_SLACK_WEBHOOK": "https://hooks.slack.com/services/T/B/x", "CLEW_PAGERDUTY_KEY": "a" * 32}
+    secrets = {"SLACK_WEBHOOK": "https://hooks.slack.com/services/T/B/x", "PAGERDUTY_KEY": "a" * 32}
     good = clew("check", "--file", str(file), **secrets)
     assert (good.exit_code, good.output.splitlines()[1:]) == (
         0,

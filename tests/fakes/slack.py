@@ -54,7 +54,9 @@ class FakeSlack(FakeServer):
         payload = {
             "type": "block_actions",
             "user": {"id": "U1", "username": user, "name": user, "team_id": "T0"},
-            "actions": [{"type": "button", "action_id": action_id, "block_id": "b", "value": value}],
+            "actions": [
+                {"type": "button", "action_id": action_id, "block_id": "b", "value": value, "action_ts": f"{at_s}.1"}
+            ],
             "response_url": "https://hooks.slack.com/actions/T0/1/x",
         }
         body = urlencode({"payload": json.dumps(payload)}).encode()

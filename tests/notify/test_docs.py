@@ -7,7 +7,7 @@ from clew.notify.channels.registry import Registry
 from clew.notify.load import parse_notify
 
 PAGE = Path(__file__).parents[2] / "docs/incidents.md"
-ENV = {"CLEW_SLACK_WEBHOOK": "https://hooks.slack.com/services/T/B/x", "CLEW_PAGERDUTY_KEY": "a" * 32}
+ENV = {"SLACK_WEBHOOK": "https://hooks.slack.com/services/T/B/x", "PAGERDUTY_KEY": "a" * 32}
 
 
 def test_the_notify_file_of_the_page_is_a_good_one(tmp_path):

@@ -70,11 +70,11 @@ def test_a_whole_file_is_read():
 
 
 def test_the_example_is_a_good_file_when_its_secrets_are_there(tmp_path):
-    env = {"CLEW_SLACK_WEBHOOK": "https://hooks.slack.com/services/T/B/x", "CLEW_PAGERDUTY_KEY": "a" * 32}
+    env = {"SLACK_WEBHOOK": "https://hooks.slack.com/services/T/B/x", "PAGERDUTY_KEY": "a" * 32}
     notify = parse_notify(example_text(), Registry(env, tmp_path), "jeweller.yaml")
     assert set(notify.channels) == {"orders-slack", "duty"}
     assert notify.policies.policies["default"].stale_after_ns == DAY
-    with pytest.raises(NotifyError, match="CLEW_PAGERDUTY_KEY is not set"):
+    with pytest.raises(NotifyError, match="PAGERDUTY_KEY is not set"):
         parse_notify(example_text(), Registry({}, tmp_path))
 
 

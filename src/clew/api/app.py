@@ -11,6 +11,7 @@ from clew.api.deps import ApiDeps
 from clew.api.errors import RESPONSES, install_errors
 from clew.api.export import export_routes
 from clew.api.flows import flow_routes
+from clew.api.hooks import hook_routes
 from clew.api.imports import import_routes
 from clew.api.incidents import incident_routes
 from clew.api.known import only_known_parameters
@@ -61,6 +62,7 @@ def create_api(deps: ApiDeps) -> FastAPI:
         status_routes,
         import_routes,
         incident_routes,
+        hook_routes,
         reaction_routes,
     ):
         v1.include_router(routes(deps))

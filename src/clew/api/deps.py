@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from clew.journey.backfill import Backfill
 from clew.journey.in_force import FlowBook, FlowInForce
 from clew.journey.ticker import Ticker
 from clew.model.flow import Flow
+from clew.notify.channels.contract import Parse
 from clew.react.world import World
 from clew.store.contract import Store
 from clew.watch.desk import Desk
@@ -68,7 +69,7 @@ class ApiDeps:
     all the same. ``users_masked`` is whether user ids are stored by their last characters only. ``turns`` are
     those of all large requests, to the API and for pages. ``public_url`` is where others reach Clew (empty: not told).
     ``desk`` is where incidents are handled (None: nobody watches here), ``reactions`` what automated actions act in
-    (None: none are declared).
+    (None: none are declared). ``ways_back`` read what somebody did at a channel's vendor, by the channel's name.
     """
 
     store: Store
@@ -85,6 +86,7 @@ class ApiDeps:
     turns: Turns = field(default_factory=Turns)
     desk: Desk | None = None
     reactions: World | None = None
+    ways_back: Mapping[str, Parse] = field(default_factory=dict)
 
     def flow_of(self, name: str) -> Flow:
         """The flow of that name in force, without a name the first; one without stages when nobody declares it."""
