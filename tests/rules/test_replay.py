@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from random import Random
 
@@ -131,6 +132,9 @@ def test_rules_about_orders_would_have_alerted_as_if_they_had_watched(shop):
         assert tried[name].incidents <= tried[name].alerts
         assert sum(tried[name].days.values()) == tried[name].alerts
     assert tried["stuck"].alerts > tried["stuck"].incidents > 0
+    for example in tried["stuck"].examples:
+        dwelt, allowed = re.search(r"for ([^,(]+?)(?: \(.*\))?, allowed ([^;,]+)", example.reason).groups()
+        assert dwelt == allowed, "what is said is said of the moment at which it fired"
 
 
 @pytest.mark.parametrize("name", ["shop-api-5xx", "slow-database", "slow-database-lasting", "shop-api-budget"])

@@ -111,8 +111,7 @@ def _held(past: _Past, flows: dict[str, Flow], rules: Sequence[Rule], from_ns: i
         flow = flows.get(journey.flow) or Flow(journey.flow, 0, ())
         for part_ns, stop_ns in _parts(journey, begin_ns, end_ns):
             for rule in rules:
-                found = finding_of(rule, journey, flow, stop_ns - 1)
-                yield from _go_on(open_, rule.name, found, part_ns, stop_ns)
+                yield from _go_on(open_, rule, journey, flow, part_ns, stop_ns)
         if journey.terminal is not None:
             break
     yield from (replace(each, until_ns=None if each.until_ns == until_ns else each.until_ns) for each in open_.values())
@@ -128,16 +127,20 @@ def _parts(journey: Journey, begin_ns: int, end_ns: int) -> Iterator[tuple[int, 
     yield from pairwise(cuts)
 
 
-def _go_on(open_: dict[str, Held], rule: str, found: Finding | None, part_ns: int, stop_ns: int) -> Iterator[Held]:
-    """Go on with what held, begin what begins, and tell what has ended."""
-    before = open_.get(rule)
+def _go_on(
+    open_: dict[str, Held], rule: Rule, journey: Journey, flow: Flow, part_ns: int, stop_ns: int
+) -> Iterator[Held]:
+    """Go on with what held, begin what begins in a part of time, with the words of that moment, and tell what ended."""
+    found = finding_of(rule, journey, flow, stop_ns - 1)
+    before = open_.get(rule.name)
     begins_ns = part_ns if found is None else min(max(part_ns, found.since_ns), stop_ns - 1)
     if before is not None and (found is None or begins_ns > part_ns or before.until_ns != part_ns):
-        yield open_.pop(rule)
+        yield open_.pop(rule.name)
         before = None
     if found is None:
         return
     if before is not None:
-        open_[rule] = replace(before, until_ns=stop_ns, finding=found)
+        open_[rule.name] = replace(before, until_ns=stop_ns)
     else:
-        open_[rule] = Held(rule, found, begins_ns, stop_ns)
+        first = finding_of(rule, journey, flow, begins_ns) or found
+        open_[rule.name] = Held(rule.name, first, begins_ns, stop_ns)
