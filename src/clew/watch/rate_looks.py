@@ -14,6 +14,7 @@ from clew.model.alert import Finding
 from clew.model.rule import BurnRate, Rule, Silence, SourceKind, Surge
 from clew.store.activity import WEEKS_READ, ActivityBook
 from clew.store.contract import Store
+from clew.store.marks import read_mark, write_mark
 from clew.store.rule_spans import BurnBook
 from clew.store.series import SeriesBook
 
@@ -21,6 +22,10 @@ MINUTE_NS = 60 * 10**9
 _SETTLES_NS = 10 * 10**9
 """How long after its end a minute is counted: what exporters held back is there by then."""
 _KNOWN_NS = 5 * 7 * 86_400 * 10**9
+_AWAKE = "awake"
+_DOWN = "silence of Clew"
+_PAUSE_MINUTES = 2
+"""Clew was down when it was not awake for longer; so long after a start senders catch up."""
 
 Window = tuple[int, int]
 
@@ -43,6 +48,7 @@ class RateLooks:
     _burns: dict[str, BurnBook] = field(default_factory=dict)
     _heard: dict[SourceKind, ActivityBook] = field(default_factory=dict)
     _windows: dict[str, list[Window]] | None = None
+    _awake_at: int | None = None
 
     def look(self, rule: Rule, now_ns: int) -> list[Finding]:
         """All that the rule finds now. Raises TypeError for a rule of another shape."""
@@ -67,7 +73,7 @@ class RateLooks:
             surging = judge(
                 counts,
                 minute,
-                [each for each in spans if each[1] < minute],
+                spans,
                 known_since=book.since_minute or 0,
                 params=params,
                 since_minute=next((begin for begin, until in spans if until >= minute), None),
@@ -79,6 +85,7 @@ class RateLooks:
         return found
 
     def _silent(self, rule: Rule, shape: Silence, minute: int) -> list[Finding]:
+        self._stay_awake(minute)
         book = self._heard.setdefault(shape.source, ActivityBook(self.store, shape.source))
         sources = {
             name: Activity(heard.minutes, heard.last_ns, heard.service)
@@ -86,14 +93,38 @@ class RateLooks:
             if (not shape.only or name in shape.only) and name not in shape.except_
         }
         begin = minute - WEEKS_READ[shape.source] * 7 * 24 * 60
-        outages = {name: self._minutes(_silence_series(shape, name), begin) for name in (EVERYBODY, *sources)}
+        last_ns = {name: each.last_ns for name, each in sources.items()}
+        last_ns[EVERYBODY] = max(last_ns.values(), default=0)
+        outages = {name: self._over(shape.source, name, begin, heard_ns) for name, heard_ns in last_ns.items()}
+        outages[EVERYBODY] += self._minutes(_DOWN, begin)
         judging = judge_services if shape.source is SourceKind.SERVICE else judge_senders
         params = SilenceParams(shape.times, max(1, shape.at_least_ns // MINUTE_NS))
         silent = judging(sources, minute, known_since=book.since_minute, outages=outages, params=params)
         self._flag(
-            {_silence_series(shape, name): (each.last_ns // MINUTE_NS + 1, minute + 1) for name, each in silent.items()}
+            {
+                _silence_series(shape.source, name): (each.last_ns // MINUTE_NS + 1, minute + 1)
+                for name, each in silent.items()
+            }
         )
         return silence_findings(rule.name, shape.source, silent, sources, len(sources))
+
+    def _stay_awake(self, minute: int) -> None:
+        """Remember that Clew hears; what it didn't hear while it was down is nobody's silence."""
+        if self._awake_at == minute:
+            return
+        if self._awake_at is None:
+            last = (read_mark(self.store, _AWAKE) or 0) // MINUTE_NS
+            if last and minute - last > _PAUSE_MINUTES:
+                down = (last, minute + _PAUSE_MINUTES)
+                self._minutes(_DOWN, minute)
+                self._flag({_DOWN: down})
+        write_mark(self.store, _AWAKE, minute * MINUTE_NS)
+        self._awake_at = minute
+
+    def _over(self, source: SourceKind, name: str, begin: int, heard_ns: int) -> list[Window]:
+        """The past silences of a source; one that goes on must not excuse itself."""
+        windows = self._minutes(_silence_series(source, name), begin)
+        return [each for each in windows if each[0] <= heard_ns // MINUTE_NS]
 
     def _minutes(self, series: str, minute: int) -> list[Window]:
         """The flagged windows of a series, in minutes."""
@@ -117,5 +148,5 @@ def last_minute(now_ns: int) -> int:
     return (now_ns - _SETTLES_NS) // MINUTE_NS - 1
 
 
-def _silence_series(shape: Silence, name: str) -> str:
-    return f"silence/{shape.source}/{name}"
+def _silence_series(source: SourceKind, name: str) -> str:
+    return f"silence/{source}/{name}"

@@ -1,0 +1,80 @@
+"""Surges and silence over a real store: what is flagged, and what Clew's own absence does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from clew.control.database import open_database
+from clew.control.flagged import FlaggedWindows
+from clew.model.rule import Rule, SeriesKind, Silence, SpanCondition, Surge
+from clew.store.contract import Store
+from clew.store.embedded import open_store
+from clew.watch.rate_looks import MINUTE_NS, RateLooks
+from tests.builders import ingest, span, traces
+
+HOUR = 60
+NOW = 1_795_000_000 // 60  # a whole minute in 2026
+FAILING = SpanCondition(services=("shop-api",), errors_only=True)
+
+
+def spans_of(service, first, at_minutes, **more):
+    return traces(
+        service,
+        *(span(first + n, 1, minute * MINUTE_NS + n, kind="server", **more) for n, minute in enumerate(at_minutes)),
+    )
+
+
+@pytest.fixture
+def store(tmp_path) -> Iterator[Store]:
+    store = open_store(tmp_path / "store")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def flagged(tmp_path) -> Iterator[FlaggedWindows]:
+    database = open_database(tmp_path)
+    yield FlaggedWindows(database)
+    database.close()
+
+
+def at(minute):
+    """A moment at which that minute is the last whole one of which everything has come."""
+    return (minute + 1) * MINUTE_NS + 15 * 10**9
+
+
+def test_a_surge_is_found_and_its_window_is_kept_for_the_next_start(store, flagged):
+    quiet = [NOW - 3 * HOUR + n for n in range(0, 3 * HOUR, 4)]
+    storm = [NOW - n % 4 for n in range(40)]
+    ingest(store, NOW * MINUTE_NS, spans_of("shop-api", 1, sorted(quiet + storm), status="error"))
+    rule = Rule("errors", Surge(SeriesKind.SPANS, spans=FAILING))
+    (found,) = RateLooks(store, flagged).look(rule, at(NOW))
+    assert found.labels == {"service": "shop-api"}
+    assert found.value >= 40
+    ((series, ((begin, until),)),) = flagged.read(0).items()
+    assert series.endswith("shop-api")
+    assert begin <= (NOW - 3) * MINUTE_NS < until
+    # After a restart the surge goes on as the same one.
+    (again,) = RateLooks(store, flagged).look(rule, at(NOW + 1))
+    assert again.since_ns == found.since_ns
+
+
+def test_a_service_that_falls_silent_is_told_but_not_when_clew_was_away(store, flagged):
+    day = 24 * HOUR
+    heard = list(range(NOW - 2 * day, NOW - 30))
+    ingest(
+        store, NOW * MINUTE_NS, spans_of("mes", 1, heard), spans_of("shop-api", 5_000, range(NOW - 2 * day, NOW + 1))
+    )
+    rule = Rule("silent", Silence())
+    looks = RateLooks(store, flagged)
+    (found,) = looks.look(rule, at(NOW))
+    assert found.subject == "service:mes"
+    # It goes on being told as the same silence.
+    (still,) = looks.look(rule, at(NOW + 1))
+    assert still.since_ns == found.since_ns
+    assert "sent no telemetry for 31 min" in found.reason
+    # Nobody was heard for an hour in which Clew was down: that is no silence of everybody, nor of each.
+    later = RateLooks(store, flagged)
+    assert [each.subject for each in later.look(rule, at(NOW + HOUR))] == ["service:mes"]
