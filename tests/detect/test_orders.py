@@ -79,6 +79,7 @@ def test_a_finding_begins_when_the_shape_says_and_tells_who_must_act(shape, even
     assert found.since_ns == at(begins)
     assert (found.rule, found.subject, found.order_id) == ("r", "order:4711", "4711")
     assert labels.items() <= found.labels.items()
+    assert found.reason.endswith(f"; {found.owner} must act") is bool(found.owner)
     assert find(shape, before, begins - 1 / MINUTE) is None
 
 

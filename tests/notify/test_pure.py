@@ -13,7 +13,8 @@ from clew.model.week import WeekHours
 from clew.notify.escalation import Policies
 from clew.notify.explaining import roots_first
 from clew.notify.figures import Figure, figures
-from clew.notify.grouping import how_long, incident_key, reason_of, title_of
+from clew.notify.grouping import how_long, incident_key, owner_of, reason_of, title_of
+from clew.notify.incidents import Around, Group, followed, opened
 from clew.notify.silences import covering, labels_to_silence
 from tests.notify.world import DAY, HOUR, MINUTE, MONDAY, SECOND, finding
 
@@ -63,6 +64,29 @@ def test_keys_of_two_rules_differ_whatever_their_names():
 )
 def test_a_title_names_what_alerts_have_in_common(template, alerts, title):
     assert title_of(replace(RULE, title=template, labels={"team": "crm"}), alerts) == title
+
+
+@pytest.mark.parametrize(
+    ("named", "owners", "owner"),
+    [
+        ("", ["crm"], "crm"), ("", ["crm", "crm"], "crm"), ("", ["crm", "mes"], ""), ("", ["crm", ""], ""),
+        ("", [""], ""), ("", [], ""), ("ops", ["crm"], "ops"), ("ops", [], "ops"),
+    ],
+)  # fmt: skip
+def test_who_must_act_is_whom_the_rule_names_else_whom_all_alerts_agree_on(named, owners, owner):
+    alerts = [fired(f"order:{number}") for number, _ in enumerate(owners)]
+    told = [replace(each, finding=replace(each.finding, owner=of)) for each, of in zip(alerts, owners, strict=True)]
+    assert owner_of(replace(RULE, owner=named), told) == owner
+
+
+def test_who_must_act_follows_the_alerts_of_an_incident():
+    at_crm, at_mes = (replace(fired(f"order:{of}"), finding=replace(finding(f"order:{of}"), owner=of)) for of in "cm")
+    around = Around(Policies({}, ()), MONDAY)
+    incident = replace(opened(RULE, Group("key", [at_crm]), around).incident, id=1)
+    assert incident.owner == "c"
+    assert followed(RULE, incident, Group("key", [at_crm]), around) is None
+    assert followed(RULE, incident, Group("key", [at_crm, at_mes], [at_mes]), around).incident.owner == ""
+    assert followed(RULE, incident, Group("key", [at_mes]), around).incident.owner == "m"
 
 
 @pytest.mark.parametrize(

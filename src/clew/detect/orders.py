@@ -61,6 +61,7 @@ def finding_of(rule: Rule, journey: Journey, flow: Flow, now_ns: int) -> Finding
         bound=_seconds(said.bound_ns),
         order_id=journey.order_id,
         trace_ids=_traces(said.trace_id, journey),
+        owner=said.owner,
     )
 
 

@@ -45,4 +45,5 @@ def _finding(rule: Rule, shape: QueueWaits, queue: WaitingQueue, subject: str, n
         value=float(queue.waiting),
         bound=float(shape.at_least),
         trace_ids=queue.trace_ids,
+        owner=queue.consumer,
     )

@@ -35,6 +35,7 @@ def surge_finding(rule: str, surge: Surge, name: str, surging: Surging) -> Findi
         labels=labels,
         value=float(surging.value),
         bound=float(surging.bound),
+        owner=labels.get("service", ""),
     )
 
 
@@ -67,7 +68,16 @@ def _silence_finding(
         labels = {"service": service}
         whose = f"sender {name} of {service}" if source is SourceKind.SENDER else name
         reason = f"{whose} sent no telemetry for {_lasting(silent.minutes)}; {usual}"
-    return Finding(rule, subject, reason, silent.last_ns, labels, round(silent.missed, 2), round(silent.bound, 2))
+    return Finding(
+        rule=rule,
+        subject=subject,
+        reason=reason,
+        since_ns=silent.last_ns,
+        labels=labels,
+        value=round(silent.missed, 2),
+        bound=round(silent.bound, 2),
+        owner=labels.get("service", ""),
+    )
 
 
 def _counted(surge: Surge, value: int) -> str:

@@ -132,4 +132,5 @@ def _finding(
         value=float(value),
         bound=float(bound),
         trace_ids=tuple(each.trace_id for each in group.examples),
+        owner=group.service,
     )

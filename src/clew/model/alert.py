@@ -17,6 +17,7 @@ class Finding:
     ``flow``, ``stage``, ``path``, ``service``, ``queue``, ``operation``, ``verdict``, ``lost_reason``, ``error``
     those that are known. ``value`` is what was measured and ``bound`` what it was compared with (None: no number).
     ``trace_ids`` are the evidence, first the best. ``order_id`` is the order that it is about, empty for others.
+    ``owner`` is who must act: a role of the flow or a service, empty when nobody can be named.
     """
 
     rule: str
@@ -28,6 +29,7 @@ class Finding:
     bound: float | None = None
     order_id: str = ""
     trace_ids: tuple[str, ...] = ()
+    owner: str = ""
 
 
 class AlertPhase(StrEnum):

@@ -75,6 +75,12 @@ def reason_of(rule: Rule, alerts: Sequence[Alert], now_ns: int) -> str:
     return f"{oldest.finding.reason}; and {listed(others)}"
 
 
+def owner_of(rule: Rule, alerts: Sequence[Alert]) -> str:
+    """Who must act: whom the rule names, else whom all alerts agree on; empty when they don't."""
+    owners = {alert.finding.owner for alert in alerts}
+    return rule.owner or (owners.pop() if len(owners) == 1 else "")
+
+
 def name_of(alert: Alert) -> str:
     """The subject without its kind: ``4711``, ``crm-api``."""
     return alert.finding.order_id or alert.subject.partition(":")[2] or alert.subject

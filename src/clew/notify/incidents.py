@@ -16,7 +16,7 @@ from clew.model.incident import Incident, IncidentState, NoticeKind, PlannedSile
 from clew.model.rule import Rule, Severity
 from clew.notify.draft import Draft
 from clew.notify.escalation import Policies, begin, go_on, halt, stale_at_ns
-from clew.notify.grouping import group_labels, how_long, listed, name_of, reason_of, title_of
+from clew.notify.grouping import group_labels, how_long, listed, name_of, owner_of, reason_of, title_of
 from clew.notify.silences import covering
 
 SETTLE_NS = 2 * 60 * 10**9
@@ -73,7 +73,7 @@ def opened(rule: Rule, group: Group, around: Around, why: str = "") -> Change:
         since_ns=min(alert.finding.since_ns for alert in alerts),
         fired_ns=min(now_ns if alert.fired_ns is None else alert.fired_ns for alert in alerts),
         opened_ns=now_ns,
-        owner=rule.owner,
+        owner=owner_of(rule, alerts),
         runbook=rule.runbook,
         reason=reason_of(rule, alerts, now_ns),
         alerts=len(alerts),
@@ -215,6 +215,7 @@ def _count(draft: Draft, rule: Rule, group: Group) -> None:
     if firing:
         since_ns = min(before.since_ns, *(alert.finding.since_ns for alert in group.alerts))
         draft.set(since_ns=since_ns, reason=reason_of(rule, group.alerts, draft.now_ns), quiet_ns=None)
+        draft.set(owner=owner_of(rule, group.alerts))
     elif before.quiet_ns is None:
         draft.set(quiet_ns=draft.now_ns)
 
