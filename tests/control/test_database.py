@@ -6,14 +6,16 @@ import stat
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import func, select, text
 
+import clew.control.database
 from clew.control import tables
-from clew.control.database import FILE, open_database
+from clew.control.database import FILE, REVISION, open_database
 from clew.model.errors import ControlError
 
 VALUE = {"name": "a", "value": {"b": [1, None]}, "written_ns": 2**62}
@@ -27,6 +29,11 @@ def names(database):
 def add(database, **changed):
     with database.writing() as connection:
         connection.execute(database.insert(tables.values).values(**(VALUE | changed)))
+
+
+def test_what_is_taken_for_the_newest_migration_is_the_newest():
+    folder = Path(clew.control.database.__file__).parent / "migrations/versions"
+    assert max(each.name.partition("_")[0] for each in folder.glob("[0-9]*.py")) == REVISION
 
 
 def test_the_chain_of_migrations_makes_the_tables_that_the_code_knows(database):

@@ -7,26 +7,16 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.resources import as_file, files
 from pathlib import Path
 
 import orjson
-import psycopg
-from alembic.command import upgrade
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
-from psycopg.abc import Buffer
-from psycopg.types.string import StrDumperUnknown
-from sqlalchemy import Connection, Engine, Table, create_engine, event, text
+from sqlalchemy import Connection, Engine, Table, create_engine, event, inspect, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from clew.model.errors import ControlError
 
@@ -36,11 +26,10 @@ FILE = "control.sqlite"
 BUSY_S = 10.0
 """How long a writer waits for another one before it gives up."""
 
+REVISION = "0001"
+"""The newest of the migrations: what the tables of this Clew are."""
+
 _WRITES = "clew_writes"
-# Any number will do, as long as all of Clew take the same: who has it may change the tables.
-_MIGRATION_LOCK = 0x436C6577
-# Alembic's `context` and `op` are one for a process.
-_migrating = threading.Lock()
 
 Insert = sqlite.Insert | postgresql.Insert
 """Either of them has `on_conflict_do_update` and `on_conflict_do_nothing`."""
@@ -98,11 +87,28 @@ def open_database(data: Path, url: str = "") -> Database:
     """
     database = _postgres(url) if url else _sqlite(data / FILE)
     try:
-        _migrate(database)
+        _upgrade(database)
     except BaseException:
         database.close()
         raise
     return database
+
+
+def _upgrade(database: Database) -> None:
+    """Change the tables where they are of another Clew. Alembic is loaded only then: it takes 11 MB."""
+    with database.reading() as connection:
+        made = inspect(connection).has_table("alembic_version")
+        revision = connection.scalar(text("SELECT version_num FROM alembic_version")) if made else None
+    if revision != REVISION:
+        from clew.control.migrate import migrate
+
+        migrate(database)
+
+
+def _postgres(url: str) -> Database:
+    from clew.control.postgres import connect  # its driver is loaded only where it is used
+
+    return Database(connect(url, dumps), "the control database (PostgreSQL)")
 
 
 def _sqlite(path: Path) -> Database:
@@ -116,7 +122,7 @@ def _sqlite(path: Path) -> Database:
         URL.create("sqlite", database=str(path)),
         connect_args={"timeout": BUSY_S, "isolation_level": None},
         hide_parameters=True,
-        json_serializer=_dumps,
+        json_serializer=dumps,
         json_deserializer=orjson.loads,
     )
     event.listen(engine, "connect", _set_up_sqlite)
@@ -124,29 +130,8 @@ def _sqlite(path: Path) -> Database:
     return Database(engine, f"the control database {path}")
 
 
-def _postgres(url: str) -> Database:
-    name = "the control database (PostgreSQL)"
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):
-        raise ControlError(
-            f"{name} has no address of the form postgresql://user:password@host/database"
-        ) from None  # the error has the URL
-    if parsed.drivername not in ("postgresql", "postgresql+psycopg", "postgres"):
-        raise ControlError(f"{name} needs an address that begins with postgresql:// or postgresql+psycopg://")
-    engine = create_engine(
-        parsed.set(drivername="postgresql+psycopg"),
-        connect_args={"connect_timeout": int(BUSY_S), "application_name": "clew"},
-        pool_pre_ping=True,
-        hide_parameters=True,
-        json_serializer=_dumps,
-        json_deserializer=orjson.loads,
-    )
-    event.listen(engine, "connect", _set_up_postgres)
-    return Database(engine, name)
-
-
-def _dumps(value: object) -> str:
+def dumps(value: object) -> str:
+    """JSON as it is kept in columns."""
     return orjson.dumps(value).decode()
 
 
@@ -176,40 +161,6 @@ def _begin_sqlite(connection: Connection) -> None:
     """A writer takes its turn at once: one that began as a reader couldn't wait for it."""
     writes = connection.get_execution_options().get(_WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-class _WithoutNul(StrDumperUnknown):
-    """PostgreSQL keeps no NUL in texts; an order id with one must not hold up everything else."""
-
-    def dump(self, obj: str) -> Buffer | None:
-        return super().dump(obj.replace("\0", "\ufffd"))
-
-
-def _set_up_postgres(connection: psycopg.Connection, _record: object) -> None:
-    connection.adapters.register_dumper(str, _WithoutNul)
-
-
-def _migrate(database: Database) -> None:
-    with _migrating, as_file(files("clew.control") / "migrations") as folder, database.writing() as connection:
-        if database.dialect == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _MIGRATION_LOCK})
-        config = Config()
-        config.set_main_option("script_location", str(folder).replace("%", "%%"))
-        config.attributes["connection"] = connection
-        _refuse_newer(connection, ScriptDirectory.from_config(config), database.name)
-        upgrade(config, "head")
-
-
-def _refuse_newer(connection: Connection, known: ScriptDirectory, name: str) -> None:
-    revision = MigrationContext.configure(connection).get_current_revision()
-    try:
-        if revision is not None:
-            known.get_revision(revision)
-    except CommandError as error:
-        latest = known.get_current_head()
-        raise ControlError(
-            f"{name} was upgraded by a newer Clew (to {revision}, this one knows {latest}); upgrade Clew"
-        ) from error
 
 
 def _cause(error: SQLAlchemyError) -> str:
