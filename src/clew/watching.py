@@ -56,10 +56,11 @@ def declared_by(settings: Settings, environment: Mapping[str, str] = os.environ)
 
     Raises RulesError, NotifyError and ReactionsError, which name every mistake with its line and mend.
     """
-    rules = load_rules(settings.rules) if settings.rules else default_rules()
     notify: Notify[Channel, Switch] = Notify("nobody", 1)
     if settings.notify:
         notify = load_notify(settings.notify, Registry(environment, settings.notify.parent))
+    policies = list(notify.policies.policies) if settings.notify else None
+    rules = load_rules(settings.rules, policies=policies) if settings.rules else default_rules()
     names = [rule.name for rule in rules.rules]
     return Declared(rules, notify, load_reactions(settings.reactions, names) if settings.reactions else None)
 
