@@ -177,6 +177,21 @@ def test_incidents_are_found_newest_first(incidents):
     assert found(limit=2, after=made[2].id) == [1, 0]
 
 
+def test_what_stands_is_counted_and_every_change_of_it_makes_another_mark(incidents):
+    marks = [incidents.standing()]
+    first, other = opened(incidents), opened(incidents, key="other")
+    marks.append(incidents.standing())
+    first = incidents.apply(Change(replace(first, state=IncidentState.ACKNOWLEDGED)))
+    marks.append(incidents.standing())
+    incidents.apply(Change(replace(other, reason="more")))
+    marks.append(incidents.standing())
+    incidents.apply(Change(replace(first, state=IncidentState.RESOLVED)))
+    marks.append(incidents.standing())
+    assert [each.open for each in marks] == [0, 2, 1, 1, 1]
+    assert len({each.mark for each in marks}) == 5
+    assert incidents.standing() == marks[-1]
+
+
 def test_silences_hold_until_they_end(incidents):
     hours = WeekHours("office", "Europe/Berlin", ((480, 1080),))
     first = incidents.add_silence({"rule": "stuck"}, 10, 20, "ann", "we move", hours)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.requests import Request
 
+from clew.web.glance import Glance
 from clew.web.rendering import Pages
 
 HOSTILE = (
@@ -27,5 +28,7 @@ def rendered(template: str, page: object, now_ns: int) -> str:
         "headers": [],
         "server": ("clew", 80),
     }
-    answer = Pages(lambda: now_ns, lambda: None).answer(Request(scope), template, page, "Test", now_ns=now_ns)
+    answer = Pages(lambda: now_ns, lambda: None, Glance(None)).answer(
+        Request(scope), template, page, "Test", now_ns=now_ns
+    )
     return bytes(answer.body).decode()

@@ -67,6 +67,17 @@ def test_its_pages_are_accessible_in_both_themes_and_narrow(viewer_of, path):
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
 
+def test_every_page_counts_those_that_wait_and_a_page_renews_itself_when_somebody_else_acts(viewer, told):
+    page = viewer.open("/status")
+    assert page.get_by_role("link", name="Incidents 1 open").count() == 1
+    incident = incident_of(told, "stuck")
+    page = viewer.open(f"/incidents/{incident.id}")
+    told.desk.acknowledge(incident.id, "dora")
+    page.locator(".badges", has_text="acknowledged by dora").wait_for()
+    page.locator(".waiting:empty").wait_for(state="hidden")
+    assert page.get_by_role("link", name="Incidents", exact=True).count() == 1
+
+
 def test_resolved_ones_are_a_part_of_the_list(viewer):
     page = viewer.open("/incidents")
     page.get_by_role("link", name="Resolved", exact=True).click()

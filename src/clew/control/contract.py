@@ -83,6 +83,15 @@ class IncidentQuery:
     limit: int = 100
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Incidents that aren't resolved: ``open`` of them wait for somebody. ``mark`` is another one when any of them was
+    opened, changed or resolved."""
+
+    open: int
+    mark: tuple[int, int, int]
+
+
 class Incidents(Protocol):
     """Alerts, incidents and silences."""
 
@@ -105,6 +114,10 @@ class Incidents(Protocol):
 
     def unresolved(self) -> list[Incident]:
         """All incidents that aren't resolved, oldest first."""
+        ...
+
+    def standing(self) -> Standing:
+        """How many incidents wait, and a mark of what isn't resolved; one small read."""
         ...
 
     def find(self, query: IncidentQuery) -> list[Incident]:

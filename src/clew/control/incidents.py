@@ -28,7 +28,7 @@ from sqlalchemy import (
 
 from clew.control import tables
 from clew.control.codec import from_json, to_json
-from clew.control.contract import ActiveAlert, Change, IncidentQuery, Telling
+from clew.control.contract import ActiveAlert, Change, IncidentQuery, Standing, Telling
 from clew.control.database import Database
 from clew.model.alert import Alert, AlertPhase, Finding
 from clew.model.incident import Incident, IncidentState, PlannedSilence, Transition, TransitionKind
@@ -87,6 +87,16 @@ class SqlIncidents:
         """All incidents that aren't resolved, oldest first."""
         wanted = select(tables.incidents).where(tables.incidents.c.state != _RESOLVED)
         return self._incidents(wanted.order_by(*_OLDEST_FIRST))
+
+    def standing(self) -> Standing:
+        """How many incidents wait, and a mark of what isn't resolved; one small read."""
+        column = tables.incidents.c
+        is_open = case((column.state == IncidentState.OPEN.value, 1), else_=0)
+        found = (func.sum(is_open), func.count(), func.sum(column.version), func.max(column.id))
+        with self._database.reading() as connection:
+            row = connection.execute(select(*found).where(column.state != _RESOLVED)).one()
+        waiting, *mark = (int(each or 0) for each in row)
+        return Standing(waiting, (mark[0], mark[1], mark[2]))
 
     def find(self, query: IncidentQuery) -> list[Incident]:
         """Incidents newest first."""

@@ -11,6 +11,7 @@ from clew.api.app import SILENT
 from clew.api.deps import ApiDeps
 from clew.web.assets import asset_routes
 from clew.web.errors import install_error_pages
+from clew.web.glance import Glance
 from clew.web.live import live_routes
 from clew.web.pages.figures import figures_routes
 from clew.web.pages.find import find_routes
@@ -47,12 +48,13 @@ def create_web(deps: ApiDeps, ending: Callable[[], bool] = lambda: False, recent
     Every answer that isn't a success is a page that says what went wrong and what to do.
     """
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, telemetry=SILENT)
-    pages = Pages(deps.now_ns, deps.problem)
+    glance = Glance(deps.desk)
+    pages = Pages(deps.now_ns, deps.problem, glance)
     install_error_pages(app, pages)
     for routes in PAGES:
         app.include_router(routes(deps, pages))
     app.include_router(status_page_routes(deps, pages, Recent() if recent is None else recent))
-    app.include_router(live_routes(deps, ending))
+    app.include_router(live_routes(deps, glance, ending))
     app.include_router(preference_routes())
     app.include_router(asset_routes())
     app.add_middleware(GZipMiddleware, minimum_size=_COMPRESSED_FROM, compresslevel=5)

@@ -42,7 +42,7 @@ class Frame:
     ``title`` names the page in the window, ``path`` is its path, ``here`` its path with what was asked, ``theme`` one
     of `THEMES`, ``zone`` the viewer's time zone, ``asks_zone`` whether the browser hasn't told it yet, ``now_ns`` the
     moment (Unix ns) at which all of the page was judged, ``problem`` why Clew isn't up to date (or None), ``static``
-    where assets lie.
+    where assets lie. ``incidents`` is how many wait for somebody (None: nobody watches here, or it can't be told).
     """
 
     title: str
@@ -54,6 +54,7 @@ class Frame:
     now_ns: int
     problem: str | None
     static: str
+    incidents: int | None = None
 
     @property
     def navigation(self) -> tuple[tuple[NavItem, bool], ...]:
@@ -78,7 +79,9 @@ def changed(path: str, query: str, /, **changes: str | int | None) -> str:
     return f"{path}?{urlencode(kept)}" if kept else path
 
 
-def frame_of(request: Request, title: str, now_ns: int, problem: str | None, static: str) -> Frame:
+def frame_of(
+    request: Request, title: str, now_ns: int, problem: str | None, static: str, incidents: int | None = None
+) -> Frame:
     """The frame of the page that a request asks for."""
     theme = request.cookies.get(THEME_COOKIE, "")
     # As it was sent: an id with a question mark, a hash sign or "/../" in it would lead elsewhere.
@@ -93,6 +96,7 @@ def frame_of(request: Request, title: str, now_ns: int, problem: str | None, sta
         now_ns=now_ns,
         problem=problem,
         static=static,
+        incidents=incidents,
     )
 
 

@@ -1,4 +1,4 @@
-"""Server-sent events: tells open pages that orders have changed, so that they fetch themselves anew.
+"""Server-sent events: tells open pages that orders or incidents have changed, so that they fetch themselves anew.
 
 The form is https://html.spec.whatwg.org/multipage/server-sent-events.html.
 """
@@ -6,21 +6,26 @@ The form is https://html.spec.whatwg.org/multipage/server-sent-events.html.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 from fastapi import APIRouter
 from starlette.responses import StreamingResponse
 
 from clew.api.deps import ApiDeps
 from clew.api.errors import ApiError
+from clew.web.glance import Glance
 
 _LOOK_EVERY_S = 1.0
 _SIGN_OF_LIFE_EVERY = 15
 _CONNECTIONS = 200
 
+Marks = Mapping[str, object]
+"""What a topic looks like now; another mark means that it has changed."""
 
-def live_routes(deps: ApiDeps, ending: Callable[[], bool]) -> APIRouter:
-    """/live: an event ``changed`` whenever journeys were rebuilt or telemetry came, at most one a second."""
+
+def live_routes(deps: ApiDeps, glance: Glance, ending: Callable[[], bool]) -> APIRouter:
+    """/live: an event ``changed`` whenever journeys were rebuilt, telemetry came or incidents changed, at most one a
+    second."""
     routes = APIRouter()
     connected = 0
 
@@ -34,30 +39,35 @@ def live_routes(deps: ApiDeps, ending: Callable[[], bool]) -> APIRouter:
         nonlocal connected
         connected += 1
         try:
-            async for event in events(lambda: _marks(deps), ending):
+            async for event in events(marks, ending):
                 yield event
         finally:
             connected -= 1
 
+    async def marks() -> Marks:
+        if glance.due:
+            await asyncio.to_thread(glance.look)
+        rebuilt = deps.ticker.counts.orders if deps.ticker else 0
+        return {
+            "orders": rebuilt,
+            "telemetry": deps.intake.committer.counts.flushes if deps.intake else 0,
+            "incidents": glance.seen,
+        }
+
     return routes
 
 
-def _marks(deps: ApiDeps) -> tuple[int, int]:
-    rebuilt = deps.ticker.counts.orders if deps.ticker else 0
-    return rebuilt, deps.intake.committer.counts.flushes if deps.intake else 0
-
-
-async def events(marks: Callable[[], tuple[int, int]], ending: Callable[[], bool]) -> AsyncIterator[str]:
-    """An event whenever the marks have changed, and a comment now and then, until the end."""
-    seen = marks()
+async def events(marks: Callable[[], Awaitable[Marks]], ending: Callable[[], bool]) -> AsyncIterator[str]:
+    """An event that names the topics whose marks have changed, and a comment now and then, until the end."""
+    seen = await marks()
     yield "retry: 3000\n: Clew\n\n"
     quiet = 0
     while not ending():
         await asyncio.sleep(_LOOK_EVERY_S)
-        now = marks()
+        now = await marks()
         quiet += 1
         if now != seen:
-            topics = " ".join(name for name, a, b in zip(("orders", "telemetry"), now, seen, strict=True) if a != b)
+            topics = " ".join(name for name in now if now[name] != seen[name])
             yield f"event: changed\ndata: {topics}\n\n"
             seen, quiet = now, 0
         elif quiet >= _SIGN_OF_LIFE_EVERY:

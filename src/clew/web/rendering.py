@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse
 from clew.web import words
 from clew.web.assets import static_path
 from clew.web.frame import Frame, frame_of
+from clew.web.glance import Glance
 
 _HERE = Path(__file__).parent
 
@@ -56,10 +57,11 @@ def _with_frame(show: Callable[[int, Frame], str]) -> Callable[[Context, int], s
 class Pages:
     """Renders pages of one server."""
 
-    def __init__(self, now_ns: Callable[[], int], problem: Callable[[], str | None]) -> None:
-        """``now_ns`` is the clock, ``problem`` says why Clew isn't up to date."""
+    def __init__(self, now_ns: Callable[[], int], problem: Callable[[], str | None], glance: Glance) -> None:
+        """``now_ns`` is the clock, ``problem`` says why Clew isn't up to date, ``glance`` how many incidents wait."""
         self._now_ns = now_ns
         self._problem = problem
+        self._glance = glance
 
     def answer(
         self,
@@ -79,6 +81,9 @@ class Pages:
         return self._rendered(request, template, "", now_ns, part=part).encode()
 
     def _rendered(self, request: Request, template: str, title: str, now_ns: int | None, **context: object) -> str:
-        frame = frame_of(request, title, self._now_ns() if now_ns is None else now_ns, self._problem(), static_path())
+        standing = self._glance.look()
+        waiting = None if standing is None else standing.open
+        at_ns = self._now_ns() if now_ns is None else now_ns
+        frame = frame_of(request, title, at_ns, self._problem(), static_path(), waiting)
         # Macros of a template that is imported without its context would not see the frame.
         return environment().get_template(template).render(frame=frame, **context)

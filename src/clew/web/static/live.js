@@ -13,7 +13,7 @@ const RESTS = 8;
 const LONGEST_REST_MS = 60_000;
 
 export function keepUpToDate() {
-  const topics = document.querySelector("[data-live]")?.closest("[data-topics]")?.dataset.topics?.split(" ");
+  const topics = document.querySelector("[data-topics] [data-live]")?.closest("[data-topics]")?.dataset.topics?.split(" ");
   count();
   if (!topics || !window.EventSource) return;
   let due = false;
