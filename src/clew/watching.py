@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,7 +38,7 @@ from clew.watch.looks import Looks
 from clew.watch.pipeline import PipelineBook
 from clew.workers import Worker
 
-_SECOND_NS = 10**9
+_HANGS_AFTER_NS = 120 * 10**9
 _ACTIONS_END_WITHIN_S = 5.0
 
 
@@ -77,6 +77,7 @@ class Watching:
     world: World | None
     courier: Courier
     workers: tuple[Worker, ...]
+    problems: Sequence[Callable[[], str | None]]
     runner: Runner | None = None
     ways_back: Mapping[str, Parse] = field(default_factory=dict)
 
@@ -86,8 +87,8 @@ class Watching:
             worker.start()
 
     def problem(self) -> str | None:
-        """Why something of it doesn't work, or None."""
-        return "; ".join(worker.problem for worker in self.workers if worker.problem) or None
+        """What of it doesn't work and why, or None: rules that can't look, channels that can't be told."""
+        return "; ".join(filter(None, (problem() for problem in self.problems))) or None
 
     def close(self) -> None:
         """End after the current steps; what wasn't told waits in the outbox."""
@@ -114,25 +115,47 @@ def open_watching(settings: Settings, declared: Declared, store: Store, book: Fl
     notify = declared.notify
     incidents = SqlIncidents(database)
     outbox = SqlOutbox(database, page_of(settings.api_public_url))
-    pipeline = PipelineBook(health.problem, health.refused, health.journeys_ns)
+    workers: list[Worker] = []
+
+    def trouble() -> str | None:
+        """Why Clew isn't ready, or doesn't watch or tell."""
+        return health.problem() or next((each.problem for each in workers if each.problem), None)
+
+    pipeline = PipelineBook(trouble, health.refused, health.journeys_ns)
     looks = Looks(store, lambda: [each.flow for each in book.current], pipeline.at, FlaggedWindows(database))
     watch = Watch(declared.rules.rules, notify.policies, incidents, looks.look, time.time_ns)
     courier = Courier(outbox, notify.channels, notify.policies.policies, notify.per_minute, time.time_ns)
     desk = Desk(incidents, outbox, declared.rules.rules, tuple(notify.channels), notify.policies)
-    workers = [
+    workers += [
         Worker("clew-rules", watch.step, "rules don't watch"),
-        Worker("clew-notices", lambda: courier.step(time.time_ns()), "nobody is told"),
+        Worker("clew-notices", _stepping(courier.step), "nobody is told"),
     ]
     world = runner = None
     if declared.reactions is not None:
         world = _world_of(settings, declared.reactions, incidents, database)
-        runner = Runner(world, lambda: watch.looked_ns, change_by(lambda: notify.policies))
+        runner = Runner(world, lambda rule: watch.looked_ns.get(rule, 0), change_by(lambda: notify.policies))
         workers.append(Worker("clew-reactions", _stepping(runner.step), "reactions don't act"))
+    problems = [watch.problem, lambda: _channel_words(courier.troubles())]
     if notify.heartbeat is not None:
-        heart = Heartbeat(notify.heartbeat, lambda: health.problem() is None)
+        heart = Heartbeat(notify.heartbeat, lambda: trouble() is None and _watches(watch))
         workers.append(Worker("clew-heartbeat", _stepping(heart.step), "the heartbeat fails"))
+        problems.append(lambda: heart.problem and f"heartbeat: {heart.problem}")
+    problems += [_problem_of(worker) for worker in workers]
     ways_back = {name: channel.parse for name, channel in notify.channels.items() if channel.parse is not None}
-    return Watching(database, desk, world, courier, tuple(workers), runner, ways_back)
+    return Watching(database, desk, world, courier, tuple(workers), problems, runner, ways_back)
+
+
+def _watches(watch: Watch) -> bool:
+    """Whether rules went through lately: a look that hangs is no watch."""
+    return time.time_ns() - watch.stepped_ns < _HANGS_AFTER_NS
+
+
+def _channel_words(troubles: Mapping[str, str]) -> str:
+    return "; ".join(f"channel {name}: {why}" for name, why in troubles.items())
+
+
+def _problem_of(worker: Worker) -> Callable[[], str | None]:
+    return lambda: worker.problem
 
 
 def page_of(public_url: str) -> Callable[[int], str]:

@@ -63,7 +63,7 @@ class Shop:
             Outside(lambda _: Secret("hunter2"), self.poster), lambda: self.now_ns,
         )  # fmt: skip
         self.world = world
-        self.runner = Runner(world, lambda: self.looked_ns, self.change_of, self.spawn)
+        self.runner = Runner(world, lambda _: self.looked_ns, self.change_of, self.spawn)
 
     def change_of(self, incident, news):
         self.told.append((news.tell, news.transition.text))

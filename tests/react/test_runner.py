@@ -308,7 +308,7 @@ def test_a_failure_waits_in_the_outbox_for_the_next_person(shop, database):
     here = shop()
     here.open(policy="p", told=("duty",), step=1, step_at_ns=NOW + HOUR)
     here.poster.fails = "the disk is gone; mend it"
-    here.runner = Runner(here.world, lambda: here.looked_ns, change_by(lambda: Policies({"p": policy})), here.spawn)
+    here.runner = Runner(here.world, lambda _: here.looked_ns, change_by(lambda: Policies({"p": policy})), here.spawn)
     here.step(SECOND)
     here.step(SECOND)
     with database.reading() as connection:

@@ -10,12 +10,13 @@ import pytest
 from clew.api import ApiDeps
 from clew.control.contract import IncidentQuery
 from clew.model.alert import Finding
-from clew.model.errors import ClewError, StoreError
+from clew.model.errors import ControlError, StoreError
 from clew.model.incident import IncidentState, TransitionKind
 from clew.model.journey import VerdictKind
 from clew.model.rule import Judged, Rule
 from clew.store.embedded import open_store
 from clew.watch.cycle import Watch
+from clew.watch.order_looks import OrderLooks
 from tests.story import MINUTE, tell
 from tests.watching import POLICIES, watch_over
 
@@ -95,10 +96,52 @@ def test_a_rule_that_cannot_look_blinds_no_other_and_ends_no_alert(told, tmp_pat
     watch = Watch(rules, POLICIES, desk.incidents, look_for, lambda: clock[0])
     watch.step()
     broken.add("one")
-    clock[0] += 10 * MINUTE
-    with pytest.raises(ClewError, match="one: too slow"):
+    for _ in range(20):
+        clock[0] += 10**9
         watch.step()
+    assert watch.problem() == "rule one: too slow"
     assert {each.rule: each.firing for each in desk.incidents.unresolved()} == {"one": 1, "two": 1}
+    assert watch.looked_ns["two"] > watch.looked_ns["one"]
+    broken.clear()
+    clock[0] += 10**10
+    watch.step()
+    assert watch.problem() is None
+
+
+def test_a_clock_that_was_set_back_blinds_no_rule(told, tmp_path):
+    looks = []
+    _, desk, _ = watch_over(told, tmp_path)
+    clock = [told.now_ns()]
+    rule = Rule("one", Judged((VerdictKind.STUCK,)))
+    watch = Watch([rule], POLICIES, desk.incidents, lambda *_: looks.append(clock[0]) or [], lambda: clock[0])
+    watch.step()
+    clock[0] -= 60 * MINUTE
+    watch.step()
+    assert looks == [clock[0] + 60 * MINUTE, clock[0]]
+
+
+def test_what_was_found_while_the_control_database_was_away_is_found_again(told, tmp_path):
+    """Also an order that ended: what is found of it stays found for some minutes."""
+    _, desk, _ = watch_over(told, tmp_path)
+    away = [True]
+
+    class Away:
+        def __getattr__(self, name):
+            if away[0] and name in ("apply", "write_alerts"):
+                raise ControlError("away")
+            return getattr(desk.incidents, name)
+
+    rule = Rule("ended", Judged((VerdictKind.CLOSED,)))
+    end_ns = 200 * MINUTE
+    clock = [told.now_ns() - end_ns + MINUTE]
+    looks = OrderLooks(told.store, lambda: [each.flow for each in told.book.current])
+    watch = Watch([rule], POLICIES, Away(), looks.look, lambda: clock[0])
+    with pytest.raises(ControlError):
+        watch.step()
+    away[0] = False
+    clock[0] += 10**10
+    watch.step()
+    assert [each.rule for each in desk.incidents.unresolved()] == ["ended"]
 
 
 def test_incidents_of_a_rule_that_is_declared_no_more_are_resolved(told, tmp_path):

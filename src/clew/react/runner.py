@@ -51,11 +51,11 @@ class Runner:
     def __init__(
         self,
         world: World,
-        looked_ns: Callable[[], int],
+        looked_ns: Callable[[str], int],
         change_of: Callable[[Incident, News], Change | None],
         spawn: Spawn = in_thread,
     ) -> None:
-        """``looked_ns`` is when rules were last looked at: confirmations are counted by it. ``change_of`` makes of news
+        """``looked_ns`` is when a rule last looked: confirmations are counted by it. ``change_of`` makes of news
         what is to be written of an incident and told to people (None: nothing)."""
         self._world = world
         self._looked_ns = looked_ns
@@ -98,7 +98,7 @@ class Runner:
                 key = reaction.name, incident.id
                 now = self._world.situation(reaction, incident, now_ns, 0, stopped)
                 met = not unmet(reaction, now)
-                seen[key] = confirm(self._confirmed.get(key, Confirmed()), met, self._looked_ns())
+                seen[key] = confirm(self._confirmed.get(key, Confirmed()), met, self._looked_ns(incident.rule))
                 self._take(reaction, incident, decide(reaction, replace(now, confirmed=seen[key].looks)), now_ns)
         self._confirmed = seen
 

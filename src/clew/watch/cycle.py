@@ -11,10 +11,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from clew.control.contract import Incidents
 from clew.model.alert import Finding
-from clew.model.errors import ClewError
+from clew.model.errors import ClewError, ControlError
 from clew.model.rule import Rule
 from clew.notify.escalation import Policies
 from clew.notify.explaining import roots_first
@@ -29,6 +30,7 @@ REST_S = 1.0
 
 LookFor = Callable[[Rule, int], list[Finding]]
 """All that a rule finds at a moment (Unix ns)."""
+Made = TypeVar("Made")
 
 
 @dataclass(slots=True)
@@ -36,7 +38,8 @@ class Watch:
     """Watches by rules. One at a time; not for the main thread.
 
     ``look_for`` makes a look of a rule; it may raise, then the rule looks again later and its incidents go on.
-    ``looked_ns`` is when all rules that were due had looked and all was written.
+    ``failing`` are the rules that couldn't look when they last tried, and why. ``looked_ns`` is when each rule last
+    looked and what it found was written, ``stepped_ns`` when a step last went through.
     """
 
     rules: Sequence[Rule]
@@ -44,7 +47,9 @@ class Watch:
     incidents: Incidents
     look_for: LookFor
     now_ns: Callable[[], int]
-    looked_ns: int = 0
+    failing: dict[str, str] = field(default_factory=dict)
+    looked_ns: dict[str, int] = field(default_factory=dict)
+    stepped_ns: int = 0
     _standing: Standing | None = None
     _due_ns: dict[str, int] = field(default_factory=dict)
     _ordered: list[Rule] = field(init=False)
@@ -54,31 +59,26 @@ class Watch:
         self._ordered = roots_first(self.rules)
 
     def step(self) -> float:
-        """Let every rule that is due look, and take what time alone changes; seconds to rest.
-
-        Raises ControlError, and ClewError when some rule couldn't look: the others did.
-        """
-        failed: dict[str, Exception] = {}
+        """Let every rule that is due look, and take what time alone changes; seconds to rest. Raises ControlError."""
         declared = {rule.name: rule for rule in self.rules}
-        try:
-            standing = self._standing or self._read(declared)
-            silences = self.incidents.silences(self.now_ns())
-            for rule in self._ordered:
-                now_ns = self.now_ns()
-                findings = self._findings(rule, now_ns, failed)
-                told = look(rule, findings, standing, declared, Around(self.policies, now_ns, silences))
-                if not self._write(told, standing):
-                    self._standing = None
-                    return 0.0
-            standing.forget()
-            self._standing, self.looked_ns = standing, self.now_ns()
-        except BaseException:
-            self._standing = None
-            raise
-        if failed:
-            told_of = "; ".join(f"{name}: {error}" for name, error in failed.items())
-            raise ClewError(told_of) from ExceptionGroup("rules", list(failed.values()))
+        standing, self._standing = self._standing or self._read(declared), None
+        silences = self.incidents.silences(self.now_ns())
+        for rule in self._ordered:
+            now_ns = self.now_ns()
+            findings = self._findings(rule, now_ns)
+            around = Around(self.policies, now_ns, silences)
+            told = self._guarded(rule, lambda: look(rule, findings, standing, declared, around))  # noqa: B023 - called here
+            if told is not None and not self._write(told, standing):
+                return 0.0
+            if findings is not None:
+                self.looked_ns[rule.name] = now_ns
+        standing.forget()
+        self._standing, self.stepped_ns = standing, self.now_ns()
         return REST_S
+
+    def problem(self) -> str | None:
+        """Which rules can't look, and why; None: all can."""
+        return "; ".join(f"rule {name}: {why}" for name, why in sorted(self.failing.items())) or None
 
     def _read(self, declared: dict[str, Rule]) -> Standing:
         """What stands, after what belongs to rules that are declared no more was ended."""
@@ -94,18 +94,27 @@ class Watch:
         resolved = [self.incidents.incident(number) for number in sorted(standing.missing())]
         return Standing(active, [*standing.incidents.values(), *(each for each in resolved if each is not None)])
 
-    def _findings(self, rule: Rule, now_ns: int, failed: dict[str, Exception]) -> list[Finding] | None:
-        """What a rule finds; None when it isn't time yet, or it couldn't look."""
-        if now_ns < self._due_ns.get(rule.name, 0):
+    def _findings(self, rule: Rule, now_ns: int) -> list[Finding] | None:
+        """What a rule finds; None when it isn't time yet, or it couldn't look. A clock that was set back waits for
+        nothing."""
+        if 0 < self._due_ns.get(rule.name, 0) - now_ns <= every_ns(rule):
             return None
         self._due_ns[rule.name] = now_ns + every_ns(rule)
+        self.failing.pop(rule.name, None)
+        return self._guarded(rule, lambda: self.look_for(rule, now_ns))
+
+    def _guarded(self, rule: Rule, work: Callable[[], Made]) -> Made | None:
+        """What some work for a rule makes; None when it fails, which mustn't blind the other rules."""
         try:
-            return self.look_for(rule, now_ns)
+            return work()
+        except ControlError:
+            raise
         except ClewError as error:
-            failed[rule.name] = error
-        except Exception as error:  # a mistake of ours in one rule mustn't blind the others
-            log.exception("rule %s could not look", rule.name)
-            failed[rule.name] = error
+            self.failing[rule.name] = str(error)
+            log.warning("rule %s can't look: %s", rule.name, error)
+        except Exception as error:  # a mistake of ours
+            self.failing[rule.name] = repr(error)
+            log.exception("rule %s can't look", rule.name)
         return None
 
     def _write(self, told: Look, standing: Standing) -> bool:

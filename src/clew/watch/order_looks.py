@@ -19,9 +19,10 @@ from clew.store.contract import Store
 from clew.store.rule_orders import PAGE, Candidate, candidate_orders, read_journeys
 
 _SECOND_NS = 10**9
-_AGAIN_NS = 60 * _SECOND_NS
+_AGAIN_NS = 300 * _SECOND_NS
 _NOT_YET_NS = 5 * _SECOND_NS
-_ENDED_BEFORE_START_NS = 600 * _SECOND_NS
+ENDED_WITHIN_NS = 600 * _SECOND_NS
+"""An order that ended is looked at for so long: what is told of its end comes some seconds later at best."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +44,12 @@ class OrderLooks:
     store: Store
     flows: Callable[[], Sequence[Flow]]
     _known: dict[str, dict[str, _Known]] = field(default_factory=dict)
-    _looked_ns: dict[str, int] = field(default_factory=dict)
+    _flows: tuple[Flow, ...] = ()
 
     def look(self, rule: Rule, now_ns: int) -> list[Finding]:
-        """All that the rule finds now; orders that ended are found in the look after their end only."""
-        flows = self.flows()
-        since_ns = self._looked_ns.get(rule.name, now_ns - _ENDED_BEFORE_START_NS)
-        candidates = candidate_orders(self.store, candidates_of(rule, flows), now_ns, since_ns)
+        """All that the rule finds now, orders that ended lately among them where the rule asks for facts."""
+        flows = self._current_flows()
+        candidates = candidate_orders(self.store, candidates_of(rule, flows), now_ns, now_ns - ENDED_WITHIN_NS)
         known = self._known.get(rule.name, {})
         kept = {each.order_id: told for each in candidates if (told := _still(known.get(each.order_id), each, now_ns))}
         fresh = [each for each in candidates if each.order_id not in kept]
@@ -64,12 +64,15 @@ class OrderLooks:
                     versions[journey.order_id], _again(journey.order_id, found, now_ns), found
                 )
         self._known[rule.name] = kept
-        self._looked_ns[rule.name] = now_ns
         return [told.finding for told in kept.values() if told.finding is not None]
 
-    def forget(self) -> None:
-        """Judge everything anew: a flow was applied."""
-        self._known.clear()
+    def _current_flows(self) -> tuple[Flow, ...]:
+        """The flows in force; when they are others than before, everything is judged anew."""
+        flows = tuple(self.flows())
+        if flows != self._flows:
+            self._known.clear()
+            self._flows = flows
+        return flows
 
 
 def _still(known: _Known | None, candidate: Candidate, now_ns: int) -> _Known | None:
@@ -80,4 +83,4 @@ def _again(order_id: str, finding: Finding | None, now_ns: int) -> int:
     """When to judge again at the latest; not all of them in one look."""
     if finding is None:
         return now_ns + _NOT_YET_NS
-    return now_ns + _AGAIN_NS + zlib.crc32(order_id.encode(errors="surrogatepass")) % 30 * _SECOND_NS
+    return now_ns + _AGAIN_NS + zlib.crc32(order_id.encode(errors="surrogatepass")) % 60 * _SECOND_NS

@@ -22,6 +22,8 @@ MINUTE_NS = 60 * 10**9
 _SETTLES_NS = 10 * 10**9
 """How long after its end a minute is counted: what exporters held back is there by then."""
 _KNOWN_NS = 5 * 7 * 86_400 * 10**9
+_SKIPPED = 2
+"""A surge goes on when so many minutes weren't judged: looks are a minute apart and a little more."""
 _AWAKE = "awake"
 _DOWN = "silence of Clew"
 _PAUSE_MINUTES = 2
@@ -76,7 +78,7 @@ class RateLooks:
                 spans,
                 known_since=book.since_minute or 0,
                 params=params,
-                since_minute=next((begin for begin, until in spans if until >= minute), None),
+                since_minute=next((begin for begin, until in spans if until >= minute - _SKIPPED), None),
             )
             if surging is not None:
                 windows[series] = (surging.since_minute, minute + 1)

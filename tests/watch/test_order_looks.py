@@ -1,0 +1,78 @@
+"""Looks over orders in time: nothing that ends between two looks is missed, and little is judged twice."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+import clew.watch.order_looks
+from clew.journey.in_force import FlowBook
+from clew.journey.rebuilder import Rebuilder
+from clew.journey.ticker import Ticker
+from clew.model.journey import VerdictKind
+from clew.model.rule import Judged, Rule
+from clew.store.embedded import open_store
+from clew.watch.order_looks import ENDED_WITHIN_NS, OrderLooks
+from tests.builders import ingest, logs, stage_event
+
+SECOND = 10**9
+BEGIN = time.time_ns() - 1_800 * SECOND  # touches are kept for hours only
+CANCELLED = Rule("cancelled", Judged((VerdictKind.CANCELLED,)))
+STUCK = Rule("stuck", Judged((VerdictKind.STUCK,)))
+
+
+@pytest.fixture
+def shop(tmp_path):
+    store = open_store(tmp_path)
+    book = FlowBook(store)
+    book.start([])
+    clock = [BEGIN]
+    ticker = Ticker(store, Rebuilder(store, lambda: book.current), lambda: clock[0] + SECOND)
+    yield store, ticker, OrderLooks(store, lambda: [each.flow for each in book.current]), clock
+    store.close()
+
+
+def test_orders_that_end_between_looks_are_all_found_though_it_is_known_late(shop):
+    store, ticker, looks, clock = shop
+    found = set()
+    for n in range(12):
+        clock[0] = BEGIN + n * 3 * SECOND
+        # Told two seconds after it was: the look before has passed that moment already.
+        at = clock[0] - 5 * SECOND
+        ingest(
+            store,
+            clock[0],
+            logs(
+                "shop-api",
+                stage_event(f"o{n}", "INITIATED", at - 9, order__path="b2c"),
+                stage_event(f"o{n}", "CANCELLED", at),
+            ),
+        )
+        ticker.tick()
+        found |= {each.order_id for each in looks.look(CANCELLED, clock[0])}
+    assert found == {f"o{n}" for n in range(12)}
+    assert looks.look(CANCELLED, clock[0] + ENDED_WITHIN_NS + 60 * SECOND) == []
+
+
+def test_orders_that_did_not_change_are_judged_again_only_now_and_then(shop, monkeypatch):
+    store, ticker, looks, _ = shop
+    ingest(
+        store,
+        BEGIN,
+        logs("shop-api", *(stage_event(f"o{n}", "SUBMITTED", BEGIN, order__path="b2c") for n in range(20))),
+    )
+    ticker.tick()
+    judged = []
+    real = clew.watch.order_looks.finding_of
+    monkeypatch.setattr(
+        "clew.watch.order_looks.finding_of", lambda *given: judged.append(given[1].order_id) or real(*given)
+    )
+    late = BEGIN + 1_801 * SECOND
+    for seconds in range(0, 30, 3):
+        assert len(looks.look(STUCK, late + seconds * SECOND)) == 20
+    assert len(judged) == 20
+    ingest(store, late, logs("crm-api", stage_event("o7", "PRICE_CALCULATED", late)))
+    ticker.tick()
+    left = looks.look(STUCK, late + 33 * SECOND)
+    assert {each.order_id for each in left} == {f"o{n}" for n in range(20)} - {"o7"}
