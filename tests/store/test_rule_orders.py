@@ -26,7 +26,7 @@ from clew.model.rule import (
 from clew.store.codec import journey_to_json
 from clew.store.embedded import open_store
 from clew.store.orders import OrderRow, encode_order, write_encoded
-from clew.store.rule_orders import candidate_orders, read_candidates
+from clew.store.rule_orders import candidate_orders, read_journeys
 from tests.detect.stories import STAGES, rule
 from tests.journey.timeline import DAY, FLOW, HOUR, MINUTE, START, at, event, failed, hold, loss, resume
 
@@ -93,7 +93,7 @@ EXACT = (Judged, Deviates)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_no_order_that_a_rule_finds_is_missed_and_no_others_are_ended(store, shape):
     asked = candidates_of(rule(shape), [FLOW])
-    read = [each for page in read_candidates(store, asked, NOW, START - DAY, page=50) for each in page]
+    read = read_journeys(store, candidate_orders(store, asked, NOW, START - DAY))
     found = {each.order_id for each in JOURNEYS if finding_of(rule(shape), each, FLOW, NOW)}
     ids = {each.order_id for each in read}
     assert found <= ids

@@ -1,9 +1,9 @@
 """The orders that a rule may find, read from the orders table: one look over its narrow columns, then the journeys of
-those that fit, a page at a time."""
+those that fit, as many at a time as the caller asks for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -15,7 +15,7 @@ from clew.store.orders import OPEN_BUCKET, VERDICT
 from clew.store.spans import sql
 
 PAGE = 1_000
-"""How many journeys are in memory at a time."""
+"""How many journeys to read at a time."""
 
 _FINAL = "SETTINGS do_not_merge_across_partitions_select_final = 1"
 _DAY_NS = 86_400 * 10**9
@@ -68,23 +68,14 @@ class Candidate:
     version: int
 
 
-def read_candidates(
-    store: Store, asked: Candidates, now_ns: int, ended_since_ns: int | None = None, page: int = PAGE
-) -> Iterator[list[Journey]]:
-    """The journeys of watched orders that a rule may find at a moment, in pages, by order id.
-
-    ``ended_since_ns``: where the rule asks for ended orders, those that ended after that moment are among them (None:
-    open orders only). Nothing is read before the first page is asked for.
-    """
-    found = candidate_orders(store, asked, now_ns, ended_since_ns)
-    for at in range(0, len(found), page):
-        yield read_journeys(store, found[at : at + page])
-
-
 def candidate_orders(
     store: Store, asked: Candidates, now_ns: int, ended_since_ns: int | None = None
 ) -> list[Candidate]:
-    """The orders that a rule may find, by id. A journey that changed since has another version."""
+    """The watched orders that a rule may find at a moment, by id.
+
+    ``ended_since_ns``: where the rule asks for ended orders, those that ended after that moment are among them (None:
+    open orders only). A journey that changed since has another version.
+    """
     where, bind = candidates_where(asked, now_ns, ended_since_ns)
     found = store.columns(
         sql(
