@@ -48,6 +48,17 @@ EVERYWHERE = Reach(everywhere=True)
         ("100.100.100.200", False, False),
         ("fd00:ec2::254", False, False),
         ("168.63.129.16", False, False),
+        ("192.0.0.192", False, False),
+        ("::ffff:192.0.0.192", False, False),
+        ("64:ff9b::c000:c0", False, False),
+        ("192.0.0.1", False, True),
+        ("64:ff9b:1::7f00:1", False, False),
+        ("64:ff9b:1:a9fe:a9:fe00::", False, False),
+        ("::7f00:1", False, False),
+        ("::808:808", False, False),
+        ("fec0::1", False, True),
+        ("4000::1", False, True),
+        ("2001:db8::1", False, True),
     ],
 )
 def test_addresses_are_refused_unless_they_are_public_or_allowed(address, public, private_too):
