@@ -157,6 +157,19 @@ def test_each_kind_of_notice_says_what_happened_and_who_must_act(kind, said):
     assert said.replace("'", "&#x27;") in str(email.build(made, MAIL, AT).get_body(("html",)).get_content())
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Anna acknowledged it, and 2 alerts still fire.",
+         "CRM team must act. Anna acknowledged it, and 2 alerts still fire."),
+        ("", "Anna acknowledged it, but it goes on: CRM team must act."),
+    ],
+)  # fmt: skip
+def test_who_is_called_after_a_stale_acknowledgement_does_not_read_that_nobody_acknowledged(text, said):
+    stale = replace(INCIDENT, acknowledged_ns=AT - MINUTE, acknowledged_by="Anna")
+    assert texts.what_happened(notice(NoticeKind.ESCALATED, incident=stale, text=text)) == said
+
+
 def test_the_plain_text_tells_since_when_how_many_who_where_and_how_to_go_on():
     told = texts.plain(NOTICE)
     for part in (

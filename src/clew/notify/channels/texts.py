@@ -81,8 +81,7 @@ def what_happened(notice: Notice) -> str:
         case NoticeKind.OPENED:
             told = f"{_owner(incident)} must act: nobody has acknowledged this yet."
         case NoticeKind.ESCALATED:
-            waited = roughly(notice.at_ns - incident.opened_ns)
-            told = f"Nobody has acknowledged this for {waited}: {_owner(incident)} must act."
+            told = _escalated(notice)
         case NoticeKind.UPDATED:
             told = "It changed."
         case NoticeKind.ACKNOWLEDGED:
@@ -94,6 +93,15 @@ def what_happened(notice: Notice) -> str:
         case NoticeKind.TEST:
             told = "This is a test of Clew's notices; nothing is wrong."
     return " ".join(filter(None, (told, line(notice.text))))
+
+
+def _escalated(notice: Notice) -> str:
+    """Who must act, and why more people are called; an acknowledgement that went stale isn't one that never came."""
+    incident = notice.incident
+    must_act = f"{_owner(incident)} must act"
+    if by := line(incident.acknowledged_by):
+        return f"{must_act}." if line(notice.text) else f"{by} acknowledged it, but it goes on: {must_act}."
+    return f"Nobody has acknowledged this for {roughly(notice.at_ns - incident.opened_ns)}: {must_act}."
 
 
 def lasted(notice: Notice) -> str:
