@@ -14,13 +14,15 @@ from clew.control.database import open_database
 from clew.control.incidents import SqlIncidents
 from clew.control.outbox import SqlOutbox
 from clew.model.errors import ChannelBusy, ChannelRefused
-from clew.model.incident import NoticeKind, Policy, PolicyStep
+from clew.model.incident import IncidentState, NoticeKind, Policy, PolicyStep
 from clew.model.rule import Severity
 from clew.notify.channels.contract import PAGING, SPOKEN, Channel
 from clew.notify.outbox import LONGEST_WAIT_S, Courier, back_off_s
 from clew.notify.storm import share, summary
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.server import BROKEN, BUSY, GONE, Reply, running
+from tests.fakes.slack import FakeSlack
+from tests.fakes.webhook import FakeReceiver
 from tests.notify.channels.notices import AT, INCIDENT, MINUTE, open_channel
 
 SECOND = 10**9
@@ -287,6 +289,48 @@ def test_what_calls_nobody_passes_in_a_storm(house):
         house.tell(OPENED, channels=("duty",))
     house.step()
     assert [notice.kind for notice in duty.got] == [RESOLVED] * 3 + [NoticeKind.SUMMARY]
+
+
+def _storm_of_ends(house, line, secrets):
+    """Thirty incidents are told one by one, then end at once, more than a minute later."""
+    channel = open_channel(line, secrets)
+    senders = {"limited": channel.limited, "duty": channel.sender}
+    house.begin(**senders)
+    opened = [house.tell(OPENED, channels=("duty",)) for _ in range(30)]
+    house.step()
+    house.begin(per_minute=5, **senders)
+    for each in opened:
+        over = dataclasses.replace(each, state=IncidentState.RESOLVED, resolved_ns=house.now_ns, resolved_by="clew")
+        assert house.incidents.apply(Change(over, (), (Telling("duty", RESOLVED),))) is not None
+    house.step(120)
+    assert house.outbox.counts() == {"waiting": 0, "sent": 60, "given_up": 0, "summed": 0}
+
+
+def test_each_message_at_slack_hears_the_end_in_a_storm(house):
+    with running(FakeSlack) as fake:
+        line = (
+            f"{{kind: slack, api: '{fake.api}', token: env:T, signing_secret: env:S, channel: {fake.channel}, "
+            "allow_private: [127.0.0.1]}"
+        )
+        _storm_of_ends(house, line, {"T": fake.token, "S": fake.signing_secret})
+        assert (len(fake.messages), fake.wrong) == (30, [])
+        assert [each for each in fake.messages.values() if "clew_acknowledge" in str(each)] == []
+
+
+def test_each_end_reaches_a_webhook_in_a_storm(house):
+    with running(FakeReceiver) as fake:
+        fake.now_s = lambda: house.now_ns / SECOND
+        line = f"{{kind: webhook, url: '{fake.url}', secret: env:S, allow_private: [127.0.0.1]}}"
+        _storm_of_ends(house, line, {"S": fake.secret})
+        ended = [each["incident"]["id"] for each in fake.documents.values() if each["kind"] == "resolved"]
+        assert sorted(ended) == list(range(1, 31))
+
+
+def test_each_incident_at_pagerduty_ends_in_a_storm(house):
+    with running(FakePagerDuty) as fake:
+        line = f"{{kind: pagerduty, api: '{fake.url}', routing_key: env:K, allow_private: [127.0.0.1]}}"
+        _storm_of_ends(house, line, {"K": fake.routing_key})
+        assert [alert["state"] for alert in fake.alerts.values()] == ["resolved"] * 30
 
 
 def test_a_summary_that_is_repeated_after_a_kill_has_one_key(house, monkeypatch):

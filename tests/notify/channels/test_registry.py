@@ -96,5 +96,8 @@ def test_what_only_machines_read_is_not_summed_up():
     limited = {name: kind.limited for name, kind in kinds().items()}
     assert limited["alertmanager"] == frozenset()
     assert NoticeKind.RESOLVED not in limited["pagerduty"]
-    assert NoticeKind.RESOLVED in limited["slack"]
+    assert all(NoticeKind.RESOLVED not in limited[name] for name in ("opsgenie", "slack", "webhook"))
+    assert NoticeKind.RESOLVED in limited["email"]
+    hook = open_channel("{kind: slack, webhook: env:W}", {"W": "https://hooks.slack.com/services/T0/B0/x"})
+    assert NoticeKind.RESOLVED in hook.limited
     assert all(NoticeKind.TEST not in each for each in limited.values())

@@ -77,11 +77,15 @@ SPOKEN = frozenset(NoticeKind) - {NoticeKind.TEST}
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A channel that was read: how to tell it, where it leads in words without secrets, and its way back if any."""
+    """A channel that was read: how to tell it, where it leads in words without secrets, and its way back if any.
+
+    ``limited`` stands for that of the kind, where ways of one kind differ.
+    """
 
     sender: Sender
     told: str
     parse: Parse | None = None
+    limited: frozenset[NoticeKind] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,7 @@ class Kind:
 
     ``keys`` are its keys in notify.yaml beside the common ones. ``read`` notes mistakes in the entry and answers None
     when there are any. ``limited`` are the notices that the storm guard counts and sums up: those that reach people.
+    Where something stays open until it is told of the end, these may only be `PAGING`.
     """
 
     name: str

@@ -55,7 +55,8 @@ class Registry:
         opened = kind.read(entry, self._http.reaching(entry.reach(), entry.proxy()))
         if opened is None or len(reader.problems) > before:
             return None
-        return Channel(name, kind.name, opened.told, opened.sender, kind.limited, opened.parse)
+        limited = kind.limited if opened.limited is None else opened.limited
+        return Channel(name, kind.name, opened.told, opened.sender, limited, opened.parse)
 
     def read_switch(self, node: yaml.Node, key: str, reader: Reader) -> Switch | None:
         """The dead-man's switch of a ``heartbeat`` node; None when the reader noted mistakes in it."""

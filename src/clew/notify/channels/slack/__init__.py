@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from clew.notify.channels.contract import Kind, Opened
+from clew.notify.channels.contract import PAGING, SPOKEN, Kind, Opened
 from clew.notify.channels.entry import Entry
 from clew.notify.channels.http import Http
 from clew.notify.channels.slack.interaction import parse
@@ -19,11 +19,12 @@ def _read(entry: Entry, http: Http) -> Opened | None:
         if entry.has("token"):
             entry.wrong("webhook", "webhook and token are both here", "keep token and channel: only they make threads")
         url = entry.address("webhook", secret=True)
-        return Opened(Webhook(http, url, SlackOptions(buttons=bool(signing))), "an incoming webhook", back)
+        sender = Webhook(http, url, SlackOptions(buttons=bool(signing)))
+        return Opened(sender, "an incoming webhook", back, limited=SPOKEN)  # an end is one more message
     channel = entry.needed("channel", "C024BE91L")
     options = SlackOptions(channel, buttons=bool(signing))
     api = entry.address("api", "https://slack.com/api")
     return Opened(WebApi(http, api, entry.secret("token"), options), f"Slack's channel {channel}", back)
 
 
-KIND = Kind("slack", ("webhook", "token", "channel", "signing_secret", "api"), _read)
+KIND = Kind("slack", ("webhook", "token", "channel", "signing_secret", "api"), _read, limited=PAGING)

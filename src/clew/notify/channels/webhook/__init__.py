@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clew.notify.channels.contract import Kind, Opened
+from clew.notify.channels.contract import PAGING, Kind, Opened
 from clew.notify.channels.entry import Entry
 from clew.notify.channels.http import Http
 from clew.notify.channels.webhook.sender import Webhook
@@ -15,4 +15,4 @@ def _read(entry: Entry, http: Http) -> Opened | None:
     return Opened(sender, "a webhook at " + ("an address that is kept secret" if hidden else entry.told(url)))
 
 
-KIND = Kind("webhook", ("url", "secret", "token"), _read)
+KIND = Kind("webhook", ("url", "secret", "token"), _read, limited=PAGING)
