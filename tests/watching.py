@@ -11,9 +11,13 @@ from clew.control.database import Database, open_database
 from clew.control.flagged import FlaggedWindows
 from clew.control.incidents import SqlIncidents
 from clew.control.outbox import SqlOutbox
+from clew.control.reactions import ReactionRuns
 from clew.model.incident import Policy, PolicyStep, Route
+from clew.model.reaction import ReactionRun, ReactionSet, RunState
 from clew.model.rule import Rule
 from clew.notify.escalation import Policies
+from clew.react.outside import outside_of
+from clew.react.world import World
 from clew.rules import default_rules
 from clew.watch.cycle import Watch
 from clew.watch.desk import Desk
@@ -40,7 +44,10 @@ def watch_over(deps: ApiDeps, folder: Path, rules: Sequence[Rule] = ()) -> tuple
 
 
 def with_incidents(deps: ApiDeps, folder: Path) -> tuple[ApiDeps, Database]:
-    """The same with the incidents of the day of tests.story: one open, one acknowledged, one resolved, and a silence."""
+    """The same with the incidents of the day of tests.story: one open, one acknowledged, one resolved, and a silence.
+
+    On the open one automated actions were wanted: one waits for approval, one failed.
+    """
     watch, desk, database = watch_over(deps, folder)
     watch.step()
     by_rule = {each.rule: each.id for each in desk.incidents.unresolved()}
@@ -48,4 +55,16 @@ def with_incidents(deps: ApiDeps, folder: Path) -> tuple[ApiDeps, Database]:
     desk.note(by_rule["lost"], "anna", "the broker's people know")
     desk.resolve(by_rule["failed"], "bob", "price list mended")
     desk.silence({"rule": "stuck", "service": "mes"}, 4 * QUARTER_NS, "anna", "the MES is moved")
-    return replace(deps, desk=desk), database
+    return replace(deps, desk=desk, reactions=_reactions(deps, desk, database, by_rule["stuck"])), database
+
+
+def _reactions(deps: ApiDeps, desk: Desk, database: Database, incident_id: int) -> World:
+    runs, now_ns = ReactionRuns(database), deps.now_ns()
+    for name, state, result in (
+        ("scale-crm", RunState.FAILED, "Kubernetes answered 403: no right to scale"),
+        ("restart-crm", RunState.WAITING_APPROVAL, "restart it, as orders wait"),
+    ):
+        proposed = ReactionRun(0, name, incident_id, "deployment shop/crm-api", RunState.PROPOSED, now_ns)
+        assert runs.propose(replace(proposed, state=state, result=result))
+    none = ReactionSet("shop", 1, ())
+    return World(lambda: none, desk.incidents, runs, outside_of({}, Path(), deps.now_ns), deps.now_ns)

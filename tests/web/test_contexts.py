@@ -16,9 +16,12 @@ import httpx
 import pytest
 
 import clew.web.pages as rooms
+from clew.store.embedded import open_store
 from clew.web import rendering
 from clew.web.pages.flow.views import VIEWS
 from tests.builders import span_hex, trace_hex
+from tests.story import tell
+from tests.watching import with_incidents
 
 ROOT = Path(rooms.__path__[0])
 ROOMS = sorted(each.name for each in pkgutil.iter_modules(rooms.__path__) if each.ispkg)
@@ -180,9 +183,21 @@ PATHS = [
     ),
     "/views/delete?name=mine",
     *("/services", "/services/shop-api", "/figures", "/status", "/no-such-page"),
+    *("/incidents", "/incidents?show=all", "/incidents/1", "/incidents/2", "/incidents/3"),
     *(f"/flow/{view}" for view in VIEWS),
     "/flow/step?before=INITIATED&after=SUBMITTED",
 ]
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    """The day of tests.story, watched."""
+    folder = tmp_path_factory.mktemp("contexts")
+    store = open_store(folder)
+    deps, database = with_incidents(tell(store), folder)
+    yield deps
+    database.close()
+    store.close()
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from clew.api import ApiDeps, create_api
+from clew.control.reactions import RunQuery
 from clew.model.incident import IncidentState
 from clew.store.embedded import open_store
 from clew.web import create_web, site
@@ -108,6 +109,33 @@ def test_an_incident_is_acknowledged_without_javascript_and_remembers_who(viewer
     kept = told.desk.incidents.incident(incident.id)
     assert (kept.state, kept.acknowledged_by) == (IncidentState.ACKNOWLEDGED, "clara")
     assert [each.text for each in told.desk.incidents.transitions(incident.id)][-1] == "on it"
+
+
+@pytest.mark.parametrize(("button", "state"), [("Allow restart-crm", "approved"), ("Refuse restart-crm", "refused")])
+def test_an_automated_action_that_waits_is_allowed_or_refused_once(viewer, told, button, state):
+    incident = incident_of(told, "stuck")
+    page = viewer.open(f"/incidents/{incident.id}")
+    runs = page.locator("#runs")
+    assert "scale-crm on deployment shop/crm-api: failed: Kubernetes answered 403" in runs.inner_text()
+    runs.get_by_label("Decided by").fill("erik")
+    runs.get_by_role("button", name=button).click()
+    assert f"restart-crm on deployment shop/crm-api: {state}" in runs.inner_text()
+    assert "by erik" in runs.inner_text()
+    assert runs.get_by_role("button").count() == 0
+    run = next(each for each in told.reactions.runs.runs(RunQuery()) if each.reaction == "restart-crm")
+    address = f"{viewer.url}/incidents/{incident.id}/runs/{run.id}"
+    again = viewer.page.request.post(address, form={"what": "allow", "by": "eve"})
+    assert (again.status, run.state.value) == (409, state)
+    address = f"{viewer.url}/incidents/{incident_of(told, 'lost').id}/runs/{run.id}"
+    assert viewer.page.request.post(address, form={"what": "allow", "by": "eve"}).status == 404
+
+
+def test_an_orders_page_leads_to_the_incidents_about_it(viewer, told):
+    page = viewer.open("/orders/4712")
+    told_of = page.locator(".order-incident", has_text="lost")
+    assert "acknowledged by anna" in told_of.inner_text()
+    told_of.get_by_role("link").click()
+    assert page.url.endswith(f"/incidents/{incident_of(told, 'lost').id}")
 
 
 def test_a_silence_from_an_incident_covers_its_labels_and_is_ended_from_the_list(viewer, told):

@@ -44,6 +44,7 @@ Examples:
   clew order 4711 --json    what a script reads
 """
 _MESSAGES_SHOWN = 30
+_INCIDENTS_SHOWN = 5
 _BAR = 20
 _SHORT_BAR = 10
 
@@ -62,11 +63,11 @@ def order(order_id: str, watch: bool, every: float, url: str, data: Path | None,
         raise click.UsageError("--watch draws on a terminal; call `clew order --json` again and again instead")
     with open_client(url, data) as client:
         if watch:
-            watch_list(lambda screen: _drawn(_ask(client, order_id), screen), every, str(data or url))
+            watch_list(lambda screen: _drawn(_whole(client, order_id), screen), every, str(data or url))
         elif as_json:
             print_json(_ask(client, order_id))
         else:
-            show(_drawn(_ask(client, order_id), console()))
+            show(_drawn(_whole(client, order_id), console()))
 
 
 def _ask(client: Client, order_id: str) -> dict[str, Any]:
@@ -81,6 +82,16 @@ def _ask(client: Client, order_id: str) -> dict[str, Any]:
     return journey
 
 
+def _whole(client: Client, order_id: str) -> dict[str, Any]:
+    """The order's journey with its ``incidents``: none where nobody watches. Raises CommandError as `_ask` does."""
+    journey = _ask(client, order_id)
+    try:
+        found = client.get("incidents", {"order": journey["order_id"], "limit": _INCIDENTS_SHOWN})["items"]
+    except CommandError:
+        found = []
+    return journey | {"incidents": found}
+
+
 def _drawn(journey: dict[str, Any], screen: Console) -> RenderableType:
     return render_journey(journey, screen.width, moment(time.time_ns()))
 
@@ -92,6 +103,7 @@ def render_journey(journey: dict[str, Any], width: int, now: str) -> RenderableT
     room = width - 2
     parts: list[RenderableType] = [_headline(journey), _facts(journey, width)]
     for title, body in (
+        ("incidents", _incidents(journey, now)),
         ("stages", _stages(journey, now, room)),
         ("holds", _holds(journey, now)),
         ("lost", _losses(journey)),
@@ -191,6 +203,16 @@ def _remarks(visit: dict[str, Any], before: str) -> Text:
     deviations = [(each["kind"], each["stage"], each["accepted"]) for each in visit["deviations"]]
     told = joined([by, held, *deviation_words(deviations, before)], ", ")
     return text(told, "yellow" if any(not each["accepted"] for each in visit["deviations"]) else "dim")
+
+
+def _incidents(journey: dict[str, Any], now: str) -> RenderableType | None:
+    lines = []
+    for each in journey.get("incidents", ()):
+        state = each["state"]
+        by = each["resolved_by"] if state == "resolved" else each["acknowledged_by"] if state == "acknowledged" else ""
+        told = f"{state}{f' by {by}' if by else ''} since {clock(each['opened_at'], near=now)}"
+        lines.append(text(f"{each['incident_id']}: {each['title']}, {told}", "red" if state == "open" else "dim"))
+    return Group(*lines) if lines else None
 
 
 def _holds(journey: dict[str, Any], now: str) -> RenderableType | None:

@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 from clew.control.contract import Told
 from clew.model.alert import Alert, AlertPhase
 from clew.model.incident import Incident, IncidentState, Transition
+from clew.model.reaction import ReactionRun, RunState
 from clew.store.minutes import REQUESTS, Counts, Window, Work
-from clew.web.pages.incidents.list_context import Line, line_of
+from clew.web.pages.incidents.list_context import Line, incident_href, line_of
 from clew.web.pictures.axes import Unit
 from clew.web.pictures.series import Chart, Series, stacked, time_axis
 from clew.web.words import order_href, service_href
@@ -71,13 +72,18 @@ class NoticeLine:
 
 @dataclass(frozen=True, slots=True)
 class RunLine:
-    """An automated action: the ``reaction``, its ``target``, the ``state`` and ``result`` in words, at ``at_ns``."""
+    """An automated action: the ``reaction``, its ``target``, the ``state`` and ``result`` in words, at ``at_ns`` (Unix
+    ns). ``href`` is where it is allowed or refused, empty when it waits for nobody; ``by`` who allowed it (empty:
+    nobody had to), ``sign`` the shape beside its state."""
 
     reaction: str
     target: str
     state: str
     result: str
     at_ns: int
+    href: str
+    by: str
+    sign: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +96,8 @@ class IncidentPage:
     the others; ``others`` are alerts about no order. ``traces`` are the best evidence. ``root`` is the incident that
     explains it (None: none), ``explains`` are those that it explains. ``record`` is what happened, newest first,
     ``notices`` what channels were told, ``runs`` automated actions. ``firing`` counts alerts over the time around it,
-    ``requests`` what the ``service`` was asked for then (None: no service, or nothing). ``name`` is what the viewer
-    called himself last, ``silence_labels`` what a silence from here would cover, in words.
+    ``requests`` what the ``service`` was asked for then (None: no service, or nothing); ``service_href`` is its page. ``name`` is
+    what the viewer called himself last, ``silence_labels`` what a silence from here would cover, in words.
     """
 
     line: Line
@@ -127,7 +133,7 @@ class Whole:
     alerts: Sequence[Alert]
     record: Sequence[Transition]
     told: Sequence[Told]
-    runs: Sequence[RunLine]
+    runs: Sequence[ReactionRun]
     root: Incident | None
     explains: Sequence[Incident]
     window: Window
@@ -159,7 +165,7 @@ def incident_page(whole: Whole) -> IncidentPage:
         explains=tuple(line_of(each) for each in whole.explains),
         record=tuple(entry_of(each) for each in reversed(whole.record)),
         notices=tuple(notice_line(each) for each in whole.told),
-        runs=tuple(whole.runs),
+        runs=tuple(run_line(each, incident.id) for each in whole.runs),
         firing=_firing(whole),
         service=service,
         service_href=service_href(service) if service else "",
@@ -218,6 +224,31 @@ def notice_line(told: Told) -> NoticeLine:
         state=_STATES.get(told.state, told.state) + tries,
         error=told.error if told.state != "sent" else "",
         bad=told.state == "given_up",
+    )
+
+
+_RUN_SIGNS = {
+    RunState.FAILED: "failed",
+    RunState.USELESS: "failed",
+    RunState.WAITING_APPROVAL: "on_hold",
+    RunState.HELPED: "closed",
+    RunState.DONE: "closed",
+    RunState.RUNNING: "on_time",
+}
+
+
+def run_line(run: ReactionRun, incident_id: int) -> RunLine:
+    """An automated action in a line."""
+    waits = run.state is RunState.WAITING_APPROVAL
+    return RunLine(
+        reaction=run.reaction,
+        target=run.target,
+        state="waits for approval" if waits else run.state.value.replace("_", " "),
+        result=run.result,
+        at_ns=run.ended_ns or run.began_ns or run.at_ns,
+        href=f"{incident_href(incident_id)}/runs/{run.id}" if waits else "",
+        by=run.approved_by,
+        sign=_RUN_SIGNS.get(run.state, "unknown"),
     )
 
 

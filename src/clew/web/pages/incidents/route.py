@@ -8,9 +8,10 @@ from fastapi import APIRouter, Form, Path, Query, Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from clew.api.deps import ApiDeps
-from clew.api.errors import invalid, not_found
+from clew.api.errors import ApiError, invalid, not_found
 from clew.api.incidents import desk_of, refusals
 from clew.control.contract import IncidentQuery
+from clew.control.reactions import RunQuery
 from clew.flow.durations import parse_duration
 from clew.model.incident import Incident
 from clew.store.minutes import Counts, Window, Work, read_counts
@@ -22,6 +23,7 @@ from clew.web.rendering import Pages
 from clew.web.tidy import TidyRoute
 
 _ROWS = 100
+_RUNS = 20
 _FIGURES_OVER_NS = 30 * 86_400 * 10**9
 _LONGEST_SILENCE_NS = 400 * 86_400 * 10**9
 NAME_COOKIE = "clew_name"
@@ -70,6 +72,24 @@ def _acting(routes: APIRouter, deps: ApiDeps) -> None:
         name = _named(by)
         with refusals():
             _do(desk_of(deps), incident_id, what, name, text.strip(), for_)
+        return _back(incident_href(incident_id), name)
+
+    @routes.post("/incidents/{incident_id}/runs/{run_id}", include_in_schema=False)
+    def decide(
+        incident_id: _Id, run_id: _Id, what: Annotated[Literal["allow", "refuse"], Form()], by: _Name = ""
+    ) -> RedirectResponse:
+        name = _named(by)
+        runs = deps.reactions.runs if deps.reactions else None
+        run = runs.run(run_id) if runs else None
+        if runs is None or run is None or run.incident_id != incident_id:
+            raise not_found(f"there is no run {run_id} of this incident", "go back and reload")
+        allowed = what == "allow"
+        if (
+            runs.approve(run_id, name) if allowed else runs.refuse(run_id, deps.now_ns(), f"refused by {name}")
+        ) is None:
+            raise ApiError(
+                409, "went_on", f"{run.reaction} no longer waits", "go back and reload to see what became of it"
+            )
         return _back(incident_href(incident_id), name)
 
     @routes.post("/silences", include_in_schema=False)
@@ -166,7 +186,7 @@ def _whole(deps: ApiDeps, incident: Incident, request: Request, now_ns: int) -> 
         alerts=desk.incidents.alerts_of(incident.id),
         record=desk.incidents.transitions(incident.id),
         told=desk.outbox.told(incident.id),
-        runs=(),
+        runs=deps.reactions.runs.runs(RunQuery(incident_id=incident.id, limit=_RUNS)) if deps.reactions else (),
         root=root,
         explains=[each for each in desk.incidents.unresolved() if each.explained_by == incident.id],
         window=window,

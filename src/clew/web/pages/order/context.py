@@ -13,6 +13,7 @@ from clew.journey.judge import loss_sentence
 from clew.journey.remarks import after_kind, delivery_remarks, message_fate, went_on
 from clew.journey.visits import StageVisit, stage_visits, visits_after_end
 from clew.model.flow import Flow
+from clew.model.incident import Incident, IncidentState
 from clew.model.journey import Hold, Journey, Loss
 from clew.model.message import Delivery, Message
 from clew.store.order_notes import Notable, OrderLogs
@@ -137,6 +138,20 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
+class IncidentRow:
+    """An incident that is about the order: its ``title``, where it is shown (``href``), whether it is ``over`` or
+    ``taken`` by somebody, ``holder`` who acknowledged or resolved it (empty: nobody), told at ``opened_ns`` (Unix ns).
+    """
+
+    title: str
+    href: str
+    over: bool
+    taken: bool
+    holder: str
+    opened_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class OrderPage:
     """One order.
 
@@ -148,7 +163,7 @@ class OrderPage:
     the latest; ``failures_left``, ``messages_left`` and ``traces_left`` say how many earlier ones there are,
     ``logs_left`` whether there are some. ``gone`` are traces whose spans aren't stored. ``spans`` is how many spans
     were read, ``spans_complete`` whether these are all. ``sections`` are those of the page, ``ticket`` is all of it as
-    plain text.
+    plain text. ``incidents`` are those that are about it, newest first.
     """
 
     asked: Asked
@@ -175,6 +190,7 @@ class OrderPage:
     spans: int
     spans_complete: bool
     ticket: str = ""
+    incidents: tuple[IncidentRow, ...] = ()
 
     @property
     def sections(self) -> tuple[Section, ...]:
@@ -205,6 +221,21 @@ class UnknownOrderPage:
     trace: bool
     meant: tuple[str, ...]
     alike: tuple[str, ...]
+
+
+def incident_rows(incidents: Iterable[Incident]) -> tuple[IncidentRow, ...]:
+    """Incidents in lines."""
+    return tuple(
+        IncidentRow(
+            title=each.title,
+            href=f"/incidents/{each.id}",
+            over=each.state is IncidentState.RESOLVED,
+            taken=each.state is IncidentState.ACKNOWLEDGED,
+            holder=each.resolved_by or (each.acknowledged_by if each.state is IncidentState.ACKNOWLEDGED else ""),
+            opened_ns=each.opened_ns,
+        )
+        for each in incidents
+    )
 
 
 def order_page(kept: Kept, flow: Flow, asked: Asked, now_ns: int) -> OrderPage:

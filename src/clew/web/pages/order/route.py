@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import re
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -10,6 +12,9 @@ from starlette.responses import RedirectResponse, Response
 
 from clew.api.deps import ApiDeps
 from clew.api.order_list import TRACE_ID
+from clew.control.contract import IncidentQuery
+from clew.model.errors import ControlError
+from clew.model.incident import Incident
 from clew.store.contract import Store
 from clew.store.lookups import both
 from clew.store.order_notes import OrderLogs, notable_spans, order_logs
@@ -17,13 +22,26 @@ from clew.store.orders import OrderFilter, find_orders
 from clew.store.search import SpanFilter, search_spans
 from clew.store.seek import orders_called_alike
 from clew.store.whole_order import WholeOrder, read_whole_order
+from clew.watch.desk import Desk
 from clew.web.frame import viewer_zone
-from clew.web.pages.order.context import LOGS_AT_MOST, LOGS_SHOWN, Asked, Kept, UnknownOrderPage, order_page
+from clew.web.pages.order.context import (
+    LOGS_AT_MOST,
+    LOGS_SHOWN,
+    Asked,
+    Kept,
+    UnknownOrderPage,
+    incident_rows,
+    order_page,
+)
 from clew.web.pages.order.ticket import with_ticket
 from clew.web.rendering import Pages
 from clew.web.words import order_href, verdict
 
 _ALIKE = 5
+_INCIDENTS = 5
+
+log = logging.getLogger(__name__)
+
 Whole = Literal["", "way", "messages", "traces", "logs"]
 
 
@@ -49,10 +67,22 @@ def order_page_routes(deps: ApiDeps, pages: Pages) -> APIRouter:
         asked = Asked(order_id, url, viewer_zone(request), whole, time == "folded")
         flow = deps.flow_of(order.journey.flow)
         shown = with_ticket(order_page(_kept(deps.store, order, whole, now_ns), flow, asked, now_ns), now_ns)
+        shown = replace(shown, incidents=incident_rows(_incidents(deps.desk, order.journey.order_id)))
         title = f"{flow.singular} {order.journey.order_id}: {verdict(shown.line.verdict.kind.value)}"
         return pages.answer(request, "order/order.html", shown, title, now_ns=now_ns)
 
     return routes
+
+
+def _incidents(desk: Desk | None, order_id: str) -> list[Incident]:
+    """What is known of an order doesn't wait for the control database to be well."""
+    if desk is None:
+        return []
+    try:
+        return desk.incidents.find(IncidentQuery(order_id=order_id, limit=_INCIDENTS))
+    except ControlError as error:
+        log.warning("incidents of an order can't be told: %s", error)
+        return []
 
 
 def _kept(store: Store, order: WholeOrder, whole: str, now_ns: int) -> Kept:
