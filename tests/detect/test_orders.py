@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from clew.detect.orders import finding_of
 from clew.journey.rebuild import rebuild
 from clew.learn.projection import Remaining, project
+from clew.model.event import Source
 from clew.model.journey import DeviationKind, LostReason, VerdictKind
 from clew.model.rule import (
     Deviates,
@@ -81,6 +82,12 @@ def test_a_finding_begins_when_the_shape_says_and_tells_who_must_act(shape, even
     assert labels.items() <= found.labels.items()
     assert found.reason.endswith(f"; {found.owner} must act") is bool(found.owner)
     assert find(shape, before, begins - 1 / MINUTE) is None
+
+
+@pytest.mark.parametrize(("shape", "events", "begins", "words", "labels"), CASES)
+def test_an_order_of_imported_history_is_never_found(shape, events, begins, words, labels):
+    seen = [each._replace(source=Source.IMPORT) for each in events]
+    assert find(shape, seen, begins) is None
 
 
 def test_a_lost_order_is_found_by_its_reason_with_its_queue_and_trace():

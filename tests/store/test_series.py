@@ -40,7 +40,7 @@ def minutes_ago(minutes: float) -> int:
     return NOON - int(minutes * MINUTE_NS)
 
 
-def order(store, order_id, path, *stages, cancelled=False, version=1) -> None:
+def order(store, order_id, path, *stages, cancelled=False, version=1, imported=False) -> None:
     """An order that entered these (stage, minutes ago); ``cancelled`` by the last one."""
     visits = tuple(Milestone(stage, minutes_ago(ago)) for stage, ago in stages)
     journey = Journey(
@@ -53,6 +53,7 @@ def order(store, order_id, path, *stages, cancelled=False, version=1) -> None:
         first_ns=visits[0].at_ns,
         last_ns=visits[-1].at_ns,
         facts=len(visits),
+        imported=imported,
     )
     if cancelled:
         journey = replace(journey, terminal=Terminal.CANCELLED)
@@ -174,6 +175,27 @@ def test_a_book_reads_the_last_minutes_each_time_and_all_every_half_hour(store):
     assert book.at(AT - 40) == {"b2c": {AT - 55: 1}, "b2b": {AT - 45: 1}}
     assert book.at(AT - 20) == {"b2c": {AT - 55: 1, AT - 56: 1}, "b2b": {AT - 45: 1}}
     assert (asked, book.since_minute) == ([(AT - 50, AT - 55), (AT - 20, AT - 56)], AT - 56)
+
+
+@pytest.mark.parametrize("kind", [SeriesKind.CANCELLED, SeriesKind.STAGE])
+def test_what_imports_alone_tell_counts_as_past_weeks_and_never_as_what_happens_now(store, kind):
+    week = 7 * 24 * 60
+    surge = Surge(kind, stage="OUT")
+
+    def looked_at(minute, ahead, _):
+        return [(minute - week - 60, minute - week + ahead + 1), (minute - 60, minute + ahead + 1)]
+
+    book = SeriesBook(store, surge, looked_at)
+    order(store, "A", "b2c", ("OUT", week + 30), cancelled=True, imported=True)
+    order(store, "B", "b2c", ("OUT", 30), cancelled=True, imported=True)
+    order(store, "C", "b2c", ("OUT", 20), cancelled=True)
+    assert book.at(AT) == {"b2c": {AT - week - 30: 1, AT - 20: 1}}
+    # Neither what is renewed each minute nor what is read each half hour brings it in.
+    order(store, "D", "b2c", ("OUT", 2), cancelled=True, imported=True)
+    order(store, "E", "b2c", ("OUT", week - 40), cancelled=True, imported=True)
+    assert book.at(AT + 1) == {"b2c": {AT - week - 30: 1, AT - 20: 1}}
+    assert book.at(AT + 30) == {"b2c": {AT - week - 30: 1, AT - week + 40: 1, AT - 20: 1}}
+    assert series(store, kind, stage="OUT") == {"b2c": {30: 1, 20: 1, 2: 1}}, "what rules would have said counts all"
 
 
 def test_a_book_goes_on_in_past_weeks_without_reading_them_again(store):

@@ -8,9 +8,13 @@ import pytest
 
 from clew.control.database import open_database
 from clew.control.flagged import FlaggedWindows
+from clew.model.flow import Terminal
+from clew.model.journey import Journey, Milestone, Visit
 from clew.model.rule import Rule, SeriesKind, Silence, SpanCondition, Surge
+from clew.store.codec import journey_to_json
 from clew.store.contract import Store
 from clew.store.embedded import open_store
+from clew.store.orders import OrderRow, encode_order, write_encoded
 from clew.watch.rate_looks import MINUTE_NS, RateLooks
 from tests.builders import ingest, span, traces
 
@@ -59,6 +63,23 @@ def test_a_surge_is_found_and_its_window_is_kept_for_the_next_start(store, flagg
     # After a restart the surge goes on as the same one.
     (again,) = RateLooks(store, flagged).look(rule, at(NOW + 1))
     assert again.since_ns == found.since_ns
+
+
+@pytest.mark.parametrize("kind", [SeriesKind.CANCELLED, SeriesKind.STAGE])
+@pytest.mark.parametrize(("imported", "found"), [(True, []), (False, ["b2c"])], ids=["imported", "watched"])
+def test_an_import_of_recent_orders_is_no_surge_whatever_its_dates(store, flagged, kind, imported, found):
+    for number in range(60):
+        ended_ns = (NOW - number % 5) * MINUTE_NS
+        visits = (Visit("ORDERED", ended_ns - HOUR * MINUTE_NS), Visit("CANCELLED", ended_ns))
+        journey = Journey(
+            f"A-{number}", "shop", 1, "b2c", tuple(Milestone(each.stage, each.at_ns) for each in visits), visits=visits,
+            terminal=Terminal.CANCELLED, first_ns=visits[0].at_ns, last_ns=ended_ns, facts=2, imported=imported,
+        )  # fmt: skip
+        write_encoded(store, [encode_order(OrderRow(journey, journey_to_json(journey), 1, ()))], [])
+    old = Journey("old", "shop", 1, "b2c", (), first_ns=(NOW - 10 * 24 * HOUR) * MINUTE_NS, facts=1)
+    write_encoded(store, [encode_order(OrderRow(old, journey_to_json(old), 1, ()))], [])
+    rule = Rule("surge", Surge(kind, stage="CANCELLED"))
+    assert [each.labels["path"] for each in RateLooks(store, flagged).look(rule, at(NOW))] == found
 
 
 def test_a_service_that_falls_silent_is_told_but_not_when_clew_was_away(store, flagged):

@@ -3,6 +3,9 @@
 Minutes are whole minutes since 1970 (UTC); a minute that isn't there counted nothing. Only the spans of time that a
 detector looks at are read. Most of them lie weeks back and don't change: a `SeriesBook` reads them once, and each time
 the last minutes alone.
+
+Imported history tells what is usual, and never that something happens now: a `SeriesBook` leaves out what imports alone
+tell of the last day.
 """
 
 from __future__ import annotations
@@ -26,6 +29,9 @@ Ranges = Sequence[tuple[int, int]]
 MOST_RANGES = 5
 """How many of them one statement reads."""
 _LATE_MINUTES, _LATER_MINUTES = 12, 60
+# A little less than a day, so that what is read of the same hour of yesterday stays the same as the book goes on.
+_WATCHED_MINUTES = 22 * 60
+_ALL = 2**27
 _ALL_EVERY_MINUTES = 30
 _MINUTE_NS = 60 * 10**9
 # What is said of a message comes at the latest so long after it was published.
@@ -43,11 +49,14 @@ _IN_RANGES = """(
     OR (moment >= toDateTime({from_4:Int64} * 60, 'UTC') AND moment < toDateTime({until_4:Int64} * 60, 'UTC'))
 )"""
 
+# Failed attempts and lost messages need no such condition: imports tell of neither.
+_NOT_BY_IMPORT = "(imported = 0 OR toUnixTimestamp64Nano(moment) < {watched_from:Int64} * 60000000000)"
+
 _CANCELLED = f"""
 WITH entered AS moment
 SELECT toString(path) AS series, toInt64(intDiv(toUnixTimestamp(moment), 60)) AS at, toInt64(count()) AS n
 FROM orders FINAL
-WHERE terminal = 'cancelled' AND bucket >= {{bucket:Date}} AND {_IN_RANGES}
+WHERE terminal = 'cancelled' AND bucket >= {{bucket:Date}} AND {_IN_RANGES} AND {_NOT_BY_IMPORT}
 GROUP BY series, at
 {_SETTINGS}"""
 
@@ -55,12 +64,12 @@ GROUP BY series, at
 _ENTERED = f"""
 SELECT toString(path) AS series, toInt64(intDiv(toUnixTimestamp(moment), 60)) AS at, toInt64(count()) AS n
 FROM (
-    SELECT path, arrayJoin(arrayFilter((t, s) -> s = {{stage:String}}, entered_at, stages)) AS moment
+    SELECT path, imported, arrayJoin(arrayFilter((t, s) -> s = {{stage:String}}, entered_at, stages)) AS moment
     FROM orders FINAL
     WHERE (bucket = toDate(0) OR bucket >= {{bucket:Date}}) AND has(stages, {{stage:String}})
     AND last_seen >= toDateTime({{from_0:Int64}} * 60, 'UTC')
 )
-WHERE {_IN_RANGES}
+WHERE {_IN_RANGES} AND {_NOT_BY_IMPORT}
 GROUP BY series, at
 {_SETTINGS}"""
 
@@ -121,14 +130,16 @@ _FIRST_ORDER = "SELECT toUnixTimestamp64Nano(min(first_seen)) AS first, count() 
 _FIRST_SPAN = "SELECT toUnixTimestamp(minute) * 1000000000 AS first, 1 AS n FROM span_minutes ORDER BY minute LIMIT 1"
 
 
-def read_series(store: Store, surge: Surge, ranges: Ranges) -> dict[str, Minutes]:
+def read_series(store: Store, surge: Surge, ranges: Ranges, watched_from: int = _ALL) -> dict[str, Minutes]:
     """The counts of these spans of time of each series of a rule: by path of cancelled, failed and entering orders, by
-    service of lost messages (that published it) and spans. The oldest span of time comes first. Raises StoreError."""
+    service of lost messages (that published it) and spans. The oldest span of time comes first. Orders that imported
+    history alone tells of count before the minute ``watched_from``. Raises StoreError."""
     if surge.series is SeriesKind.SPANS:
         return _read_spans(store, surge.spans, ranges)
     series: dict[str, Minutes] = {}
     for begin in range(0, len(ranges), MOST_RANGES):
-        _add(series, _read_orders(store, surge, _bindings(ranges[begin : begin + MOST_RANGES])))
+        bind = _bindings(ranges[begin : begin + MOST_RANGES]) | {"watched_from": watched_from}
+        _add(series, _read_orders(store, surge, bind))
     return series
 
 
@@ -171,7 +182,7 @@ class SeriesBook:
         within half an hour, by more than an hour not at all. They belong to the book, and change with the next call.
         Raises StoreError."""
         if self._ranges and 0 <= minute - self._read_at < _ALL_EVERY_MINUTES:
-            self._renew([(minute - _LATE_MINUTES, minute + 1)])
+            self._renew(minute, [(minute - _LATE_MINUTES, minute + 1)])
             return self._series
         self.since_minute = known_since(self.store, self.surge.series)
         since = minute if self.since_minute is None else self.since_minute
@@ -179,15 +190,18 @@ class SeriesBook:
         if len(ranges) == len(self._ranges) and 0 <= minute - self._read_at <= 2 * _ALL_EVERY_MINUTES:
             # Past weeks don't change: what is new is what their spans of time have moved on by.
             moved = [(old[1], new[1]) for old, new in zip(self._ranges[:-1], ranges[:-1], strict=True)]
-            self._renew([*moved, (minute - _LATER_MINUTES, ranges[-1][1])])
+            self._renew(minute, [*moved, (minute - _LATER_MINUTES, ranges[-1][1])])
         else:
-            self._series = read_series(self.store, self.surge, ranges)
+            self._series = self._read(minute, ranges)
         self._forget(ranges)
         self._ranges, self._read_at = ranges, minute
         return self._series
 
-    def _renew(self, parts: Ranges) -> None:
-        fresh = read_series(self.store, self.surge, parts)
+    def _read(self, minute: int, ranges: Ranges) -> dict[str, Minutes]:
+        return read_series(self.store, self.surge, ranges, minute - _WATCHED_MINUTES)
+
+    def _renew(self, minute: int, parts: Ranges) -> None:
+        fresh = self._read(minute, parts)
         for name in fresh.keys() - self._series.keys():
             self._series[name] = {}
         for name, known in self._series.items():
