@@ -31,9 +31,18 @@ class Answer:
         except httpx.TransportError:
             return {}
 
-    async def show(self) -> None:
-        """Run ``clew orders`` for lost and stuck orders; it prints to the same terminal as we do, in its colours."""
-        child = await asyncio.create_subprocess_exec(CLEW, *COMMAND, env={**os.environ, "CLEW_URL": self._url})
+    async def incidents(self) -> list[dict[str, Any]]:
+        """All incidents, newest first; none while Clew can't be reached."""
+        try:
+            async with httpx.AsyncClient(base_url=f"{self._url}/api/v1/", timeout=20.0) as client:
+                items: list[dict[str, Any]] = (await _get(client, "incidents", {"limit": PAGE}))["items"]
+                return items
+        except httpx.TransportError:
+            return []
+
+    async def run(self, *command: str) -> None:
+        """Run ``clew`` with this command; it prints to the same terminal as we do, in its colours."""
+        child = await asyncio.create_subprocess_exec(CLEW, *command, env={**os.environ, "CLEW_URL": self._url})
         await child.wait()
 
 

@@ -25,13 +25,18 @@ def parser() -> argparse.ArgumentParser:
         prog="clew demo",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Starts Clew and a jeweller's shop of four services, sends orders through it, makes trouble, and\n"
-        "lets Clew name the stuck and the lost orders. Then the shop goes on until Ctrl-C.",
+        "lets Clew name the stuck and the lost orders, and tell stand-ins of Slack and PagerDuty.\n"
+        "Then the shop goes on until Ctrl-C.",
         epilog=f"faults:\n{faults}\n\nWhile it runs, watch it at http://127.0.0.1:4380 in a browser,\n"
-        "or ask Clew yourself in another terminal: clew orders",
+        "or ask Clew yourself in another terminal: clew orders, clew incidents",
     )
     add = made.add_argument
     add("--fault", action="append", choices=list(FAULTS), metavar="NAME", help="this fault only; may be repeated")
-    add("--once", action="store_true", help="end after Clew's answer; 0 only if Clew names exactly the planted orders")
+    add(
+        "--once",
+        action="store_true",
+        help="end after Clew's answer; 0 only if Clew names exactly the planted orders, and told of them",
+    )
     add("--seed", type=int, default=1, help="the same seed sends the same orders (default: 1)")
     add("--rabbitmq", metavar="URL", default="", help="a real RabbitMQ (default: a small stand-in that speaks AMQP)")
     add("--postgres", metavar="URL", default="", help="a real database, a schema for each service (default: SQLite)")

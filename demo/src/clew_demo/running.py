@@ -16,6 +16,7 @@ import psycopg
 from pika.exceptions import AMQPError  # type: ignore[import-untyped]
 
 from clew_demo import queues
+from clew_demo.alarms import VENDORS
 from clew_demo.answer import CLEW, Answer
 from clew_demo.household import CantStart, Household, Ports
 from clew_demo.ledger import Ledger
@@ -25,8 +26,12 @@ from clew_demo.place import Place, Troubles
 from clew_demo.scene import Scene
 from clew_demo.screen import Screen
 from clew_demo.story import hear_answer, mend, play
+from clew_demo.telling import book_of, end, hear_incidents, show_all, take
+from clew_demo.vendors.pagerduty import ROUTING_KEY
+from clew_demo.vendors.slack import TOKEN
 
 FLOW = Path(__file__).parent / "flow.yaml"
+NOTIFY = Path(__file__).parent / "notify.yaml"
 # The preferred port of each listener, and its name for people.
 PORTS = {
     "grpc": (4317, "OTLP/gRPC"),
@@ -36,6 +41,8 @@ PORTS = {
     "crm": (4402, "CRM"),
     "mes": (4403, "MES"),
     "broker": (4404, "the broker"),
+    "slack": (4405, "the stand-in for Slack"),
+    "pagerduty": (4406, "the stand-in for PagerDuty"),
 }
 # Service and module. The workshop is the last to start and the first to stop, as it needs the others.
 SERVICES = {"shop-api": "shop_api", "crm-api": "crm_api", "mes-api": "mes_api", "mes": "workshop"}
@@ -71,7 +78,7 @@ async def run(wishes: Wishes, screen: Screen) -> int:
         desk = Desk(people, screen)
         load = Load(people, desk, plan(wishes.seed), screen)
         ledger = Ledger(wishes.data / "ledger.json")
-        scene = Scene(place, people, desk, load, Troubles(place.troubles), ledger, household, screen)
+        scene = Scene(wishes.data, place, people, desk, load, Troubles(place.troubles), ledger, household, screen)
         answer = Answer(_url(ports["api"]))
         return await _with_background([desk.work(), load.work()], _tell(wishes, scene, answer))
 
@@ -79,9 +86,11 @@ async def run(wishes: Wishes, screen: Screen) -> int:
 async def _tell(wishes: Wishes, scene: Scene, answer: Answer) -> int:
     await play(scene, wishes.groups)
     right = await hear_answer(scene, answer)
+    right &= await hear_incidents(scene, answer)
+    right &= await _end_trouble(scene, answer)
     if wishes.once:
         return 0 if right and not scene.household.fallen else 1
-    await mend(scene)
+    scene.load.open.set()
     scene.screen.say(
         "demo", f"the shop goes on at {scene.place.shop} until Ctrl-C; in another terminal: {_hint(scene)}"
     )
@@ -89,9 +98,18 @@ async def _tell(wishes: Wishes, scene: Scene, answer: Answer) -> int:
     return 0
 
 
+async def _end_trouble(scene: Scene, answer: Answer) -> bool:
+    """Somebody takes an incident, what is broken is mended, and the incident is over; False when it isn't."""
+    number = await take(scene, answer)
+    await mend(scene)
+    over = number is None or await end(scene, answer, number)
+    await show_all(scene, answer)
+    return over
+
+
 def _hint(scene: Scene) -> str:
     harmed = next(iter(sorted(scene.ledger.order_ids)), "ORDER")
-    return f"clew orders --watch, clew order {harmed}"
+    return f"clew orders --watch, clew order {harmed}, clew incidents"
 
 
 async def _with_background(background: Sequence[Coroutine[Any, Any, None]], work: Coroutine[Any, Any, int]) -> int:
@@ -111,9 +129,12 @@ async def _with_background(background: Sequence[Coroutine[Any, Any, None]], work
 
 
 async def _start(wishes: Wishes, place: Place, ports: Mapping[str, int], household: Household) -> None:
-    """Clew and the broker first, then the services, all at once."""
+    """Clew, the broker and who is told first, then the services, all at once."""
     serve = [CLEW, "serve", "--data", str(wishes.data / "clew")]
     starts = [household.start("clew", serve, ready="Clew listens")]
+    for name in VENDORS:
+        vendor = [sys.executable, "-m", "clew_demo.vendors", name, str(ports[name]), str(book_of(wishes.data, name))]
+        starts.append(household.start(name, vendor))
     if not wishes.rabbitmq:
         broker = [sys.executable, "-m", "clew_demo.broker.server", str(ports["broker"])]
         starts.append(household.start("broker", broker))
@@ -166,6 +187,11 @@ def _environ(place: Place, ports: Mapping[str, int]) -> dict[str, str]:
         "CLEW_OTLP_HTTP": f"127.0.0.1:{ports['otlp']}",
         "CLEW_API_LISTEN": f"127.0.0.1:{ports['api']}",
         "CLEW_FLOW": str(FLOW),
+        "CLEW_NOTIFY": str(NOTIFY),
+        "DEMO_SLACK_URL": _url(ports["slack"]),
+        "DEMO_SLACK_TOKEN": TOKEN,
+        "DEMO_PAGERDUTY_URL": _url(ports["pagerduty"]),
+        "DEMO_PAGERDUTY_KEY": ROUTING_KEY,
         "CLEW_LOG_LEVEL": "warning",
     }
 

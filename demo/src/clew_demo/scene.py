@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from clew_demo.household import Household
 from clew_demo.ledger import Ledger, Planted
@@ -18,8 +19,12 @@ PATIENCE_S = 40.0
 
 @dataclass
 class Scene:
-    """The shop in full swing. ``mends`` undo what a fault left broken, once Clew has named its orders."""
+    """The shop in full swing. ``mends`` undo what a fault left broken, once Clew has named its orders.
 
+    ``data`` is the demo's folder.
+    """
+
+    data: Path
     place: Place
     people: People
     desk: Desk

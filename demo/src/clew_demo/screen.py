@@ -16,6 +16,8 @@ COLOURS = {
     "crm-api": "magenta",
     "mes-api": "blue",
     "mes": "bright_blue",
+    "slack": "cyan",
+    "pagerduty": "red",
 }
 WIDEST = max(len(name) for name in COLOURS)
 

@@ -65,7 +65,7 @@ async def hear_answer(scene: Scene, answer: Answer) -> bool:
         told = said.get(planted.order_id, Said("unknown"))
         scene.screen.say("clew", f"{planted.order_id} ({planted.fault}) {told.verdict}: {told.why}")
     scene.screen.title("$ clew " + " ".join(COMMAND))
-    await answer.show()
+    await answer.run(*COMMAND)
     for difference in wrong:
         scene.screen.say("fault", difference)
     verdict = "Clew is not right yet" if wrong else "Clew named the planted stuck and lost orders, and only those"
@@ -74,8 +74,7 @@ async def hear_answer(scene: Scene, answer: Answer) -> bool:
 
 
 async def mend(scene: Scene) -> None:
-    """Undo what the faults left broken, and open the shop again."""
+    """Undo what the faults left broken."""
     for undo in scene.mends:
         await undo()
     scene.mends.clear()
-    scene.load.open.set()

@@ -25,7 +25,7 @@ from clew_demo.services.running import begin, call, serve, web_app
 
 SERVICE = "crm-api"
 METALS = ("gold", "silver", "platinum")
-PROMISED_NS = 600 * 1_000_000_000
+PROMISED_NS = 3 * 86_400 * 1_000_000_000  # over what the shipped rules call due soon
 CARRIER_S = 0.3
 TABLES = (
     "CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value BIGINT NOT NULL)",
