@@ -96,8 +96,8 @@ class IncidentPage:
     the others; ``others`` are alerts about no order. ``traces`` are the best evidence. ``root`` is the incident that
     explains it (None: none), ``explains`` are those that it explains. ``record`` is what happened, newest first,
     ``notices`` what channels were told, ``runs`` automated actions. ``firing`` counts alerts over the time around it,
-    ``requests`` what the ``service`` was asked for then (None: no service, or nothing); ``service_href`` is its
-    page. ``name`` is what the viewer called himself last, ``silence_labels`` what a silence from here would cover, in words.
+    ``requests`` what the ``service`` was asked for then (None: no service, or nothing); ``service_href`` is its page.
+    ``name`` is what the viewer called himself last, ``silence_labels`` what a silence from here would cover, in words.
     """
 
     line: Line
