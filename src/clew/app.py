@@ -44,7 +44,7 @@ from clew.web import create_web, site
 from clew.web.hosts import hosts_of
 from clew.web.pages.status.recent import Recent
 from clew.web.pages.status.route import sample_of
-from clew.workers import Worker, in_words
+from clew.workers import Worker, in_words, stop_all
 
 _TICK_S = 0.7
 _TICK_AT_LEAST_EVERY_S = 5.0
@@ -218,9 +218,10 @@ async def serve(settings: Settings, store: Store, announce: Callable[[str], None
         await receiver.close()
         if api is not None:
             await api.stop(5.0)
-        await asyncio.to_thread(watching.close)
         for each in (watcher, upkeep):
-            await asyncio.to_thread(each.stop)
+            each.ask_to_stop()
+        await asyncio.to_thread(watching.close)
+        await asyncio.to_thread(stop_all, (watcher, upkeep))
 
 
 def leave_readers_to_the_workers() -> None:

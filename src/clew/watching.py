@@ -36,7 +36,7 @@ from clew.watch.cycle import Watch
 from clew.watch.desk import Desk
 from clew.watch.looks import Looks
 from clew.watch.pipeline import PipelineBook
-from clew.workers import Worker
+from clew.workers import Worker, stop_all
 
 _HANGS_AFTER_NS = 120 * 10**9
 _ACTIONS_END_WITHIN_S = 5.0
@@ -92,8 +92,7 @@ class Watching:
 
     def close(self) -> None:
         """End after the current steps; what wasn't told waits in the outbox."""
-        for worker in self.workers:
-            worker.stop()
+        stop_all(self.workers)
         if self.runner is not None:
             self.runner.close(_ACTIONS_END_WITHIN_S)
         self.courier.close()

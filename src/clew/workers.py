@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from clew.model.errors import ClewError
 
@@ -28,9 +28,13 @@ class Worker:
         """Start the thread."""
         self._thread.start()
 
+    def ask_to_stop(self) -> None:
+        """Begin no other step; returns at once."""
+        self._stop.set()
+
     def stop(self) -> None:
         """End after the current step and wait for it."""
-        self._stop.set()
+        self.ask_to_stop()
         if self._thread.ident is not None:
             self._thread.join()
 
@@ -44,6 +48,14 @@ class Worker:
                 log.exception("%s; trying again", self._told)
                 pause = _PAUSE_AFTER_ERROR_S
             self._stop.wait(pause)
+
+
+def stop_all(workers: Sequence[Worker]) -> None:
+    """End all after their current steps, and wait for as long as the longest of these takes, not all in turn."""
+    for worker in workers:
+        worker.ask_to_stop()
+    for worker in workers:
+        worker.stop()
 
 
 def in_words(error: Exception) -> str:
