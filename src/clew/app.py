@@ -190,7 +190,7 @@ async def serve(settings: Settings, store: Store, announce: Callable[[str], None
     watching = await asyncio.to_thread(open_watching, settings, declared, store, book, health)
     deps = ApiDeps(
         store, book, backfill, receiver, ticker, desk=watching.desk, reactions=watching.world,
-        ways_back=watching.ways_back,
+        ways_back=watching.ways_back, channel_troubles=watching.courier.troubles,
         problem=lambda: watcher.problem, users_masked=masked,
         upkeep_problem=lambda: "; ".join(filter(None, (upkeep.problem, watching.problem()))) or None,
         public_url=settings.api_public_url,

@@ -14,7 +14,7 @@ from clew import __version__
 from clew.api import create_api
 from clew.api.times import moment
 from clew.cli import screen
-from clew.cli.checks import Level, check_stages, check_status, check_telemetry
+from clew.cli.checks import Level, check_stages, check_status, check_telemetry, check_watching
 from clew.cli.client import Client, CommandError, NoAnswer
 from clew.cli.main import main
 from clew.cli.options import print_json
@@ -343,6 +343,29 @@ def status(**changes):
 def test_the_doctor_reads_what_a_server_says_of_itself(said, told):
     findings = [each for each in check_status(status(**said), NOW) if each.level is not Level.OK]
     assert [told in each.told and bool(each.mend) for each in findings] == [True]
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (None, []),
+        ({}, [("ok", "rules: 3 rules watch"), ("ok", "channels: 2 channels, none in trouble")]),
+        ({"rules": 0, "channels": 0}, [("warn", "rules: none watch"), ("warn", "channels: nobody is told")]),
+        ({"troubles": {"duty": "401"}}, [("ok", "rules: 3 rules"), ("bad", "channel: duty can't be told: 401")]),
+        (
+            {"rules": 1, "channels": 1, "reactions_stopped_by": "ann"},
+            [("ok", "rules: 1 rule watches"), ("ok", "channels: 1 channel,"), ("warn", "reactions: stopped by ann")],
+        ),
+    ],
+)
+def test_the_doctor_tells_whether_rules_watch_and_people_are_told(said, told):
+    well = {"rules": 3, "channels": 2, "troubles": {}, "reactions_stopped_by": None}
+    found = list(check_watching(status(watching=None if said is None else well | said)))
+    assert len(found) == len(told)
+    for each, (level, words) in zip(found, told, strict=True):
+        assert each.level == level
+        assert f"{each.subject}: {each.told}".startswith(words)
+        assert bool(each.mend) is (level != "ok")
 
 
 def test_the_doctor_finds_a_healthy_server_well():

@@ -69,7 +69,8 @@ class ApiDeps:
     all the same. ``users_masked`` is whether user ids are stored by their last characters only. ``turns`` are
     those of all large requests, to the API and for pages. ``public_url`` is where others reach Clew (empty: not told).
     ``desk`` is where incidents are handled (None: nobody watches here), ``reactions`` what automated actions act in
-    (None: none are declared). ``ways_back`` read what somebody did at a channel's vendor, by the channel's name.
+    (None: none are declared). ``ways_back`` read what somebody did at a channel's vendor, by the channel's name;
+    ``channel_troubles`` are channels that couldn't be told lately, and why.
     """
 
     store: Store
@@ -87,6 +88,7 @@ class ApiDeps:
     desk: Desk | None = None
     reactions: World | None = None
     ways_back: Mapping[str, Parse] = field(default_factory=dict)
+    channel_troubles: Callable[[], Mapping[str, str]] = dict
 
     def flow_of(self, name: str) -> Flow:
         """The flow of that name in force, without a name the first; one without stages when nobody declares it."""

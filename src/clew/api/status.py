@@ -16,6 +16,7 @@ from clew.api.times import moment, seconds
 from clew.journey.ticker import Ticker
 from clew.model.errors import ClewError
 from clew.store.contract import Store
+from clew.watch.desk import Desk
 
 _DAY_NS = 86_400 * 10**9
 
@@ -73,8 +74,19 @@ class UnknownStageModel(BaseModel):
     services: list[str]
 
 
+class WatchingModel(BaseModel):
+    """What watches: how many ``rules``, and how many ``channels`` are told. ``troubles`` are channels that couldn't be
+    told lately, each with why. ``reactions_stopped_by`` is who set the stop switch (null: nobody, or there are none).
+    """
+
+    rules: int
+    channels: int
+    troubles: dict[str, str]
+    reactions_stopped_by: str | None
+
+
 class StatusModel(BaseModel):
-    """How Clew does. ``ingest`` and ``ticker`` are null when the API runs without them.
+    """How Clew does. ``ingest``, ``ticker`` and ``watching`` are null when the API runs without them.
 
     ``problem`` says why journeys and losses are not up to date, ``upkeep_problem`` why projections, key figures and
     imported history aren't; null when they are.
@@ -95,6 +107,7 @@ class StatusModel(BaseModel):
     orders_without_stage: int
     unknown_stages: list[UnknownStageModel]
     services: dict[str, ServiceTelemetryModel]
+    watching: WatchingModel | None = None
 
 
 def probe_routes(deps: ApiDeps) -> APIRouter:
@@ -150,6 +163,17 @@ def status_model(deps: ApiDeps, *, whole: bool = True) -> StatusModel:
         orders_without_stage=_orders_without_stage(deps.store) if whole else 0,
         unknown_stages=_unknown_stages(deps.store, day_ago_ns) if whole else [],
         services=_telemetry(deps.store, day_ago_ns) if whole else {},
+        watching=_watching_model(deps, deps.desk) if deps.desk and whole else None,
+    )
+
+
+def _watching_model(deps: ApiDeps, desk: Desk) -> WatchingModel:
+    stopped = deps.reactions.runs.stopped() if deps.reactions else None
+    return WatchingModel(
+        rules=len(desk.rules),
+        channels=len(desk.channels),
+        troubles=dict(deps.channel_troubles()),
+        reactions_stopped_by=stopped.by if stopped else None,
     )
 
 

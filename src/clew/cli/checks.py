@@ -165,6 +165,29 @@ def check_status(status: Mapping[str, Any], now_ns: int) -> Iterator[Finding]:
         yield warn("ingest", f"{refused}, {ingest['requests']:,} taken", mend)
 
 
+def check_watching(status: Mapping[str, Any]) -> Iterator[Finding]:
+    """Whether rules watch, people are told, and automated actions may begin."""
+    watching = status.get("watching")
+    if watching is None:
+        return
+    if not watching["rules"]:
+        yield warn(
+            "rules", "none watch", "name a file of rules by the setting rules, or leave it out for those that ship"
+        )
+    else:
+        yield ok("rules", f"{counted(watching['rules'], 'rule')} {'watches' if watching['rules'] == 1 else 'watch'}")
+    for name, why in watching["troubles"].items():
+        yield bad("channel", f"{name} can't be told: {why}", f"mend it, and try it: clew notify test {name}")
+    if not watching["channels"]:
+        mend = "name a file by the setting notify; `clew notify example` prints one"
+        yield warn("channels", "nobody is told of incidents but who looks", mend)
+    elif not watching["troubles"]:
+        yield ok("channels", f"{counted(watching['channels'], 'channel')}, none in trouble")
+    if watching["reactions_stopped_by"] is not None:
+        told = f"stopped by {watching['reactions_stopped_by']}: none begins"
+        yield warn("reactions", told, "let them begin again: clew reactions go")
+
+
 def check_telemetry(status: Mapping[str, Any], flow_services: set[str], now_ns: int) -> Iterator[Finding]:
     """What services sent in the last 24 hours, and whether Clew can follow orders by it."""
     seen: Mapping[str, Any] = status["services"]

@@ -25,6 +25,7 @@ from clew.cli.checks import (
     check_stages,
     check_status,
     check_telemetry,
+    check_watching,
     ok,
     read_settings,
 )
@@ -85,6 +86,7 @@ def _examine_running(client: Client) -> Iterator[Finding]:
     now_ns = time.time_ns()
     status = client.get("status")
     yield from check_status(status, now_ns)
+    yield from check_watching(status)
     services = set()
     for each in status["flows"]:
         whole = client.get(f"flows/{segment(each['name'])}")
