@@ -159,6 +159,7 @@ def test_a_form_without_a_name_or_with_nonsense_says_what_to_do(viewer, told):
         (f"/incidents/{incident.id}/act", {"what": "note", "by": "anna"}, "a note needs a text"),
         (f"/incidents/{incident.id}/act", {"what": "silence", "by": "anna", "for": "soon"}, "write 30m, 4h or 2d"),
         ("/silences", {"by": "anna", "for": "1h"}, "a silence of everything"),
+        ("/silences", {"by": "anna", "for": "1h", "rule": "stuck", "hours": "at night"}, "write mon-fri 22:00-06:00"),
         ("/silences", {"for": "1h", "rule": "stuck"}, "who are you?"),
     ]:
         answer = viewer.page.request.post(viewer.url + path, form=form)
@@ -188,3 +189,18 @@ def test_where_nobody_watches_the_page_says_so(told, running):
         assert page.goto(f"{url}/incidents").status == 404
         assert "nobody watches here" in page.locator("main").inner_text().lower()
         page.close()
+
+
+def test_a_silence_by_schedule_is_listed_with_its_hours(viewer, told):
+    page = viewer.open("/incidents")
+    page.get_by_text("Declare a silence").click()
+    form = page.locator("form[action='/silences']")
+    for label, text in (("Your name", "clara"), ("Rule", "stuck"), ("For", "30d"), ("Why", "closed at night")):
+        form.get_by_label(label, exact=True).fill(text)
+    form.get_by_label("Only then").fill("mon-fri 22:00-06:00 Europe/Berlin")
+    form.get_by_role("button", name="Silence").click()
+    row = page.locator("tr", has_text="closed at night")
+    assert "in mon-fri 22:00-06:00 Europe/Berlin only" in row.inner_text()
+    made = next(each for each in told.desk.incidents.silences(told.now_ns()) if each.reason == "closed at night")
+    assert made.hours is not None
+    assert made.hours.zone == "Europe/Berlin"

@@ -138,8 +138,21 @@ class Act(BaseModel):
     text: str = Field(default="", max_length=4_000)
 
 
+class SilenceHours(BaseModel):
+    """Hours of the week, on the wall clock of ``zone``: those days, ``from`` until before ``to``. Hours that end before
+    they begin run over midnight."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    zone: str = Field(default="UTC", max_length=100, examples=["Europe/Berlin"])
+    on: str = Field(default="mon-sun", max_length=100, examples=["mon-fri"])
+    from_: str = Field(default="00:00", max_length=5, alias="from", examples=["22:00"])
+    to: str = Field(default="24:00", max_length=5, examples=["06:00"])
+
+
 class NewSilence(BaseModel):
-    """A silence for alerts with these labels, from now or ``from_at`` on, until ``until_at`` or for ``for_s``."""
+    """A silence for alerts with these labels, from now or ``from_at`` on, until ``until_at`` or for ``for_s``; with
+    ``hours`` in these only."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -149,6 +162,7 @@ class NewSilence(BaseModel):
     from_at: str = ""
     until_at: str = ""
     for_s: float = Field(default=0, ge=0, le=400 * 86_400)
+    hours: SilenceHours | None = None
 
 
 def incident_model(incident: Incident) -> IncidentModel:

@@ -16,6 +16,7 @@ from clew.api.incident_models import (
     IncidentModel,
     IncidentPageModel,
     NewSilence,
+    SilenceHours,
     SilenceModel,
     SilencesModel,
     WholeIncidentModel,
@@ -26,7 +27,9 @@ from clew.api.incident_models import (
 )
 from clew.api.times import SECOND_NS, parse_moment
 from clew.control.contract import IncidentQuery
+from clew.flow.hours import hours_of
 from clew.model.incident import IncidentState
+from clew.model.week import WeekHours
 from clew.watch.desk import Desk, Refused, Unknown
 
 _Id = Annotated[int, Path(ge=1, le=2**62, description="the incident's number")]
@@ -129,7 +132,9 @@ def _silences(routes: APIRouter, deps: ApiDeps) -> None:
         )
         if until_ns <= max(from_ns, now_ns):
             raise invalid("this silence would end before it begins", "give a later end")
-        made = desk_of(deps).incidents.add_silence(silence.labels, from_ns, until_ns, silence.by, silence.reason)
+        made = desk_of(deps).silence(
+            silence.labels, until_ns - from_ns, silence.by, silence.reason, from_ns, _hours(silence.hours)
+        )
         return silence_model(made)
 
     @routes.delete("/silences/{silence_id}", summary="End a silence early")
@@ -149,6 +154,15 @@ def refusals() -> Iterator[None]:
         raise not_found(str(error), "`clew incidents --all` lists them") from error
     except Refused as error:
         raise ApiError(409, "refused", str(error), "see how it stands now; what still fires opens a new one") from error
+
+
+def _hours(hours: SilenceHours | None) -> WeekHours | None:
+    if hours is None:
+        return None
+    try:
+        return hours_of(hours.model_dump(by_alias=True))
+    except ValueError as error:
+        raise invalid(f"hours: {error}", 'write {"on": "mon-fri", "from": "22:00", "to": "06:00"}') from error
 
 
 def _moment(name: str, text: str, now_ns: int) -> int:

@@ -17,6 +17,7 @@ from clew.cli.options import asks, print_json
 from clew.cli.orders import watch_list
 from clew.cli.screen import ROOMY, clock, console, counted, grid, joined, long, rows, show, text, words
 from clew.flow.durations import parse_duration
+from clew.flow.hours import split_hours
 
 _EPILOG = """\b
 Examples:
@@ -36,6 +37,8 @@ _EPILOG_SILENCE = """\b
 Examples:
   clew silence                                            those that hold
   clew silence --for 2h --label service=mes --why "moved" nobody is told of mes for two hours
+  clew silence --for 30d --hours "mon-fri 22:00-06:00 Europe/Berlin" --from 2026-12-01T12:00Z \\
+      --label rule=stuck --why "nobody works at night"    each night of December
   clew silence --end 3                                    end one early
 """
 _STYLES = {"critical": "bold magenta", "error": "bold red", "warning": "yellow", "info": "cyan"}
@@ -93,18 +96,25 @@ def incident(
 
 
 @click.command(epilog=_EPILOG_SILENCE)
-@click.option("--for", "length", default="", metavar="TIME", help="How long from now on: 30m, 4h, 2d.")
+@click.option("--for", "length", default="", metavar="TIME", help="How long: 30m, 4h, 2d.")
+@click.option(
+    "--from", "from_at", default="", metavar="TIME", help="From when on, in UTC unless it says a zone.  [default: now]"
+)
+@click.option("--hours", default="", metavar="WHEN", help='Only then: "mon-fri 22:00-06:00 Europe/Berlin".')
 @click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="What it covers; may be repeated.")
 @click.option("--why", default="", metavar="TEXT", help="The reason.")
 @click.option("--by", default="", metavar="NAME", help="Who declares it.  [default: who runs this command]")
 @click.option("--end", type=click.IntRange(1), default=None, metavar="N", help="End this one early.")
 @asks
 def silence(
-    length: str, labels: tuple[str, ...], why: str, by: str, end: int | None, url: str, data: Path | None, as_json: bool
-) -> None:
+    length: str, from_at: str, hours: str, labels: tuple[str, ...], why: str, by: str, end: int | None, url: str,
+    data: Path | None, as_json: bool,
+) -> None:  # fmt: skip
     """Silences: times in which alerts that match notify nobody. Without an option: those that hold."""
     if bool(length) != bool(labels):
         raise click.UsageError("a silence needs --for and at least one --label")
+    if (from_at or hours) and not length:
+        raise click.UsageError("--from and --hours say when a new silence holds: add --for and --label")
     pairs = dict(_pair(each) for each in labels)
     seconds = _seconds(length) if length else 0.0
     with open_client(url, data) as client:
@@ -113,8 +123,8 @@ def silence(
         if length:
             if not why:
                 raise click.UsageError("--why: others will wonder why they aren't told")
-            new = {"labels": pairs, "by": by or getpass.getuser(), "reason": why, "for_s": seconds}
-            client.post("silences", json.dumps(new))
+            new = {"labels": pairs, "by": by or getpass.getuser(), "reason": why, "for_s": seconds, "from_at": from_at}
+            client.post("silences", json.dumps(new | ({"hours": _hours(hours)} if hours else {})))
         told = client.get("silences")
     print_json(told) if as_json else show(_silences(told))
 
@@ -140,6 +150,13 @@ def _seconds(length: str) -> float:
         return parse_duration(length) / 1e9
     except ValueError as error:
         raise click.UsageError(f"--for: {error}") from error
+
+
+def _hours(line: str) -> dict[str, str]:
+    try:
+        return split_hours(line)
+    except ValueError as error:
+        raise click.UsageError(f"--hours: {error}") from error
 
 
 def _list(page: dict[str, Any], width: int) -> RenderableType:
@@ -242,11 +259,12 @@ def _figures(told: dict[str, Any]) -> RenderableType:
 def _silences(told: dict[str, Any]) -> RenderableType:
     if not told["items"]:
         return Text("no silence holds")
-    table = grid("N", "COVERS", "FROM", "UNTIL", "BY", "WHY")
+    table = grid("N", "COVERS", "FROM", "UNTIL", "ONLY", "BY", "WHY")
     for each in told["items"]:
         table.add_row(
             str(each["silence_id"]),
             text(", ".join(f"{name}={value}" for name, value in each["labels"].items())),
-            clock(each["from_at"]), clock(each["until_at"]), text(each["by"]), text(each["reason"]),
+            clock(each["from_at"]), clock(each["until_at"]), text(each["hours"]),
+            text(each["by"]), text(each["reason"]),
         )  # fmt: skip
     return table

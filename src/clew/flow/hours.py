@@ -1,7 +1,11 @@
-"""Hours of the week in YAML: ``office: {zone: Europe/Berlin, on: mon-fri, from: "08:00", to: "18:00"}``."""
+"""Hours of the week in YAML: ``office: {zone: Europe/Berlin, on: mon-fri, from: "08:00", to: "18:00"}``.
+
+People write the same in a line: ``mon-fri 22:00-06:00 Europe/Berlin``.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from zoneinfo import ZoneInfo
@@ -13,6 +17,7 @@ from clew.model.week import MINUTES_A_DAY, WeekHours
 
 HOURS_KEYS = ("zone", "on", "from", "to")
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_LINE = re.compile(r"(?:(?P<on>[A-Za-z][A-Za-z,-]*) +)?(?P<from>[0-9:]+)-(?P<to>[0-9:]+)(?: +(?P<zone>[^ ]+))?")
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 
 
@@ -42,6 +47,32 @@ def hours_named(reader: Reader, node: yaml.Node | None, key: str, known: Mapping
         mend = did_you_mean(name, known) or "declare them under 'hours:'"
         reader.report(key, f"no hours {name!r} are declared", mend, node)
     return known.get(name)
+
+
+def hours_of(entry: Mapping[str, str]) -> WeekHours:
+    """The hours that one entry of `HOURS_KEYS` says, read as in a file; several days are set apart by commas.
+
+    They are named as people write them in a line. Raises ValueError with every mistake and its mend.
+    """
+    reader = Reader()
+    given = {key: value for key, value in entry.items() if value}
+    node = yaml.compose(json.dumps(given | {"on": given.get("on", "mon-sun").split(",")}), Loader=yaml.SafeLoader)
+    read = _read_entry(reader, "", node) if node is not None else None
+    if read is None or reader.problems:
+        raise ValueError("; ".join(f"{each.key}: {each.cause}, {each.mend}" for each in reader.problems))
+    zone, parts = read
+    clocks = f"{given.get('from', '00:00')}-{given.get('to', '24:00')}"
+    return WeekHours(f"{given.get('on', 'mon-sun')} {clocks} {zone}", zone, parts)
+
+
+def split_hours(line: str) -> dict[str, str]:
+    """The entry that ``mon-fri 22:00-06:00 Europe/Berlin`` says: days and zone may be left out (every day, UTC).
+
+    Raises ValueError with the mend."""
+    match = _LINE.fullmatch(line.strip())
+    if match is None:
+        raise ValueError(f"{line!r} is no time of the week: write mon-fri 22:00-06:00 Europe/Berlin")
+    return {key: value for key, value in match.groupdict().items() if value}
 
 
 def _read_entry(reader: Reader, key: str, node: yaml.Node) -> tuple[str, tuple[tuple[int, int], ...]] | None:

@@ -10,6 +10,7 @@ from clew.control.contract import Change, IncidentQuery, Incidents, Outbox
 from clew.model.errors import ClewError
 from clew.model.incident import Incident, IncidentState, PlannedSilence
 from clew.model.rule import Rule
+from clew.model.week import WeekHours
 from clew.notify import incidents as lives
 from clew.notify.escalation import Policies
 from clew.notify.figures import Figures, figures
@@ -60,10 +61,18 @@ class Desk:
             incident_id, lambda one: lives.noted(one, by, text, self.now_ns(), self.policies), ended_too=True
         )
 
-    def silence(self, labels: Mapping[str, str], length_ns: int, by: str, reason: str) -> PlannedSilence:
-        """Alerts with these labels notify nobody from now on for so long."""
-        now_ns = self.now_ns()
-        return self.incidents.add_silence(labels, now_ns, now_ns + length_ns, by, reason)
+    def silence(
+        self,
+        labels: Mapping[str, str],
+        length_ns: int,
+        by: str,
+        reason: str,
+        from_ns: int | None = None,
+        hours: WeekHours | None = None,
+    ) -> PlannedSilence:
+        """Alerts with these labels notify nobody from now, or a moment, on for so long; with hours in these only."""
+        begin_ns = self.now_ns() if from_ns is None else from_ns
+        return self.incidents.add_silence(labels, begin_ns, begin_ns + length_ns, by, reason, hours)
 
     def figures(self, from_ns: int, until_ns: int) -> Figures:
         """How fast the incidents that were opened in a range are found, taken and resolved."""

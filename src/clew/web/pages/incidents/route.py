@@ -13,7 +13,9 @@ from clew.api.incidents import desk_of, refusals
 from clew.control.contract import IncidentQuery
 from clew.control.reactions import RunQuery
 from clew.flow.durations import parse_duration
+from clew.flow.hours import hours_of, split_hours
 from clew.model.incident import Incident
+from clew.model.week import WeekHours
 from clew.store.minutes import Counts, Window, Work, read_counts
 from clew.watch.desk import Desk
 from clew.web.frame import viewer_zone
@@ -101,13 +103,15 @@ def _acting(routes: APIRouter, deps: ApiDeps) -> None:
         service: Annotated[str, Form()] = "",
         stage: Annotated[str, Form()] = "",
         queue: Annotated[str, Form()] = "",
+        hours: Annotated[str, Form(max_length=200)] = "",
     ) -> RedirectResponse:
         name = _named(by)
         given = {"rule": rule, "service": service, "stage": stage, "queue": queue}
         labels = {label: value.strip() for label, value in given.items() if value.strip()}
         if not labels:
             raise invalid("a silence of everything isn't one", "name a rule, a service, a stage or a queue")
-        desk_of(deps).silence(labels, _length(for_), name, reason.strip() or "no reason given")
+        why = reason.strip() or "no reason given"
+        desk_of(deps).silence(labels, _length(for_), name, why, hours=_hours(hours))
         return _back("/incidents", name)
 
     @routes.post("/silences/{silence_id}/end", include_in_schema=False)
@@ -149,6 +153,13 @@ def _length(text: str) -> int:
     if not 0 < length_ns <= _LONGEST_SILENCE_NS:
         raise invalid("a silence lasts at most 400 days", "write 30m, 4h or 2d")
     return length_ns
+
+
+def _hours(line: str) -> WeekHours | None:
+    try:
+        return hours_of(split_hours(line)) if line.strip() else None
+    except ValueError as error:
+        raise invalid(f"only then: {error}", "write mon-fri 22:00-06:00 Europe/Berlin") from error
 
 
 def _back(href: str, name: str) -> RedirectResponse:
