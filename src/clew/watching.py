@@ -2,6 +2,7 @@
 
 rules thread: looks, and writes what it decides      notices thread: tells channels what waits in the outbox
 reactions thread: begins and judges actions          heartbeat thread: reports to an external switch
+retention thread: lets go of incidents that were over long ago
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from clew.control.flagged import FlaggedWindows
 from clew.control.incidents import SqlIncidents
 from clew.control.outbox import SqlOutbox
 from clew.control.reactions import ReactionRuns
+from clew.control.retention import SLICE, forget_resolved
 from clew.journey.in_force import FlowBook
 from clew.model.reaction import ReactionSet
 from clew.model.rule import RuleSet
@@ -40,6 +42,9 @@ from clew.workers import Worker, stop_all
 
 _HANGS_AFTER_NS = 120 * 10**9
 _ACTIONS_END_WITHIN_S = 5.0
+_DAY_NS = 86_400 * 10**9
+_FORGETS_EVERY_S = 3_600.0
+_FORGETS_ON_AFTER_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +144,21 @@ def open_watching(settings: Settings, declared: Declared, store: Store, book: Fl
         heart = Heartbeat(notify.heartbeat, lambda: trouble() is None and _watches(watch))
         workers.append(Worker("clew-heartbeat", _stepping(heart.step), "the heartbeat fails"))
         problems.append(lambda: heart.problem and f"heartbeat: {heart.problem}")
-    problems += [_problem_of(worker) for worker in workers]
+    days = settings.retention_events_days
+    beside = [retention_of(database, days)] if days else []  # Clew watches without it, too
+    problems += [_problem_of(worker) for worker in (*workers, *beside)]
     ways_back = {name: channel.parse for name, channel in notify.channels.items() if channel.parse is not None}
-    return Watching(database, desk, world, courier, tuple(workers), problems, runner, ways_back)
+    return Watching(database, desk, world, courier, (*workers, *beside), problems, runner, ways_back)
+
+
+def retention_of(database: Database, days: int) -> Worker:
+    """Lets go of incidents that were resolved so many days ago, in slices between which others write."""
+
+    def forget() -> float:
+        gone = forget_resolved(database, time.time_ns() - days * _DAY_NS, SLICE)
+        return _FORGETS_ON_AFTER_S if gone == SLICE else _FORGETS_EVERY_S
+
+    return Worker("clew-retention", forget, "old incidents are not deleted")
 
 
 def _watches(watch: Watch) -> bool:
