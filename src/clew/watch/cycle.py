@@ -22,7 +22,7 @@ from clew.notify.explaining import roots_first
 from clew.notify.incidents import Around
 from clew.notify.look import Look, look, retire
 from clew.notify.standing import Standing
-from clew.watch.looks import every_ns
+from clew.watch.rests import Rests
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class Watch:
     looked_ns: dict[str, int] = field(default_factory=dict)
     stepped_ns: int = 0
     _standing: Standing | None = None
-    _due_ns: dict[str, int] = field(default_factory=dict)
+    _rests: Rests = field(default_factory=Rests)
     _ordered: list[Rule] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -65,13 +65,17 @@ class Watch:
         silences = self.incidents.silences(self.now_ns())
         for rule in self._ordered:
             now_ns = self.now_ns()
-            findings = self._findings(rule, now_ns)
+            looks = self._rests.is_look(rule, now_ns)
+            if not (looks or self._rests.is_turn(rule, now_ns)):
+                continue
+            findings = self._findings(rule, now_ns) if looks else None
             around = Around(self.policies, now_ns, silences)
             told = self._guarded(rule, lambda: look(rule, findings, standing, declared, around))  # noqa: B023 - called here
             if told is not None and not self._write(told, standing):
                 return 0.0
             if findings is not None:
                 self.looked_ns[rule.name] = now_ns
+            self._rests.took(rule, now_ns, self.now_ns(), looked=looks)
         standing.forget()
         self._standing, self.stepped_ns = standing, self.now_ns()
         return REST_S
@@ -95,11 +99,7 @@ class Watch:
         return Standing(active, [*standing.incidents.values(), *(each for each in resolved if each is not None)])
 
     def _findings(self, rule: Rule, now_ns: int) -> list[Finding] | None:
-        """What a rule finds; None when it isn't time yet, or it couldn't look. A clock that was set back waits for
-        nothing."""
-        if 0 < self._due_ns.get(rule.name, 0) - now_ns <= every_ns(rule):
-            return None
-        self._due_ns[rule.name] = now_ns + every_ns(rule)
+        """What a rule finds; None when it couldn't look."""
         self.failing.pop(rule.name, None)
         return self._guarded(rule, lambda: self.look_for(rule, now_ns))
 

@@ -17,21 +17,7 @@ from clew.store.contract import Store
 from clew.store.rule_queues import read_waiting
 from clew.store.rule_spans import read_span_groups
 from clew.watch.order_looks import OrderLooks
-from clew.watch.rate_looks import MINUTE_NS, Flagged, RateLooks
-
-_SECOND_NS = 10**9
-
-
-def every_ns(rule: Rule) -> int:
-    """How long a rule rests between two looks: orders and Clew itself are looked at every 3 s, spans and queues every
-    10 s, and counts over weeks once a minute."""
-    match rule.shape:
-        case Surge() | BurnRate() | Silence():
-            return MINUTE_NS
-        case SpansSeen() | Slow() | QueueWaits():
-            return 10 * _SECOND_NS
-        case _:
-            return 3 * _SECOND_NS
+from clew.watch.rate_looks import Flagged, RateLooks
 
 
 @dataclass(slots=True)
