@@ -79,6 +79,12 @@ def test_every_page_counts_those_that_wait_and_a_page_renews_itself_when_somebod
     assert page.get_by_role("link", name="Incidents", exact=True).count() == 1
 
 
+def test_nothing_of_the_list_is_cut_off_on_a_phone(viewer_of):
+    page = viewer_of(width=390).open("/incidents")
+    cut = "(() => { const table = document.querySelector('.cases'); return table.scrollWidth - innerWidth })()"
+    assert page.evaluate(cut) < 0
+
+
 def test_resolved_ones_are_a_part_of_the_list(viewer):
     page = viewer.open("/incidents")
     page.get_by_role("link", name="Resolved", exact=True).click()

@@ -11,6 +11,7 @@ from clew.control.contract import Told
 from clew.model.alert import Alert, AlertPhase
 from clew.model.incident import Incident, IncidentState, Transition
 from clew.model.reaction import ReactionRun, RunState
+from clew.notify.silences import labels_to_silence
 from clew.store.minutes import REQUESTS, Counts, Window, Work
 from clew.web.pages.incidents.list_context import Line, incident_href, line_of
 from clew.web.pictures.axes import Unit
@@ -171,7 +172,7 @@ def incident_page(whole: Whole) -> IncidentPage:
         service_href=service_href(service) if service else "",
         requests=_requests(whole) if service and any(whole.counts) else None,
         name=whole.name,
-        silence_labels=", ".join(f"{name} {value}" for name, value in silence_labels(incident).items()),
+        silence_labels=", ".join(f"{name} {value}" for name, value in labels_to_silence(incident).items()),
     )
 
 
@@ -183,11 +184,6 @@ def window_around(incident: Incident, now_ns: int) -> Window:
     since_ns = (incident.since_ns - before_ns) // minute_ns * minute_ns
     step_ns = max(1, -(-(end_ns - since_ns) // (_SLOTS * minute_ns))) * minute_ns
     return Window(since_ns, step_ns, -(-(end_ns - since_ns) // step_ns), now_ns)
-
-
-def silence_labels(incident: Incident) -> dict[str, str]:
-    """What a silence from the incident's page covers: its rule and what its alerts share."""
-    return {"rule": incident.rule, **incident.labels}
 
 
 def subject_of(alert: Alert) -> Subject:

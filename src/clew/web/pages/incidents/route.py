@@ -16,11 +16,12 @@ from clew.flow.durations import parse_duration
 from clew.flow.hours import hours_of, split_hours
 from clew.model.incident import Incident
 from clew.model.week import WeekHours
+from clew.notify.silences import labels_to_silence
 from clew.store.minutes import Counts, Window, Work, read_counts
 from clew.watch.desk import Desk
 from clew.web.frame import viewer_zone
 from clew.web.pages.incidents.list_context import SHOWN, IncidentsPage, Read, incident_href, incidents_page
-from clew.web.pages.incidents.one_context import Whole, incident_page, silence_labels, window_around
+from clew.web.pages.incidents.one_context import Whole, incident_page, window_around
 from clew.web.rendering import Pages
 from clew.web.tidy import TidyRoute
 
@@ -134,7 +135,7 @@ def _do(desk: Desk, incident_id: int, what: str, by: str, text: str, length: str
         case "note":
             desk.note(incident_id, by, text)
         case _:
-            labels = silence_labels(desk.incident(incident_id))
+            labels = labels_to_silence(desk.incident(incident_id))
             desk.silence(labels, _length(length), by, text or f"from incident {incident_id}")
 
 
