@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 
 from clew.model.incident import IncidentState, Policy, PolicyStep
-from clew.model.rule import Explanation, QueueWaits, Severity
+from clew.model.rule import Explanation, QueueWaits, Rule, Severity, Silence
 from clew.model.week import WeekHours
 from clew.notify.escalation import Policies
 from clew.notify.incidents import acknowledged, noted, reacted, resolved_by
@@ -327,6 +327,30 @@ def test_a_root_explains_only_what_has_its_labels(database, orders, root):
     world.find(*orders, root)
     world.look()
     assert len(world.told()) == 2
+
+
+@pytest.mark.parametrize(
+    ("silence", "explained"),
+    [
+        pytest.param(finding("service:*", "silent"), True, id="of everybody"),
+        pytest.param(finding("service:crm", "silent", service="crm"), True, id="of the service"),
+        pytest.param(finding("service:mes", "silent", service="mes"), False, id="of another one"),
+    ],
+)
+def test_the_silence_of_everybody_explains_what_waits_for_any_service(database, silence, explained):
+    by_service = (Explanation("silent", ("service",)),)
+    silent = Rule("silent", Silence(), group_by=("service",))
+    orders = replace(STUCK, explained_by=by_service)
+    world = World(database, orders, replace(QUEUE, explained_by=by_service), silent)
+    waiting = [*stuck(1, service="crm"), finding("queue:crm", "queue", queue="crm", service="crm")]
+    world.find(*waiting, silence)
+    world.look()
+    assert len(world.told()) == (1 if explained else 3)
+    # It goes on for the two minutes in which nobody is silent any more and the incident isn't resolved yet.
+    world.find(*waiting)
+    world.until(MONDAY + 2 * MINUTE)
+    assert len(world.told()) == (1 if explained else 3)
+    world.check()
 
 
 def test_of_two_that_explain_each_other_one_is_told(database):

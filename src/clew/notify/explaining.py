@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 from clew.model.alert import Alert
 from clew.model.incident import Incident
-from clew.model.rule import Explanation, Rule
+from clew.model.rule import Explanation, Rule, Silence
 from clew.notify.grouping import labels_of
 from clew.notify.standing import Standing, unresolved
 
 Explains = Callable[[Alert], bool]
+_SERVICE = "service"
 
 
 def roots_first(rules: Sequence[Rule]) -> list[Rule]:
@@ -54,10 +55,17 @@ def root_of(
 
 
 def _explains(explanation: Explanation, root_rule: Rule, rule: Rule, root: Incident, standing: Standing) -> Explains:
-    """By what its alerts have, or the root's own labels while none of them fires."""
+    """By what its alerts have, or the root's own labels while none of them fires.
+
+    The silence of everybody names no service, and is that of any: of an alert only its other labels are compared.
+    """
     names = explanation.equal
     told: Sequence[Mapping[str, str]]
-    told = [labels_of(root_rule, alert.finding) for alert in standing.firing(root)] or [root.labels]
+    told = [labels_of(root_rule, alert.finding) for alert in standing.firing(root)]
+    names_service = bool(told) or _SERVICE in root_rule.group_by
+    told = told or [root.labels]
+    if isinstance(root_rule.shape, Silence) and names_service and any(_SERVICE not in labels for labels in told):
+        names = tuple(name for name in names if name != _SERVICE)
     known = {values for labels in told if (values := _values(labels, names)) is not None}
     return lambda alert: _values(labels_of(rule, alert.finding), names) in known
 
