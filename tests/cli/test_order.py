@@ -61,3 +61,23 @@ def test_a_message_is_not_awaited_where_another_service_moved_the_order_since(vi
 def test_a_headline_reads_as_a_sentence(reason, told):
     verdict = {"kind": "on_time", "reason": reason, "owner": "", "since_at": AT.format(0)}
     assert drawn(journey(verdict=verdict)).startswith(f"order 4711: {told}")
+
+
+def test_an_order_names_the_incidents_that_are_about_it():
+    def incident(number, state, **who):
+        nobody = {"acknowledged_by": "", "resolved_by": ""}
+        return {"incident_id": number, "title": "stuck", "state": state, "opened_at": AT.format(9), **nobody, **who}
+
+    told = [
+        incident(3, "open"),
+        incident(2, "acknowledged", acknowledged_by="ann"),
+        incident(1, "resolved", acknowledged_by="ann", resolved_by="bob"),
+    ]
+    lines = [line.strip() for line in drawn(journey(incidents=told)).splitlines()]
+    begin = lines.index("INCIDENTS")
+    assert [line.rpartition(" since ")[0] for line in lines[begin + 1 : begin + 4]] == [
+        "3: stuck, open",
+        "2: stuck, acknowledged by ann",
+        "1: stuck, resolved by bob",
+    ]
+    assert "INCIDENTS" not in drawn(journey(incidents=[]))
