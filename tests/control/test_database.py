@@ -117,12 +117,27 @@ def test_writers_in_many_threads_wait_for_each_other(database):
     assert highest == 40 if database.dialect == "sqlite" else 10 <= highest <= 40
 
 
+def test_a_database_of_an_older_clew_is_upgraded_with_what_it_holds(place):
+    first = open_database(*place)
+    add(first)
+    with first.writing() as connection:
+        connection.execute(text("DROP INDEX ix_outbox_channel_state_incident_id"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    first.close()
+    again = open_database(*place)
+    with again.reading() as connection:
+        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == REVISION
+        assert compare_metadata(MigrationContext.configure(connection), tables.META) == []
+    assert names(again) == ["a"]
+    again.close()
+
+
 def test_a_database_of_a_newer_clew_is_refused(place):
     first = open_database(*place)
     with first.writing() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     first.close()
-    with pytest.raises(ControlError, match=r"newer Clew \(to 9999, this one knows 0001\); upgrade Clew"):
+    with pytest.raises(ControlError, match=rf"newer Clew \(to 9999, this one knows {REVISION}\); upgrade Clew"):
         open_database(*place)
 
 

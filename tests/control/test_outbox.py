@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import event
 
 from clew.control.contract import Change, Telling
 from clew.control.incidents import SqlIncidents
@@ -155,3 +156,23 @@ def test_what_stands_is_what_was_told_of_incidents_that_last(outbox, incidents):
     (standing,) = outbox.standing("am")
     assert (standing.incident, standing.refs) == (worse, {"severity": "error"})
     assert outbox.standing("nobody") == []
+
+
+def test_what_stands_is_found_by_its_channel_and_not_among_all_that_was_ever_told(outbox, incidents, database):
+    tell(incidents, new("A"), Telling("alertmanager", OPENED))
+    asked = []
+
+    def note(_connection, _cursor, statement, values, *_):
+        asked.append((statement, values))
+
+    event.listen(database._engine, "before_cursor_execute", note)
+    outbox.standing("alertmanager")
+    event.remove(database._engine, "before_cursor_execute", note)
+    statement, values = next(each for each in asked if "max(outbox.id)" in each[0])
+    with database.reading() as connection:
+        if database.dialect == "sqlite":
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()
+        else:
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")  # it scans whatever is as small as this
+            plan = connection.exec_driver_sql(f"EXPLAIN {statement}", values).all()
+    assert "ix_outbox_channel_state_incident_id" in str(plan)

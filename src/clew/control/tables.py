@@ -152,6 +152,7 @@ outbox = Table(
 )
 Index(None, outbox.c.state, outbox.c.due_ns)
 Index(None, outbox.c.incident_id, outbox.c.channel)
+Index(None, outbox.c.channel, outbox.c.state, outbox.c.incident_id)
 
 # What a channel answered to earlier notices of an incident, such as a Slack thread: later ones go there.
 channel_refs = Table(
