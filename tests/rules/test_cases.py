@@ -32,6 +32,17 @@ def test_every_shipped_rule_has_a_case_in_which_it_fires():
     assert {rule.name for rule in default_rules().rules} == expected
 
 
+def test_every_shipped_rule_has_a_case_in_which_it_keeps_quiet():
+    quiet = {
+        rule
+        for file in FILES.values()
+        for case in file.cases
+        for rule in case.rules
+        if rule not in {alert.rule for alert in case.alerts}
+    }
+    assert {rule.name for rule in default_rules().rules} == quiet
+
+
 ORDERS = FILES["orders"]
 SAMPLED = st.sampled_from([case for case in ORDERS.cases if len(case.told) > 1])
 
