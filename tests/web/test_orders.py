@@ -96,7 +96,11 @@ def test_filters_live_in_the_address(web, query, shown):
 
 
 def test_a_filter_that_can_not_be_is_refused_with_its_mend(web):
-    for query, said in (("verdict=late", "There is no verdict late"), ("trace=1", "1 is no trace"), ("at=1", "“As of”: ")):
+    for query, said in (
+        ("verdict=late", "There is no verdict late"),
+        ("trace=1", "1 is no trace"),
+        ("at=1", "“As of”: "),
+    ):
         answer = web.get(f"/?{query}")
         assert answer.status_code == 422
         assert said in answer.text
