@@ -148,7 +148,7 @@ def test_filters_are_saved_as_a_view_renamed_and_deleted_without_a_script(viewer
     page.locator(".pop summary").click()
     page.get_by_label("Save these filters as").fill("  Late <b>ones</b> ")
     page.get_by_role("button", name="Save").click()
-    assert page.url.endswith("/?verdict=stuck&stage=SUBMITTED")
+    page.wait_for_url(lambda url: url.endswith("/?verdict=stuck&stage=SUBMITTED"))
     assert views.get_by_role("link").get_attribute("aria-current") == "true"
     page.goto(page.url.split("?")[0])
     views.get_by_role("link", name="Late <b>ones</b>").click()
@@ -156,17 +156,17 @@ def test_filters_are_saved_as_a_view_renamed_and_deleted_without_a_script(viewer
     page.locator(".pop summary").click()
     page.get_by_label("New name of Late <b>ones</b>").fill("Späte")
     page.get_by_role("button", name="Rename").click()
-    assert views.get_by_role("link").all_text_contents() == ["Späte"]
+    expect(views.get_by_role("link")).to_have_text(["Späte"])
     page.locator(".pop summary").click()
     page.get_by_role("button", name="Delete").click()
     page.get_by_role("link", name="Keep it").click()
-    assert views.get_by_role("link").all_text_contents() == ["Späte"]
+    expect(views.get_by_role("link")).to_have_text(["Späte"])
     page.locator(".pop summary").click()
     page.get_by_role("button", name="Delete").click()
     assert page.get_by_role("heading", level=1).inner_text() == "Delete the view “Späte”?"
     page.get_by_role("button", name="Delete the view").click()
-    assert page.url.endswith("/?verdict=stuck&stage=SUBMITTED")
-    assert views.get_by_role("link").count() == 0
+    page.wait_for_url(lambda url: url.endswith("/?verdict=stuck&stage=SUBMITTED"))
+    expect(views.get_by_role("link")).to_have_count(0)
 
 
 @pytest.mark.parametrize(
