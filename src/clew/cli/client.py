@@ -240,8 +240,8 @@ def _over_directory(data: Path, make: bool) -> Iterator[tuple[Sender, Fetcher]]:
     except ClewError as error:
         raise CommandError(str(error)) from error  # which says what to do
     try:
-        with asyncio.Runner() as runner:
-            app = runner.run(asyncio.to_thread(_idle_api, store))
+        with asyncio.Runner() as runner, _control_of(settings) as desk:
+            app = runner.run(asyncio.to_thread(_idle_api, store, desk))
             transport = httpx.ASGITransport(app, raise_app_exceptions=False)
             client = httpx.AsyncClient(transport=transport, base_url="http://clew", timeout=None)  # noqa: S113 - no net
 
@@ -265,7 +265,29 @@ def _from_app(app: Any, runner: asyncio.Runner, url: httpx.URL) -> Iterator[Answ
         yield answer, _whole(pieces)
 
 
-def _idle_api(store: Any) -> Any:  # noqa: ANN401 - imported late, as the engine costs a second
+@contextlib.contextmanager
+def _control_of(settings: Any) -> Iterator[Any]:  # noqa: ANN401 - imported late
+    """Where incidents of an idle directory are handled (None: nobody ever watched). What is done there is told when a
+    server runs again."""
+    from clew.control.database import FILE, open_database
+    from clew.control.incidents import SqlIncidents
+    from clew.control.outbox import SqlOutbox
+    from clew.watch.desk import Desk
+
+    if not settings.control_url and not (settings.data / FILE).exists():
+        yield None
+        return
+    try:
+        database = open_database(settings.data, settings.control_url.reveal())
+    except ClewError as error:
+        raise CommandError(str(error)) from error
+    try:
+        yield Desk(SqlIncidents(database), SqlOutbox(database))
+    finally:
+        database.close()
+
+
+def _idle_api(store: Any, desk: Any) -> Any:  # noqa: ANN401 - imported late, as the engine costs a second
     """The API over a store that nothing writes to; what arrived last is brought into the journeys first."""
     import time
 
@@ -280,4 +302,4 @@ def _idle_api(store: Any) -> Any:  # noqa: ANN401 - imported late, as the engine
     rebuilder = Rebuilder(store, lambda: book.current)
     ticker = Ticker(store, rebuilder, time.time_ns)
     ticker.tick()
-    return create_api(ApiDeps(store, book, Backfill(store, rebuilder), None, ticker))
+    return create_api(ApiDeps(store, book, Backfill(store, rebuilder), None, ticker, desk=desk))

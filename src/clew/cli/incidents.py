@@ -62,6 +62,8 @@ def incidents(
     """Incidents: alerts of one rule that somebody handles together, newest first."""
     if watch and (as_json or figures):
         raise click.UsageError("--watch draws the list on a terminal; leave the other option out")
+    if figures and (rule or order or every or after):
+        raise click.UsageError("--figures counts all incidents of the last 30 days; leave the other option out")
     states = [] if every or order else ["open", "acknowledged"]
     params: Params = {"state": states, "rule": rule, "order": order, "limit": limit, "after": after}
     with open_client(url, data) as client:
@@ -115,7 +117,7 @@ def silence(
         raise click.UsageError("a silence needs --for and at least one --label")
     if (from_at or hours) and not length:
         raise click.UsageError("--from and --hours say when a new silence holds: add --for and --label")
-    pairs = dict(_pair(each) for each in labels)
+    pairs = _pairs(labels)
     seconds = _seconds(length) if length else 0.0
     with open_client(url, data) as client:
         if end is not None:
@@ -136,6 +138,15 @@ def _act(client: Client, incident_id: int, *, acknowledge: bool, resolve: bool, 
         client.post(f"incidents/{incident_id}/note", json.dumps({"by": by, "text": note}))
     if resolve:
         client.post(f"incidents/{incident_id}/resolve", json.dumps({"by": by, "text": note}))
+
+
+def _pairs(labels: tuple[str, ...]) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for name, value in map(_pair, labels):
+        if name in pairs:
+            raise click.UsageError(f"--label: {name} is given twice; declare a silence for each")
+        pairs[name] = value
+    return pairs
 
 
 def _pair(text_: str) -> tuple[str, str]:

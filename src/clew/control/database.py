@@ -5,6 +5,7 @@ What was answered is on disk: SQLite syncs each commit (WAL, synchronous=FULL), 
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 import time
@@ -100,6 +101,8 @@ def _upgrade(database: Database) -> None:
         made = inspect(connection).has_table("alembic_version")
         revision = connection.scalar(text("SELECT version_num FROM alembic_version")) if made else None
     if revision != REVISION:
+        # What Alembic says of each of its steps is of no use to who starts Clew.
+        logging.getLogger("alembic").setLevel(logging.WARNING)
         from clew.control.migrate import migrate
 
         migrate(database)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from importlib.resources import as_file, files
 
@@ -27,7 +26,6 @@ def migrate(database: Database) -> None:
 
     Raises ControlError, also when a newer Clew upgraded them.
     """
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # what it says of each step is of no use to who starts Clew
     with _migrating, as_file(files("clew.control") / "migrations") as folder, database.writing() as connection:
         if database.dialect == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _MIGRATION_LOCK})

@@ -147,7 +147,9 @@ def _in_stage(shape: InStage, journey: Journey, flow: Flow, now_ns: int) -> _Sai
     allowed = f" of {how_long(limit.allowed_ns)} allowed" if shape.used is not None and limit else ""
     told = f"in {milestone.stage} for {how_long(dwell_ns)}{allowed}, over {how_long(bound_ns)}"
     since_ns = moment_after(milestone.at_ns, bound_ns, journey.holds)
-    return _Said(f"is {told}", since_ns, owner_of(stage), dwell_ns, bound_ns, milestone.trace_id)
+    # Where it is, and not where it failed to come to.
+    place = {"stage": milestone.stage, "service": stage.service if stage else ""}
+    return _Said(f"is {told}", since_ns, owner_of(stage), dwell_ns, bound_ns, milestone.trace_id, place)
 
 
 def _not_reached(shape: NotReached, journey: Journey, flow: Flow, now_ns: int) -> _Said | None:

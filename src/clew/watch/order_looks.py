@@ -19,7 +19,9 @@ from clew.store.contract import Store
 from clew.store.rule_orders import PAGE, Candidate, candidate_orders, read_journeys
 
 _SECOND_NS = 10**9
-_AGAIN_NS = 300 * _SECOND_NS
+_AGAIN_NS = 30 * _SECOND_NS
+_AGAIN_OF_MANY_NS = 300 * _SECOND_NS
+_MANY = 500
 _NOT_YET_NS = 5 * _SECOND_NS
 ENDED_WITHIN_NS = 600 * _SECOND_NS
 """An order that ended is looked at for so long: what is told of its end comes some seconds later at best."""
@@ -60,9 +62,8 @@ class OrderLooks:
             for journey in read_journeys(self.store, part):
                 flow = by_name.get(journey.flow) or Flow(journey.flow, 0, ())
                 found = finding_of(rule, journey, flow, now_ns)
-                kept[journey.order_id] = _Known(
-                    versions[journey.order_id], _again(journey.order_id, found, now_ns), found
-                )
+                again_ns = _again(journey.order_id, found, now_ns, many=len(candidates) > _MANY)
+                kept[journey.order_id] = _Known(versions[journey.order_id], again_ns, found)
         self._known[rule.name] = kept
         return [told.finding for told in kept.values() if told.finding is not None]
 
@@ -79,8 +80,10 @@ def _still(known: _Known | None, candidate: Candidate, now_ns: int) -> _Known | 
     return known if known and known.version == candidate.version and now_ns < known.again_ns else None
 
 
-def _again(order_id: str, finding: Finding | None, now_ns: int) -> int:
-    """When to judge again at the latest; not all of them in one look."""
+def _again(order_id: str, finding: Finding | None, now_ns: int, *, many: bool) -> int:
+    """When to judge again at the latest; of many not all in one look. What is said of few is soon said anew."""
     if finding is None:
         return now_ns + _NOT_YET_NS
-    return now_ns + _AGAIN_NS + zlib.crc32(order_id.encode(errors="surrogatepass")) % 60 * _SECOND_NS
+    if not many:
+        return now_ns + _AGAIN_NS
+    return now_ns + _AGAIN_OF_MANY_NS + zlib.crc32(order_id.encode(errors="surrogatepass")) % 60 * _SECOND_NS

@@ -146,7 +146,7 @@ def test_lengths_are_told_roughly(length_ns, words):
         (NoticeKind.ESCALATED, "Nobody has acknowledged this for 1 min: CRM team must act."),
         (NoticeKind.UPDATED, "It changed. Now 300 orders."),
         (NoticeKind.ACKNOWLEDGED, "Anna is looking into it."),
-        (NoticeKind.RESOLVED, "Resolved by clew after 34 min; nothing is left to do."),
+        (NoticeKind.RESOLVED, "Resolved by clew after 34 min."),
         (NoticeKind.TEST, "This is a test of Clew's notices; nothing is wrong."),
     ],
 )

@@ -87,7 +87,7 @@ def what_happened(notice: Notice) -> str:
         case NoticeKind.ACKNOWLEDGED:
             told = f"{line(incident.acknowledged_by) or 'Somebody'} is looking into it."
         case NoticeKind.RESOLVED:
-            told = f"Resolved by {line(incident.resolved_by) or 'clew'} after {lasted(notice)}; nothing is left to do."
+            told = f"Resolved by {line(incident.resolved_by) or 'clew'} after {lasted(notice)}."
         case NoticeKind.SUMMARY:
             told = "Several incidents are told at once, as there are many."
         case NoticeKind.TEST:
@@ -101,7 +101,9 @@ def _escalated(notice: Notice) -> str:
     must_act = f"{_owner(incident)} must act"
     if by := line(incident.acknowledged_by):
         return f"{must_act}." if line(notice.text) else f"{by} acknowledged it, but it goes on: {must_act}."
-    return f"Nobody has acknowledged this for {roughly(notice.at_ns - incident.opened_ns)}: {must_act}."
+    waited = roughly(notice.at_ns - incident.opened_ns)
+    # A name stands as it is written; "whoever" follows a colon.
+    return f"Nobody has acknowledged this for {waited}: {must_act if incident.owner else must_act.lower()}."
 
 
 def lasted(notice: Notice) -> str:
@@ -158,9 +160,11 @@ def trace_ids(notice: Notice) -> list[str]:
 
 
 def reasons(notice: Notice) -> list[str]:
-    """Why it holds, in sentences: that of the incident, then of some of its alerts."""
+    """Why it holds, in sentences: that of the incident, then of some of its alerts; of one that is over, what was."""
     told = [line(each) for each in (notice.incident.reason, *notice.reasons)]
-    return list(dict.fromkeys(filter(None, told)))[: REASONS_SHOWN + 1]
+    shown = list(dict.fromkeys(filter(None, told)))[: REASONS_SHOWN + 1]
+    over = notice.kind is NoticeKind.RESOLVED and not notice.incident.firing
+    return [f"Before: {each}" for each in shown] if over else shown
 
 
 def facts(notice: Notice) -> list[tuple[str, str]]:

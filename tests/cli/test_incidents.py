@@ -1,0 +1,56 @@
+"""Commands about incidents, over an idle data directory and with wrong options."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from clew.cli.main import main
+from clew.store.embedded import open_store
+from tests.story import tell
+from tests.watching import with_incidents
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory):
+    """The day of tests.story with its incidents, and nobody runs on it."""
+    folder = tmp_path_factory.mktemp("idle")
+    store = open_store(folder)
+    _, database = with_incidents(tell(store), folder)
+    database.close()
+    store.close()
+    return str(folder)
+
+
+def call(*arguments):
+    done = CliRunner().invoke(main, [str(each) for each in arguments])
+    return done.exit_code, done.output
+
+
+def test_incidents_of_an_idle_directory_are_listed_and_handled(directory):
+    code, said = call("incidents", "--json", "--data", directory)
+    assert code == 0
+    stuck = next(each for each in json.loads(said)["items"] if each["rule"] == "stuck")
+    number = stuck["incident_id"]
+    code, said = call("incident", number, "--acknowledge", "--by", "clara", "--data", directory)
+    assert (code, "acknowledged by clara" in said) == (0, True)
+    code, said = call("incidents", "--data", directory)
+    assert code == 0
+    assert "4711" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["silence", "--for", "1h", "--label", "rule=a", "--label", "rule=b", "--why", "x"], "rule is given twice"),
+        (["silence", "--for", "1h", "--why", "x"], "at least one --label"),
+        (["silence", "--for", "1h", "--label", "rule", "--why", "x"], "write NAME=VALUE"),
+        (["incidents", "--figures", "--rule", "stuck"], "--figures counts all incidents"),
+        (["incidents", "--figures", "--watch"], "leave the other option out"),
+        (["incident", "1", "--acknowledge", "--resolve"], "one of them"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(arguments, words):
+    code, said = call(*arguments)
+    assert code == 2
+    assert words in " ".join(said.split())
