@@ -47,6 +47,8 @@ CASES = [
     pytest.param(InStage(longer_than_ns=15 * MINUTE), ORDERED, 25, "is in ORDERED for 15 min, over 15 min", {}, id="in stage"),
     pytest.param(InStage(used=0.5), ORDERED, 25, "is in ORDERED for 15 min of 30 min allowed", {}, id="share of the limit"),
     pytest.param(InStage(longer_than_ns=15 * MINUTE), [*ORDERED, hold(12), resume(32)], 45, "15 min", {}, id="holds don't count"),
+    pytest.param(InStage(used=0.5), [*ORDERED, failed("PRICED", 12, "no 3D data")], 25, "is in ORDERED for 15 min",
+                 {"stage": "ORDERED", "verdict": "failed"}, id="in its stage still, after a try to leave it failed"),
     pytest.param(NotReached("MADE", 2 * HOUR, "ORDERED"), story("BASKET", "ORDERED", "PRICED"), 130,
                  "has not reached MADE 2 h after ORDERED, allowed 2 h; it is still in PRICED; sales must act",
                  {"stage": "PRICED"}, id="not reached"),
