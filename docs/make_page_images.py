@@ -21,8 +21,11 @@ def take_pages(data: Path, order: str) -> None:
     with clew_serve(data) as url, browser() as running:
         journey = httpx.get(f"{url}/api/v1/orders/{order}").json()
         trace = max(journey["traces"], key=lambda each: int(each["spans"]))["trace_id"]
+        incidents = httpx.get(f"{url}/api/v1/incidents", params={"order": order}).json()["items"]
         pages = {
             "orders": "/",
+            "incidents": "/incidents?show=all",
+            "incident": f"/incidents/{incidents[0]['incident_id']}",
             "order": f"/orders/{order}",
             "traces": "/traces",
             "trace": f"/traces/{trace}",
