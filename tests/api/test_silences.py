@@ -74,6 +74,32 @@ def test_hours_that_are_none_are_refused_with_what_to_write(url, hours, cause):
     assert (answer.status_code, cause in answer.text) == (422, True), answer.text
 
 
+def test_what_it_covers_is_answered_with_a_warning_of_labels_that_nobody_knows(url):
+    made = declare(url, labels={"rule": "stuk"}, for_s=60).json()
+    assert (made["covers"], made["incidents"], made["alerts"]) == ("nothing now", [], 0)
+    assert made["warnings"] == ["no rule is called 'stuk': did you mean 'stuck'?"]
+    asked = {"label": ["rule=stuck"]}
+    covers = httpx.get(f"{url}/api/v1/silences/coverage", params=asked, timeout=60).json()
+    assert (covers["warnings"], len(covers["incidents"])) == ([], 1)
+    assert covers["covers"].startswith("1 unresolved incident with ")
+    assert httpx.get(f"{url}/api/v1/silences/coverage", params={"label": "stuck"}, timeout=60).status_code == 422
+
+
+def test_the_command_says_what_labels_cover_before_and_when_it_declares(url):
+    tried = run(url, "--try", "--label", "rule=stuk")
+    assert tried.output == "it covers nothing now\nno rule is called 'stuk': did you mean 'stuck'?\n"
+    done = run(url, "--for", "1m", "--label", "rule=stuck", "--why", "n").output
+    assert done.startswith("it covers 1 unresolved incident with ")
+    assert "rule=stuck" in done
+
+
+def test_incidents_of_a_rule_that_there_is_not_are_a_mistake_with_the_known_ones(url):
+    answer = httpx.get(f"{url}/api/v1/incidents", params={"rule": "stuk"}, timeout=60)
+    assert (answer.status_code, "did you mean 'stuck'?" in answer.text) == (422, True), answer.text
+    done = CliRunner().invoke(main, ["incidents", "--rule", "stuk"], env={"CLEW_URL": url})
+    assert (done.exit_code, "did you mean 'stuck'?" in done.output) == (2, True), done.output
+
+
 def run(url, *arguments):
     return CliRunner().invoke(main, ["silence", *arguments], env={"CLEW_URL": url, "COLUMNS": "200"})
 
@@ -108,6 +134,7 @@ def test_a_command_declares_hours_and_lists_them(told, url):
         (["--for", "1d", "--label", "a=b", "--why", "n", "--hours", "at night"], "is no time of the week"),
         (["--for", "1d", "--label", "a=b", "--why", "n", "--hours", "mon 22-06"], "'22' is no time of day"),
         (["--hours", "22:00-06:00"], "add --for and --label"),
+        (["--try"], "give at least one --label"),
     ],
 )
 def test_the_command_says_what_is_wrong_with_hours(url, arguments, cause):

@@ -11,6 +11,7 @@ from clew.api.times import moment, moment_or_none, seconds
 from clew.control.contract import Told
 from clew.model.alert import Alert
 from clew.model.incident import Incident, PlannedSilence, Transition
+from clew.notify.coverage import Coverage
 from clew.notify.figures import Figure
 
 
@@ -123,6 +124,20 @@ class SilenceModel(BaseModel):
     hours: str
 
 
+class CoverageModel(BaseModel):
+    """What labels cover now: ``covers`` says it in words, with the unresolved ``incidents`` of which nobody is told and
+    their firing ``alerts``. ``warnings`` name labels that nobody knows, each with a mend: a typo covers nothing."""
+
+    covers: str
+    incidents: list[int]
+    alerts: int
+    warnings: list[str]
+
+
+class DeclaredSilenceModel(SilenceModel, CoverageModel):
+    """A silence that was declared, and what it covers while it holds, as alerts fire now."""
+
+
 class SilencesModel(BaseModel):
     """Silences that hold now or later."""
 
@@ -224,15 +239,38 @@ def figure_model(figure: Figure) -> FigureModel:
 
 def silence_model(silence: PlannedSilence) -> SilenceModel:
     """A silence."""
-    return SilenceModel(
-        silence_id=silence.id,
-        labels=dict(silence.labels),
-        from_at=moment(silence.from_ns),
-        until_at=moment(silence.until_ns),
-        by=silence.by,
-        reason=silence.reason,
-        hours=silence.hours.name if silence.hours else "",
-    )
+    return SilenceModel(**_silence_fields(silence))
+
+
+def coverage_model(coverage: Coverage) -> CoverageModel:
+    """What labels cover."""
+    return CoverageModel(**_coverage_fields(coverage))
+
+
+def declared_silence_model(silence: PlannedSilence, coverage: Coverage) -> DeclaredSilenceModel:
+    """A new silence with what it covers."""
+    return DeclaredSilenceModel(**_silence_fields(silence), **_coverage_fields(coverage))
+
+
+def _silence_fields(silence: PlannedSilence) -> dict[str, Any]:
+    return {
+        "silence_id": silence.id,
+        "labels": dict(silence.labels),
+        "from_at": moment(silence.from_ns),
+        "until_at": moment(silence.until_ns),
+        "by": silence.by,
+        "reason": silence.reason,
+        "hours": silence.hours.name if silence.hours else "",
+    }
+
+
+def _coverage_fields(coverage: Coverage) -> dict[str, Any]:
+    return {
+        "covers": coverage.told,
+        "incidents": [each.id for each in coverage.incidents],
+        "alerts": coverage.alerts,
+        "warnings": list(coverage.warnings),
+    }
 
 
 def _fields(incident: Incident) -> dict[str, Any]:

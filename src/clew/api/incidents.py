@@ -12,14 +12,17 @@ from clew.api.deps import ApiDeps
 from clew.api.errors import RESPONSES, ApiError, invalid, not_found
 from clew.api.incident_models import (
     Act,
+    CoverageModel,
+    DeclaredSilenceModel,
     IncidentFiguresModel,
     IncidentModel,
     IncidentPageModel,
     NewSilence,
     SilenceHours,
-    SilenceModel,
     SilencesModel,
     WholeIncidentModel,
+    coverage_model,
+    declared_silence_model,
     figure_model,
     incident_model,
     silence_model,
@@ -28,6 +31,7 @@ from clew.api.incident_models import (
 from clew.api.times import SECOND_NS, parse_moment
 from clew.control.contract import IncidentQuery
 from clew.flow.hours import hours_of
+from clew.flow.nodes import did_you_mean
 from clew.model.incident import IncidentState
 from clew.model.week import WeekHours
 from clew.watch.desk import Desk, Refused, Unknown
@@ -61,8 +65,11 @@ def _reading(routes: APIRouter, deps: ApiDeps) -> None:
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
         after: Annotated[int | None, Query(ge=1, description="`next` of the page before")] = None,
     ) -> IncidentPageModel:
-        query = IncidentQuery(tuple(state or ()), rule, order, None, None, after, limit + 1)
-        found = desk_of(deps).incidents.find(query)
+        desk = desk_of(deps)
+        if rule and not desk.knows_rule(rule):
+            mend = did_you_mean(rule, [each.name for each in desk.rules]) or "no rule watches here"
+            raise invalid(f"rule: no rule is called {rule!r}", mend)
+        found = desk.incidents.find(IncidentQuery(tuple(state or ()), rule, order, None, None, after, limit + 1))
         shown = found[:limit]
         return IncidentPageModel(
             items=[incident_model(each) for each in shown], next=shown[-1].id if len(found) > limit else None
@@ -119,8 +126,14 @@ def _silences(routes: APIRouter, deps: ApiDeps) -> None:
     def list_silences() -> SilencesModel:
         return SilencesModel(items=[silence_model(each) for each in desk_of(deps).incidents.silences(deps.now_ns())])
 
+    @routes.get("/silences/coverage", summary="What a silence of these labels would cover now")
+    def show_coverage(
+        label: Annotated[list[str], Query(min_length=1, description="NAME=VALUE; may be repeated")],
+    ) -> CoverageModel:
+        return coverage_model(desk_of(deps).coverage(dict(map(_pair, label))))
+
     @routes.post("/silences", summary="Alerts with these labels notify nobody", status_code=201)
-    def declare(silence: NewSilence) -> SilenceModel:
+    def declare(silence: NewSilence) -> DeclaredSilenceModel:
         now_ns = deps.now_ns()
         from_ns = _moment("from_at", silence.from_at, now_ns) if silence.from_at else now_ns
         if bool(silence.until_at) == bool(silence.for_s):
@@ -132,10 +145,11 @@ def _silences(routes: APIRouter, deps: ApiDeps) -> None:
         )
         if until_ns <= max(from_ns, now_ns):
             raise invalid("this silence would end before it begins", "give a later end")
-        made = desk_of(deps).silence(
+        desk = desk_of(deps)
+        made = desk.silence(
             silence.labels, until_ns - from_ns, silence.by, silence.reason, from_ns, _hours(silence.hours)
         )
-        return silence_model(made)
+        return declared_silence_model(made, desk.coverage(silence.labels))
 
     @routes.delete("/silences/{silence_id}", summary="End a silence early")
     def end(silence_id: _Id) -> SilencesModel:
@@ -154,6 +168,13 @@ def refusals() -> Iterator[None]:
         raise not_found(str(error), "`clew incidents --all` lists them") from error
     except Refused as error:
         raise ApiError(409, "refused", str(error), "see how it stands now; what still fires opens a new one") from error
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not (name and sign and value):
+        raise invalid(f"label: {text!r} is not NAME=VALUE", "write for example rule=stuck or service=mes")
+    return name, value
 
 
 def _hours(hours: SilenceHours | None) -> WeekHours | None:

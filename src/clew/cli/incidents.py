@@ -1,4 +1,4 @@
-"""``clew incidents``, ``clew incident N`` and ``clew silence``: what people handle together, and what they do to it."""
+"""``clew incidents`` and ``clew incident N``: what people handle together, and what they do to it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ from clew.cli.client import Client, Params, open_client
 from clew.cli.options import asks, print_json
 from clew.cli.orders import watch_list
 from clew.cli.screen import ROOMY, clock, console, counted, grid, joined, long, rows, show, text, words
-from clew.flow.durations import parse_duration
-from clew.flow.hours import split_hours
 
 _EPILOG = """\b
 Examples:
@@ -32,14 +30,6 @@ Examples:
   clew incident 12 --acknowledge         I take it: nobody else is told
   clew incident 12 --note "called MES"   add to its record
   clew incident 12 --resolve             it is over
-"""
-_EPILOG_SILENCE = """\b
-Examples:
-  clew silence                                            those that hold
-  clew silence --for 2h --label service=mes --why "moved" nobody is told of mes for two hours
-  clew silence --for 30d --hours "mon-fri 22:00-06:00 Europe/Berlin" --from 2026-12-01T12:00Z \\
-      --label rule=stuck --why "nobody works at night"    each night of December
-  clew silence --end 3                                    end one early
 """
 _STYLES = {"critical": "bold magenta", "error": "bold red", "warning": "yellow", "info": "cyan"}
 _STATES = {"open": "red", "acknowledged": "cyan", "resolved": "dim"}
@@ -97,40 +87,6 @@ def incident(
     print_json(whole) if as_json else show(_whole(whole))
 
 
-@click.command(epilog=_EPILOG_SILENCE)
-@click.option("--for", "length", default="", metavar="TIME", help="How long: 30m, 4h, 2d.")
-@click.option(
-    "--from", "from_at", default="", metavar="TIME", help="From when on, in UTC unless it says a zone.  [default: now]"
-)
-@click.option("--hours", default="", metavar="WHEN", help='Only then: "mon-fri 22:00-06:00 Europe/Berlin".')
-@click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="What it covers; may be repeated.")
-@click.option("--why", default="", metavar="TEXT", help="The reason.")
-@click.option("--by", default="", metavar="NAME", help="Who declares it.  [default: who runs this command]")
-@click.option("--end", type=click.IntRange(1), default=None, metavar="N", help="End this one early.")
-@asks
-def silence(
-    length: str, from_at: str, hours: str, labels: tuple[str, ...], why: str, by: str, end: int | None, url: str,
-    data: Path | None, as_json: bool,
-) -> None:  # fmt: skip
-    """Silences: times in which alerts that match notify nobody. Without an option: those that hold."""
-    if bool(length) != bool(labels):
-        raise click.UsageError("a silence needs --for and at least one --label")
-    if (from_at or hours) and not length:
-        raise click.UsageError("--from and --hours say when a new silence holds: add --for and --label")
-    pairs = _pairs(labels)
-    seconds = _seconds(length) if length else 0.0
-    with open_client(url, data) as client:
-        if end is not None:
-            client.delete(f"silences/{end}")
-        if length:
-            if not why:
-                raise click.UsageError("--why: others will wonder why they aren't told")
-            new = {"labels": pairs, "by": by or getpass.getuser(), "reason": why, "for_s": seconds, "from_at": from_at}
-            client.post("silences", json.dumps(new | ({"hours": _hours(hours)} if hours else {})))
-        told = client.get("silences")
-    print_json(told) if as_json else show(_silences(told))
-
-
 def _act(client: Client, incident_id: int, *, acknowledge: bool, resolve: bool, note: str, by: str) -> None:
     if acknowledge:
         client.post(f"incidents/{incident_id}/acknowledge", json.dumps({"by": by}))
@@ -138,36 +94,6 @@ def _act(client: Client, incident_id: int, *, acknowledge: bool, resolve: bool, 
         client.post(f"incidents/{incident_id}/note", json.dumps({"by": by, "text": note}))
     if resolve:
         client.post(f"incidents/{incident_id}/resolve", json.dumps({"by": by, "text": note}))
-
-
-def _pairs(labels: tuple[str, ...]) -> dict[str, str]:
-    pairs: dict[str, str] = {}
-    for name, value in map(_pair, labels):
-        if name in pairs:
-            raise click.UsageError(f"--label: {name} is given twice; declare a silence for each")
-        pairs[name] = value
-    return pairs
-
-
-def _pair(text_: str) -> tuple[str, str]:
-    name, sign, value = text_.partition("=")
-    if not (name and sign and value):
-        raise click.UsageError(f"--label {text_}: write NAME=VALUE, such as service=mes or rule=stuck")
-    return name, value
-
-
-def _seconds(length: str) -> float:
-    try:
-        return parse_duration(length) / 1e9
-    except ValueError as error:
-        raise click.UsageError(f"--for: {error}") from error
-
-
-def _hours(line: str) -> dict[str, str]:
-    try:
-        return split_hours(line)
-    except ValueError as error:
-        raise click.UsageError(f"--hours: {error}") from error
 
 
 def _list(page: dict[str, Any], width: int) -> RenderableType:
@@ -264,18 +190,4 @@ def _figures(told: dict[str, Any]) -> RenderableType:
         one = told[key]
         values = ["no data" if one[each] is None else long(one[each]) for each in ("median_s", "p90_s")]
         table.add_row(name, *values, counted(one["n"], "incident"))
-    return table
-
-
-def _silences(told: dict[str, Any]) -> RenderableType:
-    if not told["items"]:
-        return Text("no silence holds")
-    table = grid("N", "COVERS", "FROM", "UNTIL", "ONLY", "BY", "WHY")
-    for each in told["items"]:
-        table.add_row(
-            str(each["silence_id"]),
-            text(", ".join(f"{name}={value}" for name, value in each["labels"].items())),
-            clock(each["from_at"]), clock(each["until_at"]), text(each["hours"]),
-            text(each["by"]), text(each["reason"]),
-        )  # fmt: skip
     return table

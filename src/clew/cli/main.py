@@ -11,7 +11,7 @@ from clew.cli.export import export
 from clew.cli.find import find
 from clew.cli.flow import flow
 from clew.cli.import_ import import_
-from clew.cli.incidents import incident, incidents, silence
+from clew.cli.incidents import incident, incidents
 from clew.cli.learn import replay
 from clew.cli.notify import notify
 from clew.cli.order import order
@@ -21,6 +21,7 @@ from clew.cli.report import report
 from clew.cli.rules import rules
 from clew.cli.serve import serve
 from clew.cli.services import services
+from clew.cli.silences import silence
 from clew.cli.trace import trace
 
 _EPILOG = """\b

@@ -7,13 +7,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from clew.control.contract import Change, IncidentQuery, Incidents, Outbox
+from clew.model.alert import Alert, AlertPhase
 from clew.model.errors import ClewError
 from clew.model.incident import Incident, IncidentState, PlannedSilence
 from clew.model.rule import Rule
 from clew.model.week import WeekHours
 from clew.notify import incidents as lives
+from clew.notify.coverage import Coverage, coverage, known_labels
 from clew.notify.escalation import Policies
 from clew.notify.figures import Figures, figures
+from clew.rules.check import labels_of
 
 _TRIES = 10
 
@@ -28,7 +31,8 @@ class Unknown(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Where people handle incidents. ``rules`` are those that watch, ``channels`` are told by ``policies``.
+    """Where people handle incidents. ``rules`` are those that watch, from a file of that name (empty: they ship with
+    Clew), ``channels`` are told by ``policies``.
 
     Every method raises ControlError when the control database can't be reached.
     """
@@ -39,6 +43,7 @@ class Desk:
     channels: tuple[str, ...] = ()
     policies: Policies = field(default_factory=Policies)
     now_ns: Callable[[], int] = field(default=time.time_ns)
+    rules_file: str = ""
 
     def incident(self, incident_id: int) -> Incident:
         """The incident of that number. Raises Unknown."""
@@ -46,6 +51,11 @@ class Desk:
         if incident is None:
             raise Unknown(f"there is no incident {incident_id}")
         return incident
+
+    def knows_rule(self, name: str) -> bool:
+        """Whether a rule of that name watches, or did: incidents of one that is declared no more are kept."""
+        declared = any(rule.name == name for rule in self.rules)
+        return declared or bool(self.incidents.find(IncidentQuery(rule=name, limit=1)))
 
     def acknowledge(self, incident_id: int, by: str, through: str = "") -> Incident:
         """Somebody takes it, ``through`` a channel or here: escalation stops. Raises Refused."""
@@ -73,6 +83,16 @@ class Desk:
         """Alerts with these labels notify nobody from now, or a moment, on for so long; with hours in these only."""
         begin_ns = self.now_ns() if from_ns is None else from_ns
         return self.incidents.add_silence(labels, begin_ns, begin_ns + length_ns, by, reason, hours)
+
+    def coverage(self, labels: Mapping[str, str]) -> Coverage:
+        """What a silence of these labels would cover if it held now, and which of them nobody knows."""
+        firing: dict[int | None, list[Alert]] = {}
+        for each in self.incidents.active_alerts():
+            if each.alert.phase is AlertPhase.FIRING:
+                firing.setdefault(each.incident_id, []).append(each.alert)
+        unresolved = [(each, firing.get(each.id, [])) for each in self.incidents.unresolved()]
+        names = [name for rule in self.rules for name in labels_of(rule)]
+        return coverage(labels, self.rules, unresolved, known_labels(names, self.rules, unresolved))
 
     def figures(self, from_ns: int, until_ns: int) -> Figures:
         """How fast the incidents that were opened in a range are found, taken and resolved."""
