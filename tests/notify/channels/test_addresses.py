@@ -5,6 +5,7 @@ import socket
 import ssl
 import threading
 import time
+import traceback
 
 import pytest
 
@@ -253,6 +254,13 @@ def test_passing_and_permanent_failures_are_told_apart(status, raised):
 )  # fmt: skip
 def test_how_long_a_vendor_asks_to_wait(text, seconds):
     assert retry_after({"retry-after": text}, now_s=1_795_348_800) == seconds
+
+
+@pytest.mark.parametrize("secret", ["hush\nhush", "hush\x00", "hüsh-hush"])
+def test_a_header_that_cannot_be_sent_is_refused_without_showing_it(echo, secret):
+    with pytest.raises(ChannelRefused, match="in ASCII") as caught:
+        Http(EVERYWHERE, timeout_s=60).call(call(echo.url, authorization=f"Bearer {secret}"))
+    assert "sh" not in "".join(traceback.format_exception(caught.value)).partition("Error: ")[2]
 
 
 def test_what_is_called_is_not_logged(echo, caplog):

@@ -11,6 +11,8 @@ ENV = {
     "HOOK": "https://hooks.example.org/services/hush",
     "PD": "a" * 32,
     "BAD": "file:///hush",
+    "TWO": "hush\nhush",
+    "UMLAUT": "hüsh-hush",
 }
 
 
@@ -52,6 +54,8 @@ def test_a_channel_says_where_it_leads(line, told):
         ("{kind: slack, webhook: 'https://hooks.slack.com/services/hush'}", "no place of a secret", "env:NAME"),
         ("{kind: slack, webhook: env:BAD}", "no http or https address", "https://example.org/hook"),
         ("{kind: slack, webhook: env:HOOK, token: env:PD}", "both here", "keep token"),
+        ("{kind: slack, token: env:TWO, channel: C1}", "env:TWO holds several lines", "write the secret alone"),
+        ("{kind: opsgenie, api_key: env:UMLAUT}", "more than ASCII", "write the secret alone"),
         ("{kind: slack, token: env:CLEW_SECRET}", "channel is missing", "C024BE91L"),
         ("{kind: slack, channel: C1}", "token is missing", "env:CLEW_TOKEN"),
         ("{kind: pagerduty, routing_key: env:CLEW_SECRET}", "has not 32 characters", "Events API v2"),

@@ -76,11 +76,18 @@ class Entry:
                 self.wrong(name, f"{name} is missing", f"add for example {name}: env:CLEW_{name.upper()}")
             return Secret("")
         try:
-            return self.secrets.find(place)
+            found = self.secrets.find(place)
         except ValueError as error:
             cause, _, mend = str(error).partition("; ")
             self.wrong(name, f"{name}: {cause}", mend)
             return Secret("")
+        # Vendors give no others, and libraries show what they can't send.
+        if not (found.reveal().isascii() and found.reveal().isprintable()):
+            self.wrong(
+                name, f"{name}: {place} holds several lines, or more than ASCII", "write the secret alone, in ASCII"
+            )
+            return Secret("")
+        return found
 
     def address(self, name: str, default: str = "", *, secret: bool = False) -> Secret:
         """An http or https address without a slash at its end, which may be a secret's place. It is a secret itself,

@@ -143,6 +143,8 @@ class Http:
                 return Answer(answer.status_code, answer.headers, _bounded(answer))
         except httpx.ConnectError:
             raise
+        except (httpx.LocalProtocolError, UnicodeEncodeError):  # their words hold the header, and so the secret
+            raise ChannelRefused("its secret can't stand in a header; write it alone, in ASCII") from None
         except httpx.HTTPError as error:
             if isinstance(error, httpx.TimeoutException) or deadline.passed:
                 raise ChannelBusy(f"{host} didn't answer within {self._timeout_s:g} s") from None
