@@ -141,6 +141,7 @@ def test_what_was_told_is_compared_with_what_each_fault_must_cause():
     assert wrong_alarms(faults, [queue, slow], books(1, slack_only=[2, 2])) == [
         "slack was told 2 times of incident 2, slow-database shop-api"
     ]
+    assert wrong_alarms((), [incident(2, "slow-database", service="mes")], books(slack_only=[2])) == []
     surplus = incident(3, "stuck", stage="PACKAGING")
     assert wrong_alarms((), [surplus], books(3)) == ["incident 3 was told, but nothing was done for it: stuck"]
     assert wrong_alarms((), [incident(3, "stuck", firing=0, stage="PACKAGING")], books(3)) == []
