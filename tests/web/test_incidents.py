@@ -13,6 +13,7 @@ from clew.control.reactions import RunQuery
 from clew.model.incident import IncidentState
 from clew.store.embedded import open_store
 from clew.web import create_web, site
+from clew.web.pages.incidents.asked import read_act, read_silence
 from tests.serving import serving
 from tests.story import tell
 from tests.watching import with_incidents
@@ -129,11 +130,11 @@ def test_an_automated_action_that_waits_is_allowed_or_refused_once(viewer, told,
     assert "by erik" in runs.inner_text()
     assert runs.get_by_role("button").count() == 0
     run = next(each for each in told.reactions.runs.runs(RunQuery()) if each.reaction == "restart-crm")
-    address = f"{viewer.url}/incidents/{incident.id}/runs/{run.id}"
-    again = viewer.page.request.post(address, form={"what": "allow", "by": "eve"})
+    again = viewer.page.request.post(page.url, form={"what": "allow", "run": str(run.id), "by": "eve"})
     assert (again.status, run.state.value) == (409, state)
-    address = f"{viewer.url}/incidents/{incident_of(told, 'lost').id}/runs/{run.id}"
-    assert viewer.page.request.post(address, form={"what": "allow", "by": "eve"}).status == 404
+    assert "restart-crm no longer waits" in again.text()
+    other = f"{viewer.url}/incidents/{incident_of(told, 'lost').id}"
+    assert viewer.page.request.post(other, form={"what": "allow", "run": str(run.id), "by": "eve"}).status == 404
 
 
 def test_an_orders_page_leads_to_the_incidents_about_it(viewer, told):
@@ -158,19 +159,89 @@ def test_a_silence_from_an_incident_covers_its_labels_and_is_ended_from_the_list
     assert f"from incident {incident.id}" not in page.locator("main").inner_text()
 
 
-def test_a_form_without_a_name_or_with_nonsense_says_what_to_do(viewer, told):
-    incident = incident_of(told, "lost")
-    for path, form, words in [
-        (f"/incidents/{incident.id}/act", {"what": "acknowledge"}, "who are you?"),
-        (f"/incidents/{incident.id}/act", {"what": "note", "by": "anna"}, "a note needs a text"),
-        (f"/incidents/{incident.id}/act", {"what": "silence", "by": "anna", "for": "soon"}, "write 30m, 4h or 2d"),
-        ("/silences", {"by": "anna", "for": "1h"}, "a silence of everything"),
-        ("/silences", {"by": "anna", "for": "1h", "rule": "stuck", "hours": "at night"}, "write mon-fri 22:00-06:00"),
-        ("/silences", {"for": "1h", "rule": "stuck"}, "who are you?"),
-    ]:
-        answer = viewer.page.request.post(viewer.url + path, form=form)
-        assert answer.status == 422
-        assert words in answer.text().lower()
+@pytest.mark.parametrize(
+    ("what", "values", "wrong"),
+    [
+        ("acknowledge", {"by": " Anna  B. "}, {}),
+        ("acknowledge", {"by": " ", "for": "soon"}, {"by": "say who you are"}),
+        ("acknowledge", {"by": "an\x1bna"}, {"by": "say who you are"}),
+        ("resolve", {"by": "a" * 101, "text": "x" * 4001}, {"by": "it has 101", "text": "shorten it to 4,000"}),
+        ("note", {"by": "anna", "text": " "}, {"text": "write what others should know"}),
+        ("silence", {"by": "anna", "for": "soon"}, {"for": "'soon' is not a length of time: write 30m, 4h or 2d"}),
+        ("silence", {"by": "anna", "for": "401d"}, {"for": "at most 400 days"}),
+        ("silence", {"by": "anna", "for": "1h"}, {}),
+    ],
+)
+def test_every_mistake_in_what_is_done_is_told_by_its_field(what, values, wrong):
+    _, mistakes = read_act(what, values)
+    assert mistakes.keys() == wrong.keys()
+    assert all(words in mistakes[name] for name, words in wrong.items())
+
+
+@pytest.mark.parametrize(
+    ("values", "wrong"),
+    [
+        ({"rule": " stuck "}, {}),
+        ({}, {"rule": "name a rule"}),
+        ({"rule": "stuck", "by": "", "for": "", "reason": ""}, {"by": "say who", "for": "write 30m", "reason": "say why"}),
+        ({"queue": "q", "hours": "at night"}, {"hours": "write mon-fri 22:00-06:00"}),
+        ({"queue": "q", "hours": "mon-fri 22:00-06:00 Europe/Nowhere"}, {"hours": "Europe/Nowhere"}),
+    ],
+)  # fmt: skip
+def test_every_mistake_in_a_silence_is_told_by_its_field(values, wrong):
+    wanted, mistakes = read_silence({"by": "anna", "for": "1h", "reason": "works", **values})
+    assert mistakes.keys() == wrong.keys()
+    assert all(words in mistakes[name] for name, words in wrong.items())
+    assert wrong or wanted.labels == {"rule": "stuck"}
+
+
+def test_a_form_with_a_mistake_comes_back_with_what_was_typed_and_the_mistake_at_its_field(viewer_of, told):
+    viewer = viewer_of(width=390, java_script_enabled=False)
+    page = viewer.open(f"/incidents/{incident_of(told, 'lost').id}")
+    page.get_by_label("Your name").fill("clara")
+    page.get_by_label("Note").fill('we <b>"move"</b> it')
+    page.get_by_label("Silence for").fill("soon")
+    with page.expect_response(lambda answer: answer.request.method == "POST") as posted:
+        page.get_by_role("button", name="Silence", exact=True).click()
+    assert posted.value.status == 422
+    wrong = page.locator("[aria-invalid]")
+    assert (wrong.count(), wrong.get_attribute("name"), wrong.input_value()) == (1, "for", "soon")
+    assert "write 30m, 4h or 2d" in page.locator(f"#{wrong.get_attribute('aria-describedby')}").inner_text()
+    assert page.get_by_label("Your name").input_value() == "clara"
+    assert page.get_by_label("Note").input_value() == 'we <b>"move"</b> it'
+    page.get_by_label("Silence for").fill("2h")
+    page.get_by_role("button", name="Silence", exact=True).click()
+    assert page.locator("[aria-invalid]").count() == 0
+    assert 'we <b>"move"</b> it' in [each.reason for each in told.desk.incidents.silences(told.now_ns())]
+
+
+def test_a_silence_with_a_mistake_comes_back_open_has_no_barriers_and_keeps_still(viewer_of):
+    viewer = viewer_of(width=390)
+    page = viewer.open("/incidents")
+    page.get_by_text("Declare a silence").click()
+    form = page.locator("form[action='/incidents']")
+    for label, text in (("Your name", "clara"), ("Rule", "stuck"), ("For", "soon"), ("Why", "works")):
+        form.get_by_label(label, exact=True).fill(text)
+    form.get_by_role("button", name="Silence").click()
+    assert form.get_by_label("For", exact=True).evaluate("each => each === document.activeElement")
+    assert form.get_by_label("Why").input_value() == "works"
+    assert page.locator("[data-topics]").count() == 0
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        assert viewer.complaints() == []
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+def test_who_acts_on_what_somebody_else_resolved_meanwhile_is_told_and_loses_nothing(viewer, told):
+    incident = incident_of(told, "stuck")
+    page = viewer.open(f"/incidents/{incident.id}")
+    told.desk.resolve(incident.id, "bob")
+    page.get_by_label("Your name").fill("clara")
+    page.get_by_label("Note").fill("the CRM was down")
+    page.get_by_role("button", name="Acknowledge").click()
+    assert "was resolved by bob already" in page.get_by_role("alert").first.inner_text()
+    page.get_by_role("button", name="Add the note").click()
+    assert "the CRM was down" in page.locator("#record").inner_text()
 
 
 @pytest.mark.parametrize("path", ["/incidents/999", "/incidents?show=none"])
@@ -200,7 +271,7 @@ def test_where_nobody_watches_the_page_says_so(told, running):
 def test_a_silence_by_schedule_is_listed_with_its_hours(viewer, told):
     page = viewer.open("/incidents")
     page.get_by_text("Declare a silence").click()
-    form = page.locator("form[action='/silences']")
+    form = page.locator("form[action='/incidents']")
     for label, text in (("Your name", "clara"), ("Rule", "stuck"), ("For", "30d"), ("Why", "closed at night")):
         form.get_by_label(label, exact=True).fill(text)
     form.get_by_label("Only then").fill("mon-fri 22:00-06:00 Europe/Berlin")

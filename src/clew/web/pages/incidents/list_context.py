@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from clew.model.incident import Incident, IncidentState, PlannedSilence
 from clew.model.rule import Severity
 from clew.notify.figures import Figure
+from clew.web.pages.incidents.asked import NOTHING_SENT, Sent
 
 SHOWN = {
     "unresolved": (IncidentState.OPEN, IncidentState.ACKNOWLEDGED),
@@ -92,7 +93,8 @@ class IncidentsPage:
     rules. ``lines`` are the incidents, newest first, unresolved ones worst first; ``next`` leads to older ones (empty:
     none). ``times`` are how fast incidents of the last 30 days were found, taken and resolved. ``silences`` hold now or
     later. ``channels`` counts the places where people are told: none means that nobody is. ``rules`` counts the rules
-    that watch, ``any`` is whether there ever was an incident. ``name`` is what the viewer called himself last.
+    that watch, ``any`` is whether there ever was an incident. ``name`` is what the viewer called himself last, ``sent``
+    a form of the page that couldn't be done.
     """
 
     open: int
@@ -109,6 +111,7 @@ class IncidentsPage:
     rules: int
     any: bool
     name: str
+    sent: Sent = NOTHING_SENT
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from clew.model.incident import Incident, IncidentState, Transition
 from clew.model.reaction import ReactionRun, RunState
 from clew.notify.silences import labels_to_silence
 from clew.store.minutes import REQUESTS, Counts, Window, Work
-from clew.web.pages.incidents.list_context import Line, incident_href, line_of
+from clew.web.pages.incidents.asked import NOTHING_SENT, Sent
+from clew.web.pages.incidents.list_context import Line, line_of
 from clew.web.pictures.axes import Unit
 from clew.web.pictures.series import Chart, Series, stacked, time_axis
 from clew.web.words import order_href, service_href
@@ -74,15 +75,17 @@ class NoticeLine:
 @dataclass(frozen=True, slots=True)
 class RunLine:
     """An automated action: the ``reaction``, its ``target``, the ``state`` and ``result`` in words, at ``at_ns`` (Unix
-    ns). ``href`` is where it is allowed or refused, empty when it waits for nobody; ``by`` who allowed it (empty:
+    ns). ``id`` is its number, ``waits`` whether somebody has to allow or refuse it, ``by`` who allowed it (empty:
     nobody had to), ``sign`` the shape beside its state."""
+
+    id: int
 
     reaction: str
     target: str
     state: str
     result: str
     at_ns: int
-    href: str
+    waits: bool
     by: str
     sign: str
 
@@ -99,6 +102,7 @@ class IncidentPage:
     ``notices`` what channels were told, ``runs`` automated actions. ``firing`` counts alerts over the time around it,
     ``requests`` what the ``service`` was asked for then (None: no service, or nothing); ``service_href`` is its page.
     ``name`` is what the viewer called himself last, ``silence_labels`` what a silence from here would cover, in words.
+    ``sent`` is a form of the page that couldn't be done.
     """
 
     line: Line
@@ -123,6 +127,7 @@ class IncidentPage:
     requests: Chart | None
     name: str
     silence_labels: str
+    sent: Sent = NOTHING_SENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +171,7 @@ def incident_page(whole: Whole) -> IncidentPage:
         explains=tuple(line_of(each) for each in whole.explains),
         record=tuple(entry_of(each) for each in reversed(whole.record)),
         notices=tuple(notice_line(each) for each in whole.told),
-        runs=tuple(run_line(each, incident.id) for each in whole.runs),
+        runs=tuple(run_line(each) for each in whole.runs),
         firing=_firing(whole),
         service=service,
         service_href=service_href(service) if service else "",
@@ -233,16 +238,17 @@ _RUN_SIGNS = {
 }
 
 
-def run_line(run: ReactionRun, incident_id: int) -> RunLine:
+def run_line(run: ReactionRun) -> RunLine:
     """An automated action in a line."""
     waits = run.state is RunState.WAITING_APPROVAL
     return RunLine(
+        id=run.id,
         reaction=run.reaction,
         target=run.target,
         state="waits for approval" if waits else run.state.value.replace("_", " "),
         result=run.result,
         at_ns=run.ended_ns or run.began_ns or run.at_ns,
-        href=f"{incident_href(incident_id)}/runs/{run.id}" if waits else "",
+        waits=waits,
         by=run.approved_by,
         sign=_RUN_SIGNS.get(run.state, "unknown"),
     )
