@@ -129,7 +129,8 @@ def open_watching(settings: Settings, declared: Declared, store: Store, book: Fl
     looks = Looks(store, lambda: [each.flow for each in book.current], pipeline.at, FlaggedWindows(database))
     watch = Watch(declared.rules.rules, notify.policies, incidents, looks.look, time.time_ns)
     courier = Courier(outbox, notify.channels, notify.policies.policies, notify.per_minute, time.time_ns)
-    desk = Desk(incidents, outbox, declared.rules.rules, tuple(notify.channels), notify.policies)
+    rules_file = str(settings.rules or "")
+    desk = Desk(incidents, outbox, declared.rules.rules, tuple(notify.channels), notify.policies, rules_file=rules_file)
     workers += [
         Worker("clew-rules", watch.step, "rules don't watch"),
         Worker("clew-notices", _stepping(courier.step), "nobody is told"),

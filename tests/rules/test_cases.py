@@ -1,5 +1,6 @@
 """The shipped rules against their written cases, and the cases themselves: what they say, and what is wrong in them."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from clew.cli.rules import rules as command
 from clew.cli.rules import shipped_cases
+from clew.flow import default_flow_text
 from clew.model.errors import RulesError
 from clew.model.event import StageEvent
 from clew.model.rule import SpanCondition
@@ -158,16 +160,43 @@ def test_rules_and_flow_may_lie_beside_the_cases(tmp_path):
     done = run(tmp_path, text + '    alerts: [{rule: late, subject: "order:A-1", from: 5m}]\n')
     assert done.exit_code == 0, done.output
 
+    (tmp_path / "rules.yaml").write_text("rules: r\nalerts: {late: {in_stage: {longer_than: soon}}}\n")
+    done = run(tmp_path, text)
+    assert f"{tmp_path / 'rules.yaml'} has 1 mistake" in done.output
+    assert "longer_than: soon" in done.output
+    (tmp_path / "rules.yaml").unlink()
+    assert "rules.yaml has 1 mistake" in run(tmp_path, text).output
+
+
+def invoke(*arguments, **env):
+    nobody = {"CLEW_URL": "http://127.0.0.1:1", "COLUMNS": "200"}
+    return CliRunner().invoke(command, [*map(str, arguments)], env=nobody | env)
+
 
 def test_check_and_show_need_no_server(tmp_path):
-    assert "25 rules, 1 of them only tried" in CliRunner().invoke(command, ["check"]).output
-    assert CliRunner().invoke(command, ["show"]).output.startswith("# What the jeweller wants")
-    assert '"name": "stuck"' in CliRunner().invoke(command, ["show", "--json"]).output
-    wrong = tmp_path / "rules.yaml"
-    wrong.write_text("rules: r\nalerts: {a: {orders: {verdicts: [stock]}}}\n")
-    done = CliRunner().invoke(command, ["check", str(wrong)])
-    assert done.exit_code == 1
-    assert "mend: did you mean 'stuck'?" in done.output
+    assert "25 rules, 1 of them only tried" in invoke("check").output
+    assert invoke("show", "--shipped").output.startswith("# What the jeweller wants")
+    shown = invoke("show").output
+    assert shown.startswith(
+        "no Clew answers at http://127.0.0.1:1; one that is started here watches by: those that ship"
+    )
+    mine = tmp_path / "rules.yaml"
+    mine.write_text("rules: r\nalerts: {mine: {orders: {verdicts: [stuck]}}}\n")
+    assert f"watches by: {mine}" in invoke("show", CLEW_RULES=str(mine)).output
+    assert json.loads(invoke("show", "--json", CLEW_RULES=str(mine)).output)["rules"][0]["name"] == "mine"
+    assert invoke("show", mine).output.startswith(str(mine))
+    mine.write_text("rules: r\nalerts: {a: {orders: {verdicts: [stock]}}}\n")
+    done = invoke("check", mine)
+    assert (done.exit_code, "mend: did you mean 'stuck'?" in done.output) == (1, True)
+
+
+def test_rules_are_checked_against_the_flow_of_the_settings(tmp_path):
+    flow, rules = tmp_path / "flow.yaml", tmp_path / "rules.yaml"
+    flow.write_text(default_flow_text().replace("PRICE_CALCULATED", "PRICED").replace("flow: ", "flow: my-", 1))
+    rules.write_text("rules: r\nalerts: {a: {in_stage: {longer_than: 1h, stages: [PRICED]}}}\n")
+    assert "PRICED" in invoke("check", CLEW_RULES=str(rules)).output
+    done = invoke("check", CLEW_RULES=str(rules), CLEW_FLOW=str(flow))
+    assert (done.exit_code, "declared by my-" in done.output) == (0, True), done.output
 
 
 def test_policies_that_rules_name_must_be_declared(tmp_path):

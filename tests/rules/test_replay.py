@@ -226,8 +226,8 @@ def clew(shop):
     deps = ApiDeps(store, book, Backfill(store, Rebuilder(store, lambda: book.current)), now_ns=lambda: END)
     with serving(create_api(deps)) as url:
 
-        def run(*arguments, code=0):
-            done = CliRunner().invoke(main, ["rules", "replay", *arguments], env={"CLEW_URL": url, "COLUMNS": "200"})
+        def run(*arguments, code=0, command="replay"):
+            done = CliRunner().invoke(main, ["rules", command, *arguments], env={"CLEW_URL": url, "COLUMNS": "200"})
             assert done.exit_code == code, done.output
             return done.output
 
@@ -246,6 +246,12 @@ def test_the_command_tells_what_each_rule_would_have_done(clew, tmp_path):
     file = tmp_path / "rules.yaml"
     file.write_text("rules: mine\nalerts: {slow: {in_stage: {longer_than: 1h}, group_by: [stage]}}\n")
     assert json.loads(clew(str(file), "--from", "30h", "--json"))["name"] == "mine"
+
+
+def test_a_server_tells_the_rules_that_watch(clew):
+    shown = clew(command="show")
+    assert "rules by which http" in shown
+    assert "in-jeopardy" in shown
 
 
 @pytest.mark.parametrize(

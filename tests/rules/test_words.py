@@ -5,7 +5,7 @@ from rich.console import Console
 
 from clew.cli.rules import render_rules
 from clew.rules import default_rules, parse_rules
-from clew.rules.words import rule_words
+from clew.rules.words import rule_told, rule_words
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_a_rule_is_told_in_a_few_words(written, words):
 @pytest.mark.parametrize("width", [220, 60])
 def test_all_rules_are_shown_with_when_they_alert(width):
     console = Console(width=width, record=True)
-    console.print(render_rules(default_rules(), width))
+    console.print(render_rules([rule_told(rule) for rule in default_rules().rules], "shipped", width))
     shown = console.export_text()
     assert all(rule.name in shown for rule in default_rules().rules)
     assert "after 5m" in shown

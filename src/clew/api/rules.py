@@ -1,4 +1,4 @@
-"""Routes: what rules would have done over the past."""
+"""Routes: the rules that watch, and what rules would have done over the past."""
 
 from __future__ import annotations
 
@@ -16,12 +16,50 @@ from clew.flow.nodes import did_you_mean
 from clew.model.rule import Rule, RuleSet
 from clew.rehearse.replay import PastAlert, RuleReplay, replay_rules
 from clew.rules import default_rules, parse_rules
+from clew.rules.words import rule_told
 
 DAY_NS = 86_400 * 10**9
 LONGEST_NS = 92 * DAY_NS
 """No longer range is tried at once."""
 
 _MOMENT = "a moment such as 2026-11-22T08:15:00Z, or 30d for 30 days ago"
+
+
+class ExplanationModel(BaseModel):
+    """An alert of `rule` explains those of the rule that says it, where the labels of `equal` agree."""
+
+    rule: str
+    equal: list[str]
+
+
+class RuleModel(BaseModel):
+    """A rule: what it `finds` and when it `alerts` in words, and its keys as its file has them."""
+
+    name: str
+    severity: str
+    finds: str
+    alerts: str
+    title: str
+    labels: dict[str, str]
+    owner: str
+    runbook: str
+    for_s: float
+    hits: int
+    looks: int
+    keep_firing_s: float
+    recover_below: float | None
+    hours: str
+    group_by: list[str]
+    explained_by: list[ExplanationModel]
+    policy: str
+    notifies: bool
+
+
+class RulesModel(BaseModel):
+    """The rules that watch, in the order of their `file`; empty: they ship with Clew."""
+
+    file: str
+    rules: list[RuleModel]
 
 
 class PastAlertModel(BaseModel):
@@ -61,6 +99,11 @@ class RulesReplayModel(BaseModel):
 def rule_routes(deps: ApiDeps) -> APIRouter:
     """The routes below /rules. Blocking calls run on worker threads."""
     routes = APIRouter(prefix="/rules", tags=["rules"], responses=RESPONSES)
+
+    @routes.get("", summary="The rules that watch, and the file that they come from")
+    def list_rules() -> RulesModel:
+        file = deps.desk.rules_file if deps.desk else ""
+        return RulesModel(file=file, rules=[RuleModel(**rule_told(each)) for each in _in_force(deps).rules])
 
     summary = "What rules would have alerted over the past; nobody is told"
 

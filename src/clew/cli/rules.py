@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from importlib.resources import files as files_of
 from pathlib import Path
@@ -12,21 +13,22 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from clew.cli import screen
-from clew.cli.client import CommandError, open_client
+from clew.cli.checks import read_settings
+from clew.cli.client import DEFAULT_URL, CommandError, NoAnswer, open_client
 from clew.cli.entries import Entry, listed
 from clew.cli.options import asks, print_json
-from clew.cli.screen import clock, counted, grid, joined, short, show, text
+from clew.cli.screen import clock, counted, grid, short, show, text
 from clew.flow import default_flow, format_problems, load_flow
 from clew.flow.document import compose_document, read_text
-from clew.flow.durations import render_duration
 from clew.flow.nodes import Reader
 from clew.model.errors import FlowError
 from clew.model.flow import Flow
-from clew.model.rule import Rule, RuleSet, Severity
+from clew.model.rule import RuleSet, Severity
 from clew.rehearse.cases import CaseFile, load_cases
 from clew.rehearse.play import Played, play, when
 from clew.rules import default_rules, default_rules_text, load_rules
-from clew.rules.words import rule_words
+from clew.rules.words import rule_told
+from clew.settings import Settings
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=False)
 _STYLES = {Severity.CRITICAL: "bold red", Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "dim"}
@@ -39,38 +41,84 @@ def rules() -> None:
 
 @rules.command(epilog="""\b
 Examples:
-  clew rules check rules.yaml                     against the flow that ships with Clew
-  clew rules check rules.yaml --flow flow.yaml    against your own; may be repeated
+  clew rules check                                as a server that is started here would read them
+  clew rules check rules.yaml                     a file, against the flow and the policies of the settings
+  clew rules check rules.yaml --flow flow.yaml    against another flow; may be repeated
 
 Exit code 1 when the rules have mistakes.
 """)  # fmt: skip
 @click.argument("file", type=_FILE, required=False)
-@click.option("--flow", "flow_files", type=_FILE, multiple=True, help="A flow that is declared. May be repeated.")
-@click.option("--notify", "notify_file", type=_FILE, help="The file that declares the policies that rules name.")
+@click.option(
+    "--flow",
+    "flow_files",
+    type=_FILE,
+    multiple=True,
+    help="A declared flow; without, those of the settings. May be repeated.",
+)
+@click.option(
+    "--notify",
+    "notify_file",
+    type=_FILE,
+    help="The file that declares policies; without, that of the settings.",
+)
 def check(file: Path | None, flow_files: tuple[Path, ...], notify_file: Path | None) -> None:
-    """Name line, key, cause and mend of every mistake in a file of rules. Needs no server."""
-    found = named_rules(file, declared_flows(flow_files), policies_in(notify_file) if notify_file else None)
+    """Name line, key, cause and mend of every mistake in a file of rules. Needs no server.
+
+    Without FILE it is the one that the settings name (CLEW_RULES).
+    """
+    settings = _settings()
+    file, notify_file = file or settings.rules, notify_file or settings.notify
+    flows = declared_flows(flow_files or settings.flow)
+    found = named_rules(file, flows, policies_in(notify_file) if notify_file else None)
     tried = sum(not rule.notifies for rule in found.rules)
     told = f", {tried} of them only tried" if tried else ""
-    name = file or "the shipped file"
     click.echo(
-        f"{name} is right: rules {found.name} version {found.version}, {counted(len(found.rules), 'rule')}{told}"
+        f"{file or 'the shipped file'} is right: rules {found.name} version {found.version}, "
+        f"{counted(len(found.rules), 'rule')}{told}"
     )
+    if file:
+        names = ", ".join(f"{each.name} version {each.version}" for each in flows)
+        click.echo(f"its stages and paths are declared by {names}")
 
 
 @rules.command("show")
 @click.argument("file", type=_FILE, required=False)
-@click.option("--yaml", "as_yaml", is_flag=True, help="Print the text, as is done for a pipe.")
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-def show_rules(file: Path | None, as_yaml: bool, as_json: bool) -> None:
-    """The rules in FILE, or those that ship with Clew, to copy. Needs no server."""
-    found = named_rules(file)
-    if as_json:
-        print_json([_told(rule) for rule in found.rules])
-    elif as_yaml or not screen.on_terminal():
-        click.echo(file.read_text(encoding="utf-8") if file else default_rules_text(), nl=False)
+@click.option("--shipped", is_flag=True, help="Print the rules that ship with Clew, to copy; needs no server.")
+@click.option("--url", envvar="CLEW_URL", default=DEFAULT_URL, show_default=True, help="The server to ask.")
+@click.option("--json", "as_json", is_flag=True, help="Print the API's JSON.")
+def show_rules(file: Path | None, shipped: bool, url: str, as_json: bool) -> None:
+    """The rules that watch, and the file that they come from; or those in FILE.
+
+    Where no server answers, they are those by which one would watch that is started here.
+    """
+    if shipped:
+        click.echo(default_rules_text(), nl=False)
+        return
+    if file:
+        found, head = _in_file(file), str(file)
     else:
-        show(render_rules(found, screen.console().width))
+        found, head = _in_force(url)
+    if as_json:
+        print_json(found)
+    else:
+        show(render_rules(found["rules"], head, screen.console().width))
+
+
+def _in_force(url: str) -> tuple[dict[str, Any], str]:
+    """The rules that watch as the API tells them, and where they come from."""
+    try:
+        with open_client(url, None) as client:
+            found = client.get("rules")
+            who = f"rules by which {url} watches"
+    except NoAnswer:
+        found = _in_file(_settings().rules)
+        who = f"no Clew answers at {url}; one that is started here watches by"
+    return found, f"{who}: {found['file'] or 'those that ship with Clew'}"
+
+
+def _in_file(file: Path | None) -> dict[str, Any]:
+    """The rules in a file (None: the shipped ones), as the API tells those that watch."""
+    return {"file": str(file or ""), "rules": [rule_told(each) for each in named_rules(file).rules]}
 
 
 @rules.command("test", epilog="""\b
@@ -164,7 +212,8 @@ def _cases(file: Path) -> CaseFile:
     try:
         return load_cases(file)
     except FlowError as error:
-        raise mistakes(file, error) from error
+        # The rules or the flow that the cases name may be what is wrong.
+        raise mistakes(Path(error.name), error) from error
 
 
 def _tell(played: Played, begin_ns: int, verbose: bool) -> None:
@@ -212,54 +261,26 @@ def named_rules(file: Path | None, flows: Sequence[Flow] = (), policies: Sequenc
 
 def mistakes(file: Path, error: FlowError) -> CommandError:
     """Every mistake of a file, with the lines themselves."""
-    content = file.read_text(encoding="utf-8", errors="replace")
+    content = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
     count = "1 mistake" if len(error.problems) == 1 else f"{len(error.problems)} mistakes"
     return CommandError(f"{file} has {count}:\n\n{format_problems(error.problems, content)}")
 
 
-def render_rules(found: RuleSet, width: int) -> RenderableType:
+def render_rules(found: list[dict[str, Any]], head: str, width: int) -> RenderableType:
     """Rules as the terminal shows them."""
-    table = listed([_entry(rule) for rule in found.rules], width, ("RULE", "SEVERITY", "FINDS", "ALERTS"))
-    return Group(text(f"rules {found.name} version {found.version}", "bold"), Text(""), table)
+    table = listed([_entry(rule) for rule in found], width, ("RULE", "SEVERITY", "FINDS", "ALERTS"))
+    return Group(text(head, "bold"), Text(""), table)
 
 
-def _entry(rule: Rule) -> Entry:
-    name, severity = text(rule.name, "bold"), Text(rule.severity.value, style=_STYLES[rule.severity])
-    finds, alerts = text(rule_words(rule)), text(_alert_words(rule), "dim")
+def _entry(rule: dict[str, Any]) -> Entry:
+    name, severity = text(rule["name"], "bold"), Text(rule["severity"], style=_STYLES[Severity(rule["severity"])])
+    finds, alerts = text(rule["finds"]), text(rule["alerts"], "dim")
     return Entry("", (name, severity, finds, alerts), ((name, severity), (finds,), (alerts,)))
 
 
-def _alert_words(rule: Rule) -> str:
-    """When what is found becomes an alert, and alerts one incident."""
-    return joined(
-        [
-            f"after {render_duration(rule.for_ns)}" if rule.for_ns else "",
-            f"{rule.hits} of {rule.looks} looks" if rule.looks > 1 else "",
-            f"in hours {rule.hours.name}" if rule.hours else "",
-            f"by {', '.join(rule.group_by)}" if rule.group_by else "",
-            "" if rule.notifies else "only tried",
-        ],
-        "; ",
-    )
-
-
-def _told(rule: Rule) -> dict[str, Any]:
-    return {
-        "name": rule.name,
-        "severity": rule.severity.value,
-        "finds": rule_words(rule),
-        "title": rule.title,
-        "labels": dict(rule.labels),
-        "owner": rule.owner,
-        "runbook": rule.runbook,
-        "for_s": rule.for_ns / 1e9,
-        "hits": rule.hits,
-        "looks": rule.looks,
-        "keep_firing_s": rule.keep_firing_ns / 1e9,
-        "recover_below": rule.recover_below,
-        "hours": rule.hours.name if rule.hours else "",
-        "group_by": list(rule.group_by),
-        "explained_by": [{"rule": each.rule, "equal": list(each.equal)} for each in rule.explained_by],
-        "policy": rule.policy,
-        "notifies": rule.notifies,
-    }
+def _settings() -> Settings:
+    """The settings of a server that is started here. Raises CommandError."""
+    told, settings = read_settings(os.environ)
+    if settings is None:
+        raise CommandError(told.told, told.mend)
+    return settings

@@ -46,7 +46,7 @@ def failure(name: str, problems: Iterable[Problem], error: type[_Wrong]) -> _Wro
     ordered = sorted(problems, key=lambda problem: (problem.line, problem.column))
     count = "1 mistake" if len(ordered) == 1 else f"{len(ordered)} mistakes"
     lines = [f"line {each.line}: {each.key}: {each.cause}; {each.mend}" for each in ordered]
-    return error(f"{name} has {count}:\n" + "\n".join(lines), ordered)
+    return error(f"{name} has {count}:\n" + "\n".join(lines), ordered, name)
 
 
 def _syntax_problem(error: yaml.YAMLError, what: str) -> Problem:

@@ -69,11 +69,12 @@ class Problem:
 
 
 class FlowError(ClewError):
-    """A flow file is wrong; ``problems`` lists every mistake, in the order of the file."""
+    """A flow file is wrong; ``problems`` lists every mistake, in the order of the file; ``name`` says which it is."""
 
-    def __init__(self, message: str, problems: Iterable[Problem] = ()) -> None:
+    def __init__(self, message: str, problems: Iterable[Problem] = (), name: str = "") -> None:
         super().__init__(message)
         self.problems = tuple(problems)
+        self.name = name
 
 
 class RulesError(FlowError):
@@ -90,6 +91,10 @@ class SettingsError(ClewError):
 
 class ControlError(ClewError):
     """The control database can't be reached, or refused a statement."""
+
+
+class ControlAway(ControlError):
+    """The server of the control database can't be reached now; it may be there later."""
 
 
 class ChannelError(ClewError):

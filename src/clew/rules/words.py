@@ -1,6 +1,8 @@
-"""What a rule looks for, in a few words."""
+"""What a rule looks for, and when it alerts, in a few words."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from clew.flow.durations import render_duration
 from clew.model.rule import (
@@ -22,6 +24,42 @@ from clew.model.rule import (
     Surge,
     TooEarly,
 )
+
+
+def rule_told(rule: Rule) -> dict[str, Any]:
+    """A rule as JSON has it; lengths of time are seconds."""
+    return {
+        "name": rule.name,
+        "severity": rule.severity.value,
+        "finds": rule_words(rule),
+        "alerts": alert_words(rule),
+        "title": rule.title,
+        "labels": dict(rule.labels),
+        "owner": rule.owner,
+        "runbook": rule.runbook,
+        "for_s": rule.for_ns / 1e9,
+        "hits": rule.hits,
+        "looks": rule.looks,
+        "keep_firing_s": rule.keep_firing_ns / 1e9,
+        "recover_below": rule.recover_below,
+        "hours": rule.hours.name if rule.hours else "",
+        "group_by": list(rule.group_by),
+        "explained_by": [{"rule": each.rule, "equal": list(each.equal)} for each in rule.explained_by],
+        "policy": rule.policy,
+        "notifies": rule.notifies,
+    }
+
+
+def alert_words(rule: Rule) -> str:
+    """When what is found becomes an alert, and alerts one incident; empty: at once, each one by itself."""
+    said = (
+        f"after {render_duration(rule.for_ns)}" if rule.for_ns else "",
+        f"{rule.hits} of {rule.looks} looks" if rule.looks > 1 else "",
+        f"in hours {rule.hours.name}" if rule.hours else "",
+        f"by {', '.join(rule.group_by)}" if rule.group_by else "",
+        "" if rule.notifies else "only tried",
+    )
+    return "; ".join(filter(None, said))
 
 
 def rule_words(rule: Rule) -> str:
