@@ -15,6 +15,7 @@ from clew.store.codec import journey_to_json
 from clew.store.contract import Store
 from clew.store.embedded import open_store
 from clew.store.orders import OrderRow, encode_order, write_encoded
+from clew.watch.awake import Awake
 from clew.watch.rate_looks import MINUTE_NS, RateLooks
 from tests.builders import ingest, span, traces
 
@@ -44,6 +45,13 @@ def flagged(tmp_path) -> Iterator[FlaggedWindows]:
     database.close()
 
 
+def looks_of(store, flagged, minute=NOW):
+    """As they are when Clew starts in that minute."""
+    awake = Awake(store)
+    awake.stay(at(minute), at(minute))
+    return RateLooks(store, flagged, awake)
+
+
 def at(minute):
     """A moment at which that minute is the last whole one of which everything has come."""
     return (minute + 1) * MINUTE_NS + 15 * 10**9
@@ -54,14 +62,14 @@ def test_a_surge_is_found_and_its_window_is_kept_for_the_next_start(store, flagg
     storm = [NOW - n % 4 for n in range(40)]
     ingest(store, NOW * MINUTE_NS, spans_of("shop-api", 1, sorted(quiet + storm), status="error"))
     rule = Rule("errors", Surge(SeriesKind.SPANS, spans=FAILING))
-    (found,) = RateLooks(store, flagged).look(rule, at(NOW))
+    (found,) = looks_of(store, flagged).look(rule, at(NOW))
     assert found.labels == {"service": "shop-api"}
     assert found.value >= 40
     ((series, ((begin, until),)),) = flagged.read(0).items()
     assert series.endswith("shop-api")
     assert begin <= (NOW - 3) * MINUTE_NS < until
     # After a restart the surge goes on as the same one.
-    (again,) = RateLooks(store, flagged).look(rule, at(NOW + 1))
+    (again,) = looks_of(store, flagged).look(rule, at(NOW + 1))
     assert again.since_ns == found.since_ns
 
 
@@ -79,7 +87,7 @@ def test_an_import_of_recent_orders_is_no_surge_whatever_its_dates(store, flagge
     old = Journey("old", "shop", 1, "b2c", (), first_ns=(NOW - 10 * 24 * HOUR) * MINUTE_NS, facts=1)
     write_encoded(store, [encode_order(OrderRow(old, journey_to_json(old), 1, ()))], [])
     rule = Rule("surge", Surge(kind, stage="CANCELLED"))
-    assert [each.labels["path"] for each in RateLooks(store, flagged).look(rule, at(NOW))] == found
+    assert [each.labels["path"] for each in looks_of(store, flagged).look(rule, at(NOW))] == found
 
 
 def test_a_service_that_falls_silent_is_told_but_not_when_clew_was_away(store, flagged):
@@ -89,7 +97,7 @@ def test_a_service_that_falls_silent_is_told_but_not_when_clew_was_away(store, f
         store, NOW * MINUTE_NS, spans_of("mes", 1, heard), spans_of("shop-api", 5_000, range(NOW - 2 * day, NOW + 1))
     )
     rule = Rule("silent", Silence())
-    looks = RateLooks(store, flagged)
+    looks = looks_of(store, flagged)
     (found,) = looks.look(rule, at(NOW))
     assert found.subject == "service:mes"
     # It goes on being told as the same silence.
@@ -97,5 +105,5 @@ def test_a_service_that_falls_silent_is_told_but_not_when_clew_was_away(store, f
     assert still.since_ns == found.since_ns
     assert "sent no telemetry for 31 min" in found.reason
     # Nobody was heard for an hour in which Clew was down: that is no silence of everybody, nor of each.
-    later = RateLooks(store, flagged)
+    later = looks_of(store, flagged, NOW + HOUR)
     assert [each.subject for each in later.look(rule, at(NOW + HOUR))] == ["service:mes"]

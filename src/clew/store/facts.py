@@ -47,6 +47,17 @@ def read_touches(store: Store, since_ns: int) -> list[Touch]:
     return [Touch(row["order_id"], row["received_ns"], row["ts_ns"]) for row in rows]
 
 
+def last_touched(store: Store, from_ns: int, until_ns: int) -> int:
+    """When something of a span of time arrived last after it was over; 0 when nothing did."""
+    (row,) = store.rows(
+        "SELECT toUnixTimestamp64Nano(max(received)) AS last FROM order_touch "
+        "WHERE received >= fromUnixTimestamp64Nano({until:Int64}, 'UTC') "
+        "AND ts >= fromUnixTimestamp64Nano({from:Int64}, 'UTC') AND ts < fromUnixTimestamp64Nano({until:Int64}, 'UTC')",
+        {"from": from_ns, "until": until_ns},
+    )
+    return int(row["last"])
+
+
 def read_alias_edges(store: Store, ids: Iterable[str]) -> list[tuple[str, str]]:
     """Pairs (alias, order id) in which some of these ids take part, followed over a few rounds.
 

@@ -16,6 +16,7 @@ from clew.model.watched import PipelineState
 from clew.store.contract import Store
 from clew.store.rule_queues import read_waiting
 from clew.store.rule_spans import read_span_groups
+from clew.watch.awake import Awake
 from clew.watch.order_looks import OrderLooks
 from clew.watch.rate_looks import Flagged, RateLooks
 
@@ -31,16 +32,19 @@ class Looks:
     flows: Callable[[], Sequence[Flow]]
     pipeline: Callable[[int], PipelineState]
     flagged: Flagged
+    _awake: Awake = field(init=False)
     _orders: OrderLooks = field(init=False)
     _rates: RateLooks = field(init=False)
 
     def __post_init__(self) -> None:
         """Nothing is read before the first look."""
         self._orders = OrderLooks(self.store, self.flows)
-        self._rates = RateLooks(self.store, self.flagged)
+        self._awake = Awake(self.store)
+        self._rates = RateLooks(self.store, self.flagged, self._awake)
 
     def look(self, rule: Rule, now_ns: int) -> list[Finding]:
         """All that a rule finds now. Raises StoreError, ControlError."""
+        self._awake.stay(now_ns, self.pipeline(now_ns).journeys_ns)
         match rule.shape:
             case SpansSeen():
                 return spans_seen(rule, rule.shape, read_span_groups(self.store, rule.shape, now_ns), now_ns)

@@ -14,9 +14,9 @@ from clew.model.alert import Finding
 from clew.model.rule import BurnRate, Rule, Silence, SourceKind, Surge
 from clew.store.activity import WEEKS_READ, ActivityBook
 from clew.store.contract import Store
-from clew.store.marks import read_mark, write_mark
 from clew.store.rule_spans import BurnBook
 from clew.store.series import SeriesBook
+from clew.watch.awake import Awake
 
 MINUTE_NS = 60 * 10**9
 _SETTLES_NS = 10 * 10**9
@@ -24,10 +24,9 @@ _SETTLES_NS = 10 * 10**9
 _KNOWN_NS = 5 * 7 * 86_400 * 10**9
 _SKIPPED = 2
 """A surge goes on when so many minutes weren't judged: looks are a minute apart and a little more."""
-_AWAKE = "awake"
 _DOWN = "silence of Clew"
 _PAUSE_MINUTES = 2
-"""Clew was down when it was not awake for longer; so long after a start senders catch up."""
+"""Clew's own silence counts when it was longer; so long after a start senders catch up."""
 
 Window = tuple[int, int]
 
@@ -46,11 +45,11 @@ class RateLooks:
 
     store: Store
     flagged: Flagged
+    awake: Awake
     _series: dict[str, SeriesBook] = field(default_factory=dict)
     _burns: dict[str, BurnBook] = field(default_factory=dict)
     _heard: dict[SourceKind, ActivityBook] = field(default_factory=dict)
     _windows: dict[str, list[Window]] | None = None
-    _awake_at: int | None = None
 
     def look(self, rule: Rule, now_ns: int) -> list[Finding]:
         """All that the rule finds now. Raises TypeError for a rule of another shape."""
@@ -87,7 +86,7 @@ class RateLooks:
         return found
 
     def _silent(self, rule: Rule, shape: Silence, minute: int) -> list[Finding]:
-        self._stay_awake(minute)
+        self._excuse(self.awake.down, minute)
         book = self._heard.setdefault(shape.source, ActivityBook(self.store, shape.source))
         sources = {
             name: Activity(heard.minutes, heard.last_ns, heard.service)
@@ -110,18 +109,13 @@ class RateLooks:
         )
         return silence_findings(rule.name, shape.source, silent, sources, len(sources))
 
-    def _stay_awake(self, minute: int) -> None:
-        """Remember that Clew hears; what it didn't hear while it was down is nobody's silence."""
-        if self._awake_at == minute:
+    def _excuse(self, down: Window | None, minute: int) -> None:
+        """What Clew didn't hear while it was down is nobody's silence."""
+        if down is None:
             return
-        if self._awake_at is None:
-            last = (read_mark(self.store, _AWAKE) or 0) // MINUTE_NS
-            if last and minute - last > _PAUSE_MINUTES:
-                down = (last, minute + _PAUSE_MINUTES)
-                self._minutes(_DOWN, minute)
-                self._flag({_DOWN: down})
-        write_mark(self.store, _AWAKE, minute * MINUTE_NS)
-        self._awake_at = minute
+        window = (down[0] // MINUTE_NS, down[1] // MINUTE_NS + _PAUSE_MINUTES)
+        if down[1] - down[0] > _PAUSE_MINUTES * MINUTE_NS and window not in self._minutes(_DOWN, minute):
+            self._flag({_DOWN: window})
 
     def _over(self, source: SourceKind, name: str, begin: int, heard_ns: int) -> list[Window]:
         """The past silences of a source; one that goes on must not excuse itself."""
