@@ -28,9 +28,9 @@ def test_what_was_held_back_has_come_when_senders_had_time_and_nothing_comes_any
     assert settled_ns((START - down_s * SECOND, START), came_ns) == START + settled_s * SECOND
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    opened = open_store(tmp_path_factory.mktemp("awake"))
+@pytest.fixture
+def store(tmp_path):
+    opened = open_store(tmp_path)
     yield opened
     opened.close()
 
@@ -61,8 +61,8 @@ def test_a_first_start_and_a_short_restart_have_nothing_to_catch_up_and_an_outag
 
 
 def test_what_came_and_is_in_no_journey_yet_has_not_come(store):
-    started(store, 2_000)
-    begun = started(store, 2_100)
-    for told_s, catches_up in ((2_150, True), (2_201, False)):
+    started(store, 0)
+    begun = started(store, 100)
+    for told_s, catches_up in ((150, True), (201, False)):
         begun.stay(START + 3_000 * SECOND, START + told_s * SECOND)
         assert begun.catches_up is catches_up
