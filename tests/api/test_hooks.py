@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import replace
 from urllib.parse import urlencode
 
 import httpx
 import pytest
 
-from clew.api import create_api
+from clew.api import create_api, hooks
 from clew.api.hooks import Replays
 from clew.model.alert import Alert, AlertPhase, Finding
 from clew.model.errors import ControlError
@@ -206,6 +207,35 @@ def test_what_could_not_be_written_may_come_again(client, told, monkeypatch, pre
     assert now(told, incident).state is IncidentState.OPEN
     assert post(client, "orders", request).status_code == 200
     assert now(told, incident).state is IncidentState.ACKNOWLEDGED
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_press_is_answered_while_others_write_and_done_after_that(
+    client, told, monkeypatch, caplog, press, incident, fails
+):
+    assert hooks.ANSWER_WITHIN_S < 3
+    written, go_on = type(told.desk.incidents).apply, threading.Event()
+
+    def wait(*arguments):
+        assert go_on.wait(60)
+        return fail() if fails else written(*arguments)
+
+    monkeypatch.setattr(type(told.desk.incidents), "apply", wait)
+    monkeypatch.setattr(hooks, "ANSWER_WITHIN_S", 0.01)
+    requests = [press()] * 2 + [press(SILENCE, "clew-999-0123456789ab")] * 5
+    assert [post(client, "orders", each).status_code for each in requests] == [200] * 7
+    assert now(told, incident).state is IncidentState.OPEN
+    go_on.set()
+    until(lambda: "can't be reached" in caplog.text if fails else now(told, incident).acknowledged_by)
+    assert (now(told, incident).state is IncidentState.OPEN) is fails
+
+
+def until(holds):
+    for _ in range(6_000):
+        if holds():
+            return
+        threading.Event().wait(0.01)
+    raise AssertionError("it did not come")
 
 
 def fail(*_):
