@@ -78,9 +78,84 @@ def test_who_joins_later_is_told_seldom_however_many_they_are(database):
     assert told[0] == (0, "slack", "opened")
     assert {kind for _, _, kind in told[1:]} == {"updated"}
     assert 3 <= len(told) - 1 <= 8
-    assert "more than 5 min ago" in world.outbox()[1].text
+    assert world.outbox()[1].text == "6 alerts fire now, there were 1."
     assert only(world).alerts == 120
     world.check()
+
+
+def healed(world, *orders, after=MINUTE):
+    """Those were stuck and told, and an hour later all go on."""
+    world.find(*stuck(*orders))
+    world.until(MONDAY + HOUR)
+    world.find()
+    world.look(MONDAY + HOUR + after)
+    assert only(world).firing == 0
+
+
+def test_what_fires_again_before_it_was_resolved_is_told_in_the_same_incident(database):
+    world = World(database)
+    healed(world, 1, 2, 3)
+    world.find(*stuck(4, since_ns=world.now_ns))
+    world.until(MONDAY + 3 * HOUR)
+    [one] = world.all()
+    assert (one.alerts, one.firing, one.told_alerts) == (4, 1, 1)
+    assert world.told() == [(1, "slack", "opened"), (62, "slack", "updated")]
+    assert world.outbox()[1].text == "It had ended and fires again: 1 alert fires now."
+    world.check()
+
+
+def test_what_comes_and_goes_is_told_less_and_less_often(database):
+    world = World(database)
+    for turn in range(180):
+        world.find(*(stuck(1, since_ns=MONDAY + turn * MINUTE) if turn % 2 == 0 else ()))
+        world.look(MONDAY + turn * MINUTE)
+    assert [at for at, _, _ in world.told()] == [0, 6, 12, 24, 48, 78, 108, 138, 168]
+
+
+def test_an_order_that_was_stuck_all_the_time_but_flaps_is_told_seldom(database):
+    world = World(database)
+    for turn in range(100):
+        world.find(*(stuck(1) if turn % 2 == 0 else ()))
+        world.look(MONDAY + turn * MINUTE)
+    assert [at for at, _, _ in world.told()] == [0, 30, 60, 90]
+
+
+def test_who_took_it_hears_that_it_fires_again_as_it_seemed_over(database):
+    world = World(database, policies=policies(Policy("p", STEPS)))
+    world.find(*stuck(1))
+    world.look()
+    world.act(lambda one: acknowledged(one, "ann", world.now_ns, world.policies))
+    world.find()
+    world.look(MONDAY + 10 * MINUTE)
+    world.find(*stuck(2, since_ns=world.now_ns))
+    world.until(MONDAY + HOUR)
+    assert world.told() == [(0, "slack", "opened"), (0, "slack", "acknowledged"), (11, "slack", "updated")]
+
+
+def test_everybody_who_was_told_hears_that_it_fires_again_also_when_the_next_one_is_called_then(database):
+    world = World(database, policies=policies(Policy("p", STEPS)))
+    world.find(*stuck(1))
+    world.look()
+    world.find()
+    world.look(MONDAY + 14 * MINUTE)
+    world.find(*stuck(2, since_ns=world.now_ns))
+    world.look(MONDAY + 15 * MINUTE)
+    assert world.told()[1:] == [(15, "duty", "escalated"), (15, "slack", "updated")]
+
+
+def test_what_shrank_and_grows_again_is_told_as_growth(database):
+    world = World(database)
+    world.find(*stuck(*range(300)))
+    world.look()
+    world.find(*stuck(0, 1))
+    world.look(MONDAY + MINUTE)
+    world.find(*stuck(0, 1, 2))
+    world.look(MONDAY + 10 * MINUTE)
+    assert len(world.told()) == 1
+    world.find(*stuck(*range(150)))
+    world.look(MONDAY + 11 * MINUTE)
+    assert world.outbox()[1].text == "150 alerts fire now, there were 2."
+    assert world.record(only(world).id) == ["opened", "left", "joined", "joined"]
 
 
 def test_an_order_that_moves_on_and_is_stuck_again_leaves_one_incident_and_joins_another(database):

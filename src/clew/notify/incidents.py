@@ -26,7 +26,8 @@ EXPLAINED_GRACE_NS = 5 * 60 * 10**9
 """When a root is resolved, what it explained has so long to end before people are told of it."""
 
 UPDATE_NS = 5 * 60 * 10**9
-"""Channels hear no more often that more alerts fire, and then only when their number has doubled ..."""
+"""Channels hear no more often that more alerts fire, and then only when their number has doubled, or that an incident
+fires again after all its alerts had ended ..."""
 
 SLOW_UPDATE_NS = 30 * 60 * 10**9
 """... or after so long."""
@@ -116,7 +117,8 @@ def followed(rule: Rule, incident: Incident, group: Group, around: Around) -> Ch
                 begin(draft, policy, around.now_ns)
         if draft.incident.state is IncidentState.OPEN:
             go_on(draft, policy, why)
-            _update(draft)
+            _say_more(draft)
+        _say_again(draft, rule, group)
     return draft.change((*group.joined, *group.ended))
 
 
@@ -205,13 +207,15 @@ def _count(draft: Draft, rule: Rule, group: Group) -> None:
     left = before.firing + len(group.joined) - firing
     alerts = before.alerts + len(group.joined)
     draft.set(alerts=alerts, firing=firing)
+    if 2 * firing <= before.told_alerts:
+        draft.set(told_alerts=firing)  # so what comes after that is growth again
     if group.joined:
         names = listed([name_of(alert) for alert in group.joined])
-        draft.record(TransitionKind.JOINED, f"{_alerts(len(group.joined))} joined: {names}; {firing} fire now")
+        draft.record(TransitionKind.JOINED, f"{_alerts(len(group.joined))} joined: {names}; {_fire(firing)} now")
     if left > 0:
         names = listed([name_of(alert) for alert in group.ended])
         told = f"{_alerts(left)} ended" + (f": {names}" if names else "")
-        draft.record(TransitionKind.LEFT, f"{told}; {firing} {'fires' if firing == 1 else 'fire'} now")
+        draft.record(TransitionKind.LEFT, f"{told}; {_fire(firing)} now")
     if firing:
         since_ns = min(before.since_ns, *(alert.finding.since_ns for alert in group.alerts))
         draft.set(since_ns=since_ns, reason=reason_of(rule, group.alerts, draft.now_ns), quiet_ns=None)
@@ -294,21 +298,38 @@ def _forget_stale(draft: Draft) -> str:
     return f"{text}."
 
 
-def _update(draft: Draft) -> None:
+def _say_more(draft: Draft) -> None:
     """Who was told hears that more alerts fire, but not of each, and not of those that come and go."""
-    incident = draft.incident
-    if draft.tells or incident.told_ns is None or incident.firing <= incident.told_alerts:
+    incident, known = draft.incident, draft.before.told_alerts
+    if draft.tells or incident.told_ns is None or not known or incident.firing <= known:
         return
     waited_ns = draft.now_ns - incident.told_ns
-    doubled = incident.firing >= 2 * incident.told_alerts
-    if waited_ns >= SLOW_UPDATE_NS or (doubled and waited_ns >= UPDATE_NS):
-        more = incident.firing - incident.told_alerts
-        text = f"{_alerts(incident.firing)} fire now, {more} more than {how_long(waited_ns)} ago."
+    if waited_ns >= SLOW_UPDATE_NS or (incident.firing >= 2 * known and waited_ns >= UPDATE_NS):
+        text = f"{_alerts(incident.firing)} fire now, there were {known}."
         draft.tell(incident.told, NoticeKind.UPDATED, text)
+
+
+def _say_again(draft: Draft, rule: Rule, group: Group) -> None:
+    """Who was told hears that it fires again after all had ended, whoever has it: they may think that it is over.
+
+    The longer this goes on, the less often; and what held already when they were told last only flaps.
+    """
+    before, now_ns = draft.before, draft.now_ns
+    if before.told_ns is None or before.told_alerts:
+        return
+    came = any(alert.finding.since_ns + rule.for_ns > before.told_ns for alert in group.alerts)
+    pause_ns = max(before.told_ns - before.opened_ns, UPDATE_NS) if came else SLOW_UPDATE_NS
+    if now_ns - before.told_ns >= min(pause_ns, SLOW_UPDATE_NS):
+        text = f"It had ended and fires again: {_fire(draft.incident.firing)} now."
+        draft.tell(before.told, NoticeKind.UPDATED, text)
 
 
 def _alerts(count: int) -> str:
     return "1 alert" if count == 1 else f"{count} alerts"
+
+
+def _fire(count: int) -> str:
+    return f"{_alerts(count)} {'fires' if count == 1 else 'fire'}"
 
 
 def _still(count: int) -> str:
