@@ -1,6 +1,7 @@
 """Checks of the source tree as functions over text, so that each can be shown a bad sample."""
 
 import ast
+import functools
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,14 +10,19 @@ from pathlib import Path
 Graph = Mapping[str, set[str]]
 
 
-def modules_in(source: Path) -> dict[str, ast.Module]:
-    """Parsed modules below a source folder by dotted name; a package by the name of its folder."""
+def files_in(source: Path) -> dict[str, Path]:
+    """Modules below a source folder by dotted name; a package by the name of its folder."""
     found = {}
     for path in sorted(source.rglob("*.py")):
         parts = path.relative_to(source).with_suffix("").parts
-        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-        found[name] = ast.parse(path.read_text(), str(path))
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
     return found
+
+
+@functools.cache
+def modules_in(source: Path) -> Mapping[str, ast.Module]:
+    """The same, parsed, which takes seconds: once, and only when a test asks, as each worker collects all tests."""
+    return {name: ast.parse(path.read_text(), str(path)) for name, path in files_in(source).items()}
 
 
 def imports_of(tree: ast.Module, known: set[str], *, nested: bool) -> set[str]:
