@@ -24,12 +24,15 @@ Read = TypeVar("Read")
 class Sent:
     """A form that was sent and is shown again: ``form`` is its name (empty: none was sent), ``values`` what was typed
     and ``mistakes`` what is wrong with it, both by field; ``problem`` is why it isn't done though nothing is wrong with
-    what was typed (empty: something is)."""
+    what was typed (empty: something is). ``covers`` is what a silence would cover now (empty: it can't be told), and
+    ``warnings`` name what nobody knows of it."""
 
     form: str = ""
     values: Mapping[str, str] = field(default_factory=dict)
     mistakes: Mapping[str, str] = field(default_factory=dict)
     problem: str = ""
+    covers: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 NOTHING_SENT = Sent()

@@ -15,9 +15,11 @@ from starlette.responses import RedirectResponse, Response
 from clew.api.deps import ApiDeps
 from clew.api.errors import not_found
 from clew.api.incidents import desk_of, refusals
+from clew.flow.nodes import did_you_mean
+from clew.notify.coverage import Coverage
 from clew.notify.silences import labels_to_silence
 from clew.watch.desk import Refused
-from clew.web.pages.incidents.asked import NOTHING_SENT, Act, Sent, read_act, read_silence
+from clew.web.pages.incidents.asked import LABELS, NOTHING_SENT, Act, Sent, read_act, read_silence
 from clew.web.pages.incidents.list_context import SHOWN, incident_href
 from clew.web.pages.incidents.reads import NAME_COOKIE, list_page, one_page
 from clew.web.rendering import Pages
@@ -39,8 +41,10 @@ class ActForm(BaseModel):
 
 
 class SilenceForm(BaseModel):
-    """What the form of a silence sends."""
+    """What the form of a silence sends: to declare it, also when nobody knows what it names (``sure``), or only to
+    ``try`` what it would cover."""
 
+    what: Literal["silence", "sure", "try"] = "silence"
     by: str = ""
     rule: str = ""
     service: str = ""
@@ -69,21 +73,27 @@ def _list_routes(routes: APIRouter, deps: ApiDeps, pages: Pages) -> None:
     ) -> Response:
         if show not in SHOWN:
             raise not_found(f"there is no part {show} of the list", f"choose one of {', '.join(SHOWN)}")
-        now_ns = deps.now_ns()
-        page = list_page(desk_of(deps), show, rule, after, request.cookies.get(NAME_COOKIE, ""), now_ns)
+        desk, now_ns = desk_of(deps), deps.now_ns()
+        if rule and not desk.knows_rule(rule):
+            raise not_found(f"no rule is called {rule}", did_you_mean(rule, [each.name for each in desk.rules]))
+        page = list_page(desk, show, rule, after, request.cookies.get(NAME_COOKIE, ""), now_ns)
         return pages.answer(request, "incidents/list.html", page, "Incidents", now_ns=now_ns)
 
     @routes.post("/incidents", include_in_schema=False)
     def silence(request: Request, form: Annotated[SilenceForm, Form()]) -> Response:
-        values = form.model_dump(by_alias=True)
+        desk, values = desk_of(deps), form.model_dump(by_alias=True, exclude={"what"})
         wanted, mistakes = read_silence(values)
-        if not mistakes:
-            desk_of(deps).silence(wanted.labels, wanted.length_ns, wanted.by, wanted.reason, hours=wanted.hours)
+        if form.what == "try":
+            mistakes = {name: told for name, told in mistakes.items() if name in LABELS}
+        covers = desk.coverage(wanted.labels) if wanted.labels else Coverage()
+        if not mistakes and (form.what == "sure" or (form.what == "silence" and not covers.warnings)):
+            desk.silence(wanted.labels, wanted.length_ns, wanted.by, wanted.reason, hours=wanted.hours)
             return _back("/incidents", wanted.by)
         now_ns = deps.now_ns()
-        page = list_page(desk_of(deps), "unresolved", "", None, "", now_ns)
-        page = replace(page, sent=Sent("silence", values, mistakes))
-        return pages.answer(request, "incidents/list.html", page, "Not silenced", now_ns=now_ns, status=422)
+        sent = Sent("silence", values, mistakes, covers=covers.told if wanted.labels else "", warnings=covers.warnings)
+        page = replace(list_page(desk, "unresolved", "", None, "", now_ns), sent=sent)
+        status = 200 if form.what == "try" and not mistakes else 422
+        return pages.answer(request, "incidents/list.html", page, "Not silenced yet", now_ns=now_ns, status=status)
 
     @routes.post("/silences/{silence_id}/end", include_in_schema=False)
     def end(silence_id: _Id) -> RedirectResponse:
