@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from clew.api import ApiDeps
+from clew.api.deps import Watched
 from clew.control.database import Database, open_database
 from clew.control.flagged import FlaggedWindows
 from clew.control.incidents import SqlIncidents
@@ -39,7 +40,7 @@ def watch_over(deps: ApiDeps, folder: Path, rules: Sequence[Rule] = ()) -> tuple
     pipeline = PipelineBook(lambda: None, lambda: 0, lambda: 0)
     looks = Looks(deps.store, lambda: [each.flow for each in deps.book.current], pipeline.at, FlaggedWindows(database))
     watch = Watch(declared, POLICIES, incidents, looks.look, deps.now_ns)
-    desk = Desk(incidents, SqlOutbox(database), declared, ("slack", "duty"), POLICIES, deps.now_ns)
+    desk = Desk(incidents, SqlOutbox(database), declared, ("slack", "duty"), POLICIES, deps.now_ns, waits=looks.waits)
     return watch, desk, database
 
 
@@ -55,7 +56,8 @@ def with_incidents(deps: ApiDeps, folder: Path) -> tuple[ApiDeps, Database]:
     desk.note(by_rule["lost"], "anna", "the broker's people know")
     desk.resolve(by_rule["failed"], "bob", "price list mended")
     desk.silence({"rule": "stuck", "service": "mes"}, 4 * QUARTER_NS, "anna", "the MES is moved")
-    return replace(deps, desk=desk, reactions=_reactions(deps, desk, database, by_rule["stuck"])), database
+    watched = Watched(desk, _reactions(deps, desk, database, by_rule["stuck"]))
+    return replace(deps, watched=lambda: watched), database
 
 
 def _reactions(deps: ApiDeps, desk: Desk, database: Database, incident_id: int) -> World:

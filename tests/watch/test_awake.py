@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from clew.store.embedded import open_store
@@ -9,7 +11,7 @@ from clew.watch.awake import Awake, settled_ns
 from tests.builders import ingest, logs, stage_event
 
 SECOND = 10**9
-START = 1_795_000_000 * SECOND
+START = time.time_ns() - 1_800 * SECOND  # touches are kept for hours only
 
 
 @pytest.mark.parametrize(

@@ -28,8 +28,8 @@ log = logging.getLogger(__name__)
 
 REST_S = 1.0
 
-LookFor = Callable[[Rule, int], list[Finding]]
-"""All that a rule finds at a moment (Unix ns)."""
+LookFor = Callable[[Rule, int], list[Finding] | None]
+"""All that a rule finds at a moment (Unix ns); None: it is no time to judge, and what stands goes on."""
 Made = TypeVar("Made")
 
 
@@ -99,7 +99,7 @@ class Watch:
         return Standing(active, [*standing.incidents.values(), *(each for each in resolved if each is not None)])
 
     def _findings(self, rule: Rule, now_ns: int) -> list[Finding] | None:
-        """What a rule finds; None when it couldn't look."""
+        """What a rule finds; None when it couldn't look, or had better not."""
         self.failing.pop(rule.name, None)
         return self._guarded(rule, lambda: self.look_for(rule, now_ns))
 

@@ -32,7 +32,7 @@ class Unknown(Refused):
 @dataclass(frozen=True, slots=True)
 class Desk:
     """Where people handle incidents. ``rules`` are those that watch, from a file of that name (empty: they ship with
-    Clew), ``channels`` are told by ``policies``.
+    Clew), ``channels`` are told by ``policies``. ``waits`` says why some rules don't judge yet though nothing fails.
 
     Every method raises ControlError when the control database can't be reached.
     """
@@ -44,6 +44,7 @@ class Desk:
     policies: Policies = field(default_factory=Policies)
     now_ns: Callable[[], int] = field(default=time.time_ns)
     rules_file: str = ""
+    waits: Callable[[], str | None] = lambda: None
 
     def incident(self, incident_id: int) -> Incident:
         """The incident of that number. Raises Unknown."""

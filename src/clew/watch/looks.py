@@ -1,4 +1,8 @@
-"""What rules find now: each shape of rule asks the store for what it needs, and is judged by pure functions."""
+"""What rules find now: each shape of rule asks the store for what it needs, and is judged by pure functions.
+
+After Clew was down, rules that judge by what is missing, those about orders and queues, wait until what senders held
+back has come: else an order that was approved meanwhile would be told of as not approved.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from clew.detect.pipeline import in_trouble
 from clew.detect.queues import waiting
 from clew.detect.spans import slow, spans_seen
 from clew.journey.losses import EXPORT_GRACE_NS, transit_limits
+from clew.journey.words import how_long
 from clew.model.alert import Finding
 from clew.model.flow import Flow
 from clew.model.rule import BurnRate, OrderShape, Pipeline, QueueWaits, Rule, Silence, Slow, SpansSeen, Surge
@@ -42,9 +47,11 @@ class Looks:
         self._awake = Awake(self.store)
         self._rates = RateLooks(self.store, self.flagged, self._awake)
 
-    def look(self, rule: Rule, now_ns: int) -> list[Finding]:
-        """All that a rule finds now. Raises StoreError, ControlError."""
+    def look(self, rule: Rule, now_ns: int) -> list[Finding] | None:
+        """All that a rule finds now; None while it waits for what was held back. Raises StoreError, ControlError."""
         self._awake.stay(now_ns, self.pipeline(now_ns).journeys_ns)
+        if self._awake.catches_up and isinstance(rule.shape, OrderShape | QueueWaits):
+            return None
         match rule.shape:
             case SpansSeen():
                 return spans_seen(rule, rule.shape, read_span_groups(self.store, rule.shape, now_ns), now_ns)
@@ -58,6 +65,14 @@ class Looks:
                 return self._rates.look(rule, now_ns)
             case shape if isinstance(shape, OrderShape):
                 return self._orders.look(rule, now_ns)
+
+    def waits(self) -> str | None:
+        """Why rules about orders and queues don't judge yet; None: they do."""
+        if self._awake.down is None or not self._awake.catches_up:
+            return None
+        from_ns, until_ns = self._awake.down
+        told = f"Clew was down for {how_long(until_ns - from_ns)}"
+        return f"rules about orders and queues wait until what services held back has come, as {told}"
 
     def _judged_after_ns(self) -> int:
         """When a message is said to be lost at the latest."""
