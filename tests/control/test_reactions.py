@@ -1,11 +1,13 @@
 """Runs of reactions and the stop switch, on each database."""
 
+import contextlib
 import threading
 from dataclasses import replace
 
 import pytest
 
 from clew.control.contract import Change
+from clew.control.database import open_database
 from clew.control.incidents import SqlIncidents
 from clew.control.reactions import ReactionRuns, RunQuery
 from clew.model.incident import Incident, IncidentState
@@ -55,7 +57,7 @@ def test_a_run_goes_from_approval_to_its_judgement_and_never_back(runs):
     assert (done.state, done.ended_ns, done.result) == (RunState.DONE, 14, "it ran")
     assert runs.end(running, RunState.FAILED, 15, "no") is None
     assert runs.judge(running, RunState.HELPED, "no") is None
-    useless = runs.judge(done, RunState.USELESS, "it ran; but it still fires")
+    useless = runs.judge(done, RunState.USELESS, "it ran, but the incident still fires")
     assert (useless.state, useless.ended_ns, useless.version) == (RunState.USELESS, 14, 5)
     assert runs.runs(RunQuery()) == [useless]
 
@@ -91,6 +93,49 @@ def test_nothing_acts_twice_at_once_on_one_target(runs):
     assert runs.begin(elsewhere, 11) is not None
     runs.end(begun, RunState.DONE, 12, "done")
     assert runs.begin(second, 13) is not None
+
+
+def test_of_all_that_want_to_act_on_one_target_one_does(runs):
+    waiting = [runs.propose(replace(RUN, reaction=f"r{number}")) for number in range(6)]
+    begun, start = [], threading.Barrier(6)
+
+    def take(run):
+        start.wait()
+        begun.append(runs.begin(run, 11))
+
+    threads = [threading.Thread(target=take, args=(run,)) for run in waiting]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len([each for each in begun if each is not None]) == 1
+
+
+def test_nothing_begins_once_all_are_stopped(runs):
+    run = runs.propose(RUN)
+    runs.stop("ann", "", 11)
+    assert runs.begin(run, 12) is None
+    runs.go("ann", 13)
+    assert runs.begin(run, 14) is not None
+
+
+def test_another_server_leaves_alone_what_goes_on_here(runs, database, place):
+    if database.dialect == "sqlite":
+        return  # it has one server
+    other = open_database(*place)
+    run = runs.propose(RUN)
+    with runs.going_on(run.id):
+        runs.begin(run, 11)
+        assert ReactionRuns(other).interrupted(12) == []
+    assert [each.id for each in ReactionRuns(other).interrupted(13)] == [run.id]
+    other.close()
+
+
+def test_however_many_runs_go_on_the_others_find_a_connection(runs):
+    with contextlib.ExitStack() as stack:
+        for number in range(30):
+            stack.enter_context(runs.going_on(number))
+        assert runs.propose(RUN)
 
 
 def test_a_refusal_is_noted_once_while_it_stays_the_same(runs):

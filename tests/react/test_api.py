@@ -95,7 +95,7 @@ def test_runs_come_by_pages_and_by_what_one_looks_for(ask):
 def test_a_run_is_allowed_once_and_then_runs(ask, shop):
     assert ask("POST", "/runs/1/approve", json={"by": "ann\x1b[2J"})["approved_by"] == "ann [2J"
     error = ask("POST", "/runs/1/approve", 409, json={"by": "bob"})["error"]
-    assert (error["code"], error["message"]) == ("went_on", "run 1 no longer waits for approval: it is approved")
+    assert (error["code"], error["message"]) == ("went_on", "run 1 can't be approved any more: it was approved already")
     shop.step(SECOND)
     assert shop.poster.done == [1]
     assert ask("POST", "/runs/1/refuse", 409, json={"by": "bob"})["error"]["message"].endswith("it is done")
@@ -116,9 +116,13 @@ def test_the_stop_switch_is_set_and_told(ask, shop):
 def test_trying_tells_what_would_be_done_and_does_nothing(ask, shop):
     told = ask("POST", "/dry/try", params={"incident": 1})
     assert (told["step"], told["works"], told["result"]) == ("wait", True, "would call webhook dry")
-    assert told["reason"] == "whether run 2 of it helps isn't known yet" or "rests" in told["reason"]
+    assert told["reason"] == "it is not known yet whether run 2 helps"
+    assert told["until"] == "2026-11-18T12:06:41.000000000Z"
     assert shop.poster.done == []
-    assert ask("POST", "/nothing/try", 404, params={"incident": 1})["error"]["mend"] == "declared: ask, dry"
+    assert (
+        ask("POST", "/nothing/try", 404, params={"incident": 1})["error"]["mend"]
+        == "name one that is declared: ask, dry"
+    )
     assert ask("POST", "/dry/try", 404, params={"incident": 9})["error"]["message"] == "there is no incident 9"
 
 
@@ -131,39 +135,52 @@ def test_where_none_are_declared_that_is_said():
 def test_the_commands_tell_the_same(clew, shop):
     told = clew("list")
     assert "waiting approval" in told
-    assert "asks, 2 an hour, rests 5 min, in week" in told
+    assert "needs approval, at most 2 an hour, 5 min between runs, only in the hours week" in told
     assert "call webhook restart-shop" in clew("history")
-    assert "no reaction ran" in clew("history", "--incident", "9")
+    assert "no reaction has run here" in clew("history", "--incident", "9")
     assert clew("history", "--json").startswith("{")
-    assert clew("approve", "1", "--by", "ann") == "run 1 of ask is approved by ann\n"
-    assert "no longer waits for approval" in clew("approve", "1", "--by", "ann", code=1)
-    assert clew("refuse", "1", "--why", "not now", "--by", "bob") == "run 1 of ask is refused by bob\n"
+    assert (
+        clew("approve", "1", "--by", "ann")
+        == "run 1 of ask was approved by ann; it begins as soon as its guards let it\n"
+    )
+    assert "run 1 can't be approved any more" in clew("approve", "1", "--by", "ann", code=1)
+    assert clew("refuse", "1", "--why", "not now", "--by", "bob") == "run 1 of ask was refused by bob\n"
     assert "refused by bob: not now" in clew("history")
     assert clew("stop", "--why", "moving", "--by", "ann").startswith("all reactions are stopped by ann")
     assert "stopped by ann" in clew("list")
     assert clew("go") == "2 reactions may begin again\n"
-    assert "it would wait" in clew("try", "dry", "--incident", "1")
+    assert "now it would wait until " in clew("try", "dry", "--incident", "1")
     shop.poster.fails = "there is no way"
     assert "its action could not be done" in clew("try", "dry", "--incident", "1", code=1)
     assert "there is no reaction nothing" in clew("try", "nothing", "--incident", "1", code=3)
 
 
 def test_a_file_is_checked_without_a_server(tmp_path):
-    path = tmp_path / "reactions.yaml"
-    run = CliRunner().invoke
-    path.write_text(run(main, ["reactions", "example"]).output)
-    assert path.read_text() == default_reactions_text()
-    assert (
-        "is right: jeweller version 1, 5 reactions, all of them dry runs"
-        in run(main, ["reactions", "check", str(path)]).output
-    )
-    path.write_text(default_reactions_text().replace("      dry_run: true\n", "      dry_run: false\n", 1))
-    assert "acting: restart-mes-worker" in run(main, ["reactions", "check", str(path)]).output
-    path.write_text(default_reactions_text().replace("most: 6", "most: 1"))
-    done = run(main, ["reactions", "check", str(path)])
-    assert done.exit_code == 1
-    assert "'most' is below 'least'" in done.output
-    assert "mend: let 'most' be the larger one" in done.output
+    path, program = tmp_path / "reactions.yaml", tmp_path / "free-disk"
+
+    def check(text, code):
+        path.write_text(text)
+        done = CliRunner().invoke(main, ["reactions", "check", str(path)], env={"FLOOR_SECRET": "hunter2"})
+        assert done.exit_code == code, done.output
+        return done.output
+
+    assert CliRunner().invoke(main, ["reactions", "example"]).output == default_reactions_text()
+    told = check(default_reactions_text(), 1)
+    assert "has no mistakes, but names 3 things that can't be used here" in told
+    assert "clusters.shop.token_file" in told
+    assert "there is no program /usr/local/bin/free-disk\n  mend: install it, or correct its path" in told
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    here = default_reactions_text().replace("/usr/local/bin/free-disk", str(program))
+    for name in ("clew-token", "clew-ca.crt"):
+        (tmp_path / name).write_text("x")
+        here = here.replace(f"/run/secrets/{name}", str(tmp_path / name))
+    assert "is right: jeweller version 1, 5 reactions, all of them dry runs" in check(here, 0)
+    acting = here.replace("      dry_run: true\n", "      dry_run: false\n", 1)
+    assert "acting: restart-mes-worker" in check(acting, 0)
+    told = check(here.replace("most: 6", "most: 1"), 1)
+    assert "'most' is below 'least'" in told
+    assert "mend: let 'most' be the larger one" in told
 
 
 def test_a_control_database_that_is_away_is_told_to_come_back(ask, shop, monkeypatch):

@@ -69,11 +69,17 @@ def test_secrets_are_struck_out_of_what_is_kept(outside):
         (python("import sys; print('no room'); sys.exit(3)"), "ended with 3: no room; run it by hand to see why"),
         (python("import sys; sys.exit(3)"), "ended with 3, and said nothing; run it by hand"),
         (python("import os; os.kill(os.getpid(), 9)"), "was ended by SIGKILL"),
-        (Command(("/nowhere/clean",)), "/nowhere/clean is no program that Clew may run"),
-        (Command(("/bin",)), "/bin is no program that Clew may run"),
-        (Command(("/etc/passwd",)), "/etc/passwd is no program that Clew may run"),
+        (Command(("/nowhere/clean",)), "there is no program /nowhere/clean; install it"),
+        (Command(("/bin",)), "there is no program /bin; install it"),
+        (
+            Command(("/etc/passwd",)),
+            "Clew's user may not run /etc/passwd; allow it, such as with: chmod +x /etc/passwd",
+        ),
         (Command(("/bin/true",), directory="/nowhere"), "there is no directory /nowhere"),
-        (Command(("/bin/true",), secrets={"A": "env:NOWHERE"}), "lacks a secret: the variable NOWHERE is not set"),
+        (
+            Command(("/bin/true",), secrets={"A": "env:NOWHERE"}),
+            "can't be run: the variable NOWHERE is not set; set it",
+        ),
     ],
 )
 def test_a_program_that_fails_is_told_with_what_it_said(outside, action, told):

@@ -36,7 +36,7 @@ def test_it_runs_when_all_holds():
 )
 def test_other_incidents_are_not_its_business(incident, on):
     decision = decide(a_reaction(on=on), situation(an_incident(**incident)))
-    assert (decision.step, decision.reason) == (Step.NOTHING, "it is not for this incident")
+    assert (decision.step, decision.reason) == (Step.NOTHING, "the incident is not one of those that its 'on' names")
 
 
 def test_the_rule_counts_as_a_label():
@@ -48,9 +48,9 @@ def test_the_rule_counts_as_a_label():
     [
         ({"state": IncidentState.RESOLVED}, "the incident is resolved"),
         ({"silenced": True}, "the incident is silenced"),
-        ({"explained_by": 5}, "another incident explains this one"),
+        ({"explained_by": 5}, "incident 5 explains this one"),
         ({"state": IncidentState.ACKNOWLEDGED, "acknowledged_by": "ann"}, "ann takes care of the incident"),
-        ({"firing": 0}, "0 of the 1 alerts fire that it needs"),
+        ({"firing": 0}, "0 of its alerts fire, and the reaction needs 1"),
     ],
 )
 def test_it_leaves_alone_what_is_over_silenced_explained_or_in_good_hands(incident, reason):
@@ -66,16 +66,16 @@ def test_a_person_who_took_the_incident_may_still_be_asked():
 @pytest.mark.parametrize(
     ("when", "alerts", "parts", "reason"),
     [
-        (Conditions(alerts=3), [an_alert()], {}, "1 of the 3 alerts fire that it needs"),
-        (Conditions(value_over=20), [an_alert(value=20)], {}, "measured 20, not over 20"),
+        (Conditions(alerts=3), [an_alert()], {}, "1 of its alerts fire, and the reaction needs 3"),
+        (Conditions(value_over=20), [an_alert(value=20)], {}, "20 was measured, which is not over 20"),
         (Conditions(value_over=20), [an_alert(value=20), an_alert(value=21)], {}, ""),
-        (Conditions(value_over=20), [an_alert()], {}, "measured nothing, not over 20"),
-        (Conditions(waiting_over=5), [an_alert(value=5, queue="crm")], {}, "5 messages wait, not over 5"),
+        (Conditions(value_over=20), [an_alert()], {}, "nothing was measured, which is not over 20"),
+        (Conditions(waiting_over=5), [an_alert(value=5, queue="crm")], {}, "5 messages wait, which is not over 5"),
         (Conditions(waiting_over=5), [an_alert(value=6, queue="crm")], {}, ""),
-        (Conditions(waiting_over=5), [an_alert(queue="crm")], {}, "0 messages wait, not over 5"),
-        (Conditions(waiting_over=0), [an_alert(value=9)], {}, "0 messages wait, not over 0"),
+        (Conditions(waiting_over=5), [an_alert(queue="crm")], {}, "0 messages wait, which is not over 5"),
+        (Conditions(waiting_over=0), [an_alert(value=9)], {}, "0 messages wait, which is not over 0"),
         (Conditions(firing_for_ns=10 * MINUTE), [an_alert()], {}, ""),
-        (Conditions(firing_for_ns=11 * MINUTE), [an_alert()], {}, "the incident fires for less than 11m"),
+        (Conditions(firing_for_ns=11 * MINUTE), [an_alert()], {}, "the incident has fired for less than 11m"),
     ],
 )
 def test_every_condition_must_hold(when, alerts, parts, reason):
@@ -89,22 +89,22 @@ NIGHT = WeekHours("night", "UTC", ((0, 1),))
 @pytest.mark.parametrize(
     ("guards", "parts", "step", "reason"),
     [
-        ({"confirmations": 3}, {"confirmed": 2}, Step.WAIT, "confirmed 2 of 3 times"),
+        ({"confirmations": 3}, {"confirmed": 2}, Step.WAIT, "the rules confirmed it 2 of 3 times"),
         ({"confirmations": 3}, {"confirmed": 3}, Step.RUN, ""),
-        ({"hours": NIGHT}, {}, Step.WAIT, "it is not in the hours night"),
-        ({}, {"stopped": Stopped("ann", "moving house", NOW)}, Step.REFUSE, "ann stopped all reactions: moving house"),
-        ({}, {"busy": {COMMAND.target}}, Step.WAIT, "something acts on command /bin/true now"),
-        ({}, {"runs": [a_run(incident_id=2)]}, Step.WAIT, "it rests for 5m after each run"),
+        ({"hours": NIGHT}, {}, Step.WAIT, "it may run only in the hours 'night'"),
+        ({}, {"stopped": Stopped("ann", "moving house", NOW)}, Step.REFUSE, "ann stopped all reactions: moving house; let them begin again with: clew reactions go"),
+        ({}, {"busy": {COMMAND.target}}, Step.WAIT, "another run acts on command /bin/true now"),
+        ({}, {"runs": [a_run(incident_id=2)]}, Step.WAIT, "its last run ended less than 5m ago, which is its cooldown"),
         ({}, {"runs": [a_run(incident_id=2, at_ns=NOW - 5 * MINUTE)]}, Step.RUN, ""),
-        ({}, {"runs": [a_run(RunState.RUNNING, incident_id=2)]}, Step.WAIT, "another run of it is about to begin or goes on"),
-        ({}, {"runs": [a_run(RunState.APPROVED, incident_id=2)]}, Step.WAIT, "another run of it is about to begin or goes on"),
+        ({}, {"runs": [a_run(RunState.RUNNING, incident_id=2)]}, Step.WAIT, "another run of the reaction is about to begin or goes on"),
+        ({}, {"runs": [a_run(RunState.APPROVED, incident_id=2)]}, Step.WAIT, "another run of the reaction is about to begin or goes on"),
         ({}, {"runs": [a_run(RunState.WAITING_APPROVAL, incident_id=2)]}, Step.RUN, ""),
         ({}, {"runs": [a_run(RunState.REFUSED, incident_id=2)]}, Step.RUN, ""),
-        ({}, {"runs": [a_run(at_ns=NOW - age * MINUTE) for age in (10, 20)]}, Step.WAIT, "it ran 2 times within the hour"),
+        ({}, {"runs": [a_run(at_ns=NOW - age * MINUTE) for age in (10, 20)]}, Step.WAIT, "it ran 2 times within the last hour, and may not run more often"),
         ({}, {"runs": [a_run(at_ns=NOW - age * MINUTE) for age in (10, 60)]}, Step.RUN, ""),
         ({}, {"runs": [a_run(RunState.DRY_RUN, dry_run=True)]}, Step.RUN, ""),
         ({"dry_run": True}, {"runs": [a_run()]}, Step.RUN, ""),
-        ({"dry_run": True}, {"runs": [a_run(RunState.DRY_RUN, dry_run=True)]}, Step.WAIT, "it rests for 5m after each run"),
+        ({"dry_run": True}, {"runs": [a_run(RunState.DRY_RUN, dry_run=True)]}, Step.WAIT, "its last run ended less than 5m ago, which is its cooldown"),
         ({"dry_run": True, "needs_approval": True}, {}, Step.RUN, ""),
         ({"needs_approval": True}, {}, Step.PROPOSE, "a person must approve it"),
     ],
@@ -136,8 +136,18 @@ def test_before_it_runs_again_it_is_seen_whether_it_helped():
     ran = a_run(run_id=7, at_ns=NOW - 30 * MINUTE)
     decision = decide(reaction, situation(runs=[ran]))
     assert (decision.step, decision.until_ns) == (Step.WAIT, NOW + 30 * MINUTE)
-    assert decision.reason == "whether run 7 of it helps isn't known yet"
+    assert decision.reason == "it is not known yet whether run 7 helps"
     assert decide(reaction, situation(runs=[replace(ran, incident_id=2)])).step is Step.RUN
+
+
+@pytest.mark.parametrize(("age", "step"), [(30 * MINUTE, Step.WAIT), (HOUR, Step.NOTHING), (3 * HOUR, Step.NOTHING)])
+def test_a_dry_run_stands_for_what_a_real_one_would_be_allowed(age, step):
+    """A real one would have helped or called a person by then, and not run again on that incident."""
+    dry = a_reaction(guards=replace(EAGER, dry_run=True, help_within_ns=HOUR))
+    ran = a_run(RunState.DRY_RUN, at_ns=NOW - age, dry_run=True)
+    assert decide(dry, situation(runs=[ran])).step is step
+    assert decide(dry, situation(runs=[replace(ran, incident_id=2)])).step is Step.RUN
+    assert decide(replace(dry, guards=replace(dry.guards, dry_run=False)), situation(runs=[ran])).step is Step.RUN
 
 
 def test_a_wait_says_until_when():
@@ -187,18 +197,26 @@ def test_all_guards_hold_again_when_a_run_is_about_to_begin(run, guards, parts, 
     assert may_begin(a_reaction(guards=replace(EAGER, **guards)), proposed, now).step is step
 
 
+DRY = a_run(RunState.DRY_RUN, at_ns=NOW, dry_run=True)
+LEFT = "it ran; nothing was done, and the incident"
+
+
 @pytest.mark.parametrize(
     ("run", "incident", "within_ns", "age_ns", "outcome"),
     [
         (a_run(at_ns=NOW), an_incident(), None, HOUR, None),
         (a_run(at_ns=NOW), an_incident(), MINUTE, 59 * SECOND, None),
-        (a_run(at_ns=NOW), an_incident(), MINUTE, MINUTE, (RunState.USELESS, "it ran; but it still fires 1m later")),
+        (a_run(at_ns=NOW), an_incident(), MINUTE, MINUTE, (RunState.USELESS, "it ran, but the incident still fires 1m later")),
         (a_run(at_ns=NOW), an_incident(firing=0), MINUTE, 59 * SECOND, None),
         (a_run(at_ns=NOW), an_incident(firing=0), MINUTE, MINUTE, (RunState.HELPED, "it ran; nothing fires any more")),
         (a_run(at_ns=NOW), an_incident(state=IncidentState.RESOLVED), MINUTE, 0, (RunState.HELPED, "it ran; the incident ended")),
         (a_run(at_ns=NOW), None, MINUTE, 0, (RunState.HELPED, "it ran; the incident ended")),
         (a_run(RunState.FAILED, at_ns=NOW), an_incident(), MINUTE, HOUR, None),
-        (a_run(RunState.DRY_RUN, at_ns=NOW), an_incident(), MINUTE, HOUR, None),
+        (DRY, an_incident(), None, HOUR, None),
+        (DRY, an_incident(), MINUTE, 59 * SECOND, None),
+        (DRY, an_incident(), MINUTE, MINUTE, (RunState.DRY_RUN, f"{LEFT} still fires 1m later; a real run that helped no more would have called a person")),
+        (DRY, an_incident(firing=0), MINUTE, MINUTE, (RunState.DRY_RUN, f"{LEFT} ended by itself")),
+        (DRY, None, MINUTE, 0, (RunState.DRY_RUN, f"{LEFT} ended by itself")),
     ],
 )  # fmt: skip
 def test_a_run_helped_when_nothing_fires_after_it_and_was_useless_when_something_does(
@@ -207,7 +225,6 @@ def test_a_run_helped_when_nothing_fires_after_it_and_was_useless_when_something
     reaction = a_reaction(guards=Guards(help_within_ns=within_ns))
     judged = judge_outcome(reaction, replace(run, result="it ran"), incident, NOW + age_ns)
     assert (None if judged is None else (judged.state, judged.result)) == outcome
-
-
-def test_a_reaction_that_is_gone_judges_nothing():
-    assert judge_outcome(None, a_run(), an_incident(), NOW + HOUR) is None
+    if judged is not None:
+        again = replace(run, state=judged.state, result=judged.result)
+        assert judge_outcome(reaction, again, incident, NOW + HOUR) is None

@@ -226,6 +226,6 @@ shop.step(1)
     for _ in range(3):
         shop.step(HOUR)
     assert shop.states()[0] == "failed"
-    assert "nobody knows whether it did what it should" in shop.record()[0]
+    assert "nobody knows whether it was done" in shop.record()[0]
     assert (done.read_text(), shop.poster.done) == ("begun\n", [])
     database.close()

@@ -41,7 +41,7 @@ def out(cluster):
 
 
 def test_a_restart_is_the_annotation_that_kubectl_writes(kubernetes, shop):
-    assert restart(shop, NOW, dry=False) == "restarts deployment shop/shop-api of shop"
+    assert restart(shop, NOW, dry=False) == "began to restart deployment shop/shop-api of shop"
     assert kubernetes.deployment.annotations == {ANNOTATION: "2026-11-18T11:06:40Z"}
     (request,) = kubernetes.requests
     assert request.method == "PATCH"
@@ -222,7 +222,7 @@ def test_within_a_cluster_the_service_account_is_used(kubernetes, shop, tls, tmp
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(kubernetes.port))
     monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", shop.cluster.token_file)
     monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", tls[0])
-    assert restart(replace(shop, cluster=Cluster()), NOW, dry=False) == "restarts deployment shop/shop-api"
+    assert restart(replace(shop, cluster=Cluster()), NOW, dry=False) == "began to restart deployment shop/shop-api"
 
 
 def test_outside_of_a_cluster_that_is_said(shop):

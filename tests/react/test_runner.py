@@ -8,7 +8,7 @@ from clew.control.reactions import RunQuery
 from clew.control.tables import outbox
 from clew.model.errors import ControlError
 from clew.model.incident import IncidentState, Policy, PolicyStep
-from clew.model.reaction import Conditions, RunState
+from clew.model.reaction import Command, Conditions, RunState
 from clew.notify.escalation import Policies
 from clew.react.decide import Step
 from clew.react.outside import change_by
@@ -16,6 +16,8 @@ from clew.react.runner import PAUSE_S, SHORT_PAUSE_S, Runner, in_thread
 from clew.react.telling import Tell
 from tests.react.builders import EAGER, HOUR, MINUTE, NOW, SECOND, a_reaction
 from tests.react.shop import HOOK, Shop
+
+GO = "; let them begin again with: clew reactions go"
 
 
 @pytest.fixture
@@ -35,8 +37,8 @@ def test_a_reaction_runs_once_and_rests(shop):
     assert here.poster.done == [1]
     (run,) = here.runs.runs(RunQuery())
     assert (run.state, run.began_ns, run.ended_ns, run.incident_id) == (RunState.DONE, NOW + MINUTE, NOW + MINUTE, 1)
-    assert run.result == "webhook restart-shop answers 204"
-    assert here.record() == ["reaction restart-shop (run 1) is done: webhook restart-shop answers 204"]
+    assert run.result == "webhook restart-shop answered 204"
+    assert here.record() == ["reaction restart-shop (run 1) is done: webhook restart-shop answered 204"]
     assert here.told[0][0] is Tell.NOTIFY
     here.step(5 * MINUTE)
     assert here.poster.done == [1, 2]
@@ -75,7 +77,40 @@ def test_a_dry_run_does_nothing_and_is_told_to_nobody(shop):
     assert here.told == [(Tell.RECORD, "dry run of reaction restart-shop (run 1): would call webhook restart-shop")]
     here.poster.fails = "there is no way"
     here.step(6 * MINUTE)
-    assert (here.states(), here.told[-1][0]) == (["dry_run", "failed"], Tell.RECORD)
+    text = (
+        "dry run of reaction restart-shop (run 2) failed: there is no way; a real run that failed would have called "
+        "shop team"
+    )
+    assert (here.states(), here.told[-1]) == (["dry_run", "failed"], (Tell.RECORD, text))
+
+
+def test_a_dry_run_says_what_would_have_been_done_and_never_calls_a_person(shop, caplog):
+    caplog.set_level("INFO", "clew.react")
+    here = shop({"dry_run": True, "needs_approval": True, "help_within_ns": 10 * MINUTE})
+    here.open()
+    for _ in range(8):
+        here.step(6 * MINUTE)
+    assert here.states() == ["dry_run"]
+    said = "dry run of reaction restart-shop (run 1): would call webhook restart-shop, once a person allowed it"
+    left = (
+        "; nothing was done, and the incident still fires 10m later; "
+        "a real run that helped no more would have called a person"
+    )
+    assert here.told == [(Tell.RECORD, said), (Tell.RECORD, said + left)]
+    assert "run 1: reaction restart-shop checks what it would do: call webhook restart-shop" in caplog.text
+    assert "begins" not in caplog.text
+
+
+def test_a_start_names_what_reactions_lack_and_goes_on(shop, caplog):
+    here = shop()
+    here.reactions.append(a_reaction("clean", Command(("/nowhere/clean",))))
+    here.open()
+    here.step(SECOND)
+    told = (
+        "reaction clean can't act as it is set up: there is no program /nowhere/clean; install it, or correct its path"
+    )
+    assert told in caplog.text
+    assert here.poster.done == [1]
 
 
 def test_a_person_is_asked_and_runs_it_by_approving(shop):
@@ -93,17 +128,17 @@ def test_a_person_is_asked_and_runs_it_by_approving(shop):
     here.runs.approve(1, "ann")
     here.step(SECOND)
     assert (here.states(), here.poster.done) == (["done"], [1])
-    assert here.record()[-1].endswith("is done: webhook restart-shop answers 204, approved by ann")
+    assert here.record()[-1].endswith("is done: webhook restart-shop answered 204, approved by ann")
 
 
 @pytest.mark.parametrize(
     ("what", "reason"),
     [
-        (lambda here: here.step(61 * MINUTE), "not begun within 1h"),
+        (lambda here: here.step(61 * MINUTE), "nobody approved it within 1h"),
         (lambda here: here.quiet(1), "nothing fires any more"),
         (lambda here: here.resolve(1), "nothing fires any more"),
-        (lambda here: here.runs.stop("ann", "moving", here.now_ns), "ann stopped all reactions: moving"),
-        (lambda here: here.reactions.clear(), "the reaction is declared no more"),
+        (lambda here: here.runs.stop("ann", "moving", here.now_ns), f"ann stopped all reactions: moving{GO}"),
+        (lambda here: here.reactions.clear(), "the reaction is no longer declared"),
         (lambda here: here.runs.refuse(1, here.now_ns, "refused by ann"), "refused by ann"),
     ],
 )
@@ -142,7 +177,7 @@ def test_a_failed_run_asks_for_a_person_and_is_not_repeated_on_this_incident(sho
     assert here.states() == ["failed", "refused"]
     text = "reaction restart-shop (run 1) failed: the disk is gone; mend it; shop team must act"
     assert here.told[0] == (Tell.ESCALATE, text)
-    assert here.results()[1] == "run 1 of it on this incident failed; a person must act"
+    assert here.results()[1] == "run 1 on this incident failed, so a person must act"
     assert here.poster.done == [1]
     here.open("another")
     here.poster.fails = ""
@@ -160,7 +195,7 @@ def test_a_useless_run_asks_for_a_person(shop):
     assert here.states() == ["useless", "refused"]
     assert here.told[-2] == (
         Tell.ESCALATE,
-        "reaction restart-shop (run 1) did not help: webhook restart-shop answers 204; but it still fires 3m later; "
+        "reaction restart-shop (run 1) did not help: webhook restart-shop answered 204, but the incident still fires 3m later; "
         "shop team must act",
     )
     here.step(HOUR)
@@ -185,7 +220,7 @@ def test_the_stop_switch_holds_over_a_start_and_is_recorded_once(shop):
         here.step(MINUTE)
         here.start()
     assert (here.poster.done, here.states()) == ([], ["refused"])
-    assert here.record() == ["reaction restart-shop (run 1) was refused: ann stopped all reactions: moving house"]
+    assert here.record() == [f"reaction restart-shop (run 1) was refused: ann stopped all reactions: moving house{GO}"]
     here.runs.go("ann", here.now_ns)
     here.step(SECOND)
     assert here.poster.done == [2]
@@ -229,7 +264,9 @@ def test_a_mistake_of_ours_is_a_failure_without_its_words(shop, monkeypatch, cap
     here.open()
     monkeypatch.setattr(here.poster, "send", lambda _: {}["hunter2"])
     here.step(SECOND)
-    assert here.results() == ["a mistake in Clew (KeyError), so nobody knows whether it ran"]
+    assert here.results() == [
+        "Clew made a mistake (KeyError), so nobody knows whether it was done; look at webhook restart-shop; please report it"
+    ]
     assert "hunter2" not in caplog.text
 
 
@@ -241,10 +278,12 @@ def test_an_action_that_never_ends_is_given_up_and_what_it_says_later_changes_no
     here.step(MINUTE)
     assert here.states() == ["running"]
     here.step(2 * MINUTE)
-    assert here.results()[0] == "it didn't end in its time, so nobody knows whether it ran"
+    assert (
+        here.results()[0] == "it did not end in time, so nobody knows whether it was done; look at webhook restart-shop"
+    )
     later[0]()
     assert here.states()[0] == "failed"
-    assert "had been given up already" in caplog.text
+    assert "had been given up before it ended" in caplog.text
 
 
 def test_actions_run_beside_steps_and_closing_waits_for_them(shop):

@@ -43,7 +43,7 @@ def hook(floor):
 
 
 def test_a_program_is_told_by_a_signed_post(floor, hook, outside):
-    assert call_webhook(hook, OCCASION, outside) == "webhook tell answers 204"
+    assert call_webhook(hook, OCCASION, outside) == "webhook tell answered 204"
     (request,) = floor.requests
     assert (request.method, request.path, request.headers["clew-run"]) == ("POST", "/clew", "7")
     assert json.loads(request.body) == {
@@ -57,7 +57,7 @@ def test_a_program_is_told_by_a_signed_post(floor, hook, outside):
 
 def test_an_address_may_be_a_secret(floor, hook, outside):
     secret = replace(hook, url="file:url")
-    assert call_webhook(secret, OCCASION, outside) == "webhook tell answers 204"
+    assert call_webhook(secret, OCCASION, outside) == "webhook tell answered 204"
     floor.always = Reply(404, b"/hook/hunter4 is not here")
     with pytest.raises(ActionFailed, match="answers 404") as caught:
         call_webhook(secret, OCCASION, outside)
@@ -79,8 +79,8 @@ def test_an_address_that_is_not_public_is_refused_unless_allowed(floor, hook, ou
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"secret": "env:NOWHERE"}, "lacks a secret: the variable NOWHERE is not set"),
-        ({"url": "env:NOTHING"}, "has no address where its 'url' leads"),
+        ({"secret": "env:NOWHERE"}, "webhook tell can't be called: the variable NOWHERE is not set; set it"),
+        ({"url": "env:NOTHING"}, "env:NOTHING holds no address; write https://… there"),
         ({"url": "https://x:99999/"}, "this is no address that can be called"),
         ({"url": "http://169.254.169.254/latest", "allow_private": ("169.254.169.254",)}, "which no channel may call"),
     ],
@@ -110,7 +110,7 @@ def test_what_fails_is_told_apart_and_shows_no_secret(floor, hook, outside, faul
 def test_what_may_pass_is_tried_three_times_as_the_same_run(floor, hook, outside):
     rests = []
     floor.faults = [BROKEN, BUSY]
-    assert perform(hook, OCCASION, outside, rests.append) == "webhook tell answers 204"
+    assert perform(hook, OCCASION, outside, rests.append) == "webhook tell answered 204"
     assert rests == list(PAUSES_S)
     assert {request.headers["clew-run"] for request in floor.requests} == {"7"}
     floor.always = BROKEN

@@ -110,6 +110,7 @@ class TriedModel(BaseModel):
 
     step: Step
     reason: str
+    until: str | None = Field(description="when a wait ends, where that is known")
     works: bool
     result: str
 
@@ -125,7 +126,9 @@ def reaction_routes(deps: ReactionDeps) -> APIRouter:
 
 def _world(deps: ReactionDeps) -> World:
     if deps.reactions is None:
-        raise not_found("no reactions are declared here", "name a file of them by the setting reactions: docs/react.md")
+        raise not_found(
+            "no reactions are declared here", "name a file of them by the setting reactions, see docs/react.md"
+        )
     return deps.reactions
 
 
@@ -160,13 +163,13 @@ def _deciding(routes: APIRouter, deps: ReactionDeps) -> None:
     @routes.post("/reactions/runs/{run_id}/approve", summary="Allow a run that waits for it", responses=_CONFLICT)
     def approve(run_id: _Id, who: WhoModel) -> RunModel:
         run = _world(deps).runs.approve(run_id, tidy(who.by, _LONGEST))
-        return run_model(run or _went_on(deps, run_id, "waits for approval"))
+        return run_model(run or _went_on(deps, run_id, "approved"))
 
     @routes.post("/reactions/runs/{run_id}/refuse", summary="Refuse a run that has not begun", responses=_CONFLICT)
     def refuse(run_id: _Id, who: WhoModel) -> RunModel:
         world, why = _world(deps), f": {tidy(who.reason)}" if who.reason else ""
         run = world.runs.refuse(run_id, world.now_ns(), f"refused by {tidy(who.by, _LONGEST)}{why}")
-        return run_model(run or _went_on(deps, run_id, "is yet to begin"))
+        return run_model(run or _went_on(deps, run_id, "refused"))
 
     @routes.post("/reactions/{name}/try", summary="What a reaction would do about an incident; nothing is done")
     def try_out(
@@ -175,7 +178,11 @@ def _deciding(routes: APIRouter, deps: ReactionDeps) -> None:
         world = _world(deps)
         tried = world.try_out(_named(world, name), _incident(world, incident))
         return TriedModel(
-            step=tried.decision.step, reason=tried.decision.reason, works=tried.works, result=tried.result
+            step=tried.decision.step,
+            reason=tried.decision.reason,
+            until=moment_or_none(tried.decision.until_ns),
+            works=tried.works,
+            result=tried.result,
         )
 
 
@@ -199,23 +206,37 @@ def _named(world: World, name: str) -> Reaction:
     reaction = world.reactions().named(name)
     if reaction is None:
         names = ", ".join(each.name for each in world.reactions().reactions)
-        raise not_found(f"there is no reaction {name}", f"declared: {names}")
+        raise not_found(f"there is no reaction {name}", f"name one that is declared: {names}")
     return reaction
 
 
 def _incident(world: World, incident_id: int) -> Incident:
     incident = world.incidents.incident(incident_id)
     if incident is None:
-        raise not_found(f"there is no incident {incident_id}", "see `clew incidents`")
+        raise not_found(f"there is no incident {incident_id}", "see their numbers with `clew incidents`")
     return incident
 
 
 def _went_on(deps: ReactionDeps, run_id: int, wanted: str) -> ReactionRun:
     run = _world(deps).runs.run(run_id)
     if run is None:
-        raise not_found(f"there is no run {run_id}", "see `clew reactions history`")
-    state = run.state.value.replace("_", " ")
-    raise ApiError(409, "went_on", f"run {run_id} no longer {wanted}: it is {state}", "see `clew reactions history`")
+        raise not_found(f"there is no run {run_id}", "see their numbers with `clew reactions history`")
+    cause = f"run {run_id} can't be {wanted} any more: it {_STATES[run.state]}"
+    raise ApiError(409, "went_on", cause, "see what became of it with `clew reactions history`")
+
+
+_STATES = {
+    RunState.PROPOSED: "needs no approval and is about to begin",
+    RunState.WAITING_APPROVAL: "waits for approval",
+    RunState.APPROVED: "was approved already",
+    RunState.RUNNING: "has begun",
+    RunState.DONE: "is done",
+    RunState.HELPED: "is done, and helped",
+    RunState.USELESS: "is done, and did not help",
+    RunState.FAILED: "has failed",
+    RunState.DRY_RUN: "was a dry run",
+    RunState.REFUSED: "was refused already",
+}
 
 
 def run_model(run: ReactionRun) -> RunModel:

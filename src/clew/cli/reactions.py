@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from clew.cli.options import Command, asks, changes, print_json
 from clew.cli.screen import clock, console, counted, joined, long, show, text, words
 from clew.flow import format_problems
 from clew.react.load import ReactionsError, default_reactions_text, load_reactions
+from clew.react.outside import outside_of
+from clew.react.survey import problems, survey
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=False)
 _STYLES = {
@@ -112,16 +116,23 @@ def go(by: str, url: str, data: Path | None, as_json: bool) -> None:
         click.echo(f"{counted(len(told['items']), 'reaction')} may begin again")
 
 
-@reactions.command(epilog="Exit code 1 when the file has mistakes.")
+@reactions.command(epilog="Exit code 1 when the file has mistakes, or names what isn't there.")
 @click.argument("file", type=_FILE)
 def check(file: Path) -> None:
-    """Name line, key, cause and mend of every mistake in a file of reactions. Needs no server."""
+    """Name every mistake in a file of reactions, and programs, secrets and clusters that it names and can't use.
+
+    Needs no server. Run it as the user, and in the environment, that `clew serve` has.
+    """
+    content = file.read_text(encoding="utf-8", errors="replace")
     try:
         checked = load_reactions(file)
     except ReactionsError as error:
-        content = file.read_text(encoding="utf-8", errors="replace")
         count = counted(len(error.problems), "mistake")
         raise CommandError(f"{file} has {count}:\n\n{format_problems(error.problems, content)}") from error
+    lacking = problems(survey(checked, outside_of(os.environ, file.parent, time.time_ns)), content)
+    if lacking:
+        told = f"{file} has no mistakes, but names {counted(len(lacking), 'thing')} that can't be used here"
+        raise CommandError(f"{told}:\n\n{format_problems(lacking, content)}")
     acting = [each.name for each in checked.reactions if not each.guards.dry_run]
     told = f"acting: {', '.join(acting)}" if acting else "all of them dry runs"
     click.echo(f"{file} is right: {checked.name} version {checked.version}, "
@@ -148,10 +159,12 @@ def try_(name: str, incident: int, url: str, data: Path | None, as_json: bool) -
     if as_json:
         print_json(told)
         return
+    until = f" until {clock(told['until'])}" if told["until"] else ""
     why = f": {told['reason']}" if told["reason"] else ""
-    show(Group(text(f"it would {_STEPS[told['step']]}{why}"), text(told["result"], "" if told["works"] else "red")))
+    would = text(f"now it would {_STEPS[told['step']]}{until}{why}")
+    show(Group(would, text(f"its action: {told['result']}", "" if told["works"] else "red")))
     if not told["works"]:
-        raise CommandError("its action could not be done", "mend what is told above")
+        raise CommandError("its action could not be done", "mend what is said of its action above")
 
 
 _STEPS = {
@@ -159,7 +172,7 @@ _STEPS = {
     "wait": "wait",
     "refuse": "be refused",
     "propose": "ask a person",
-    "run": "run",
+    "run": "act",
 }
 
 
@@ -173,7 +186,8 @@ def _decide(what: str, run_id: int, body: dict[str, str], url: str, data: Path |
     if as_json:
         print_json(run)
     else:
-        click.echo(f"run {run['run_id']} of {run['reaction']} is {words(run['state'])} by {body['by']}")
+        begins = "; it begins as soon as its guards let it" if what == "approve" else ""
+        click.echo(f"run {run['run_id']} of {run['reaction']} was {words(run['state'])} by {body['by']}{begins}")
 
 
 def _list(told: dict[str, Any], width: int) -> RenderableType:
@@ -199,10 +213,10 @@ def _guards(each: dict[str, Any]) -> str:
     return joined(
         [
             "dry run" if each["dry_run"] else "",
-            "asks" if each["needs_approval"] else "",
-            f"{each['most_per_hour']} an hour",
-            f"rests {long(each['cooldown_s'])}",
-            f"in {each['hours']}" if each["hours"] else "",
+            "needs approval" if each["needs_approval"] else "",
+            f"at most {each['most_per_hour']} an hour",
+            f"{long(each['cooldown_s'])} between runs",
+            f"only in the hours {each['hours']}" if each["hours"] else "",
         ],
         ", ",
     )
@@ -210,7 +224,7 @@ def _guards(each: dict[str, Any]) -> str:
 
 def _history(told: dict[str, Any], width: int) -> RenderableType:
     if not told["items"]:
-        return text("no reaction ran, nor was one refused")
+        return text("no reaction has run here, and none was refused")
     entries = timed([_run(each) for each in told["items"]], "")
     parts: list[RenderableType] = [listed(entries, width)]
     if told["next"]:

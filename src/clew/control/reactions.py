@@ -1,24 +1,33 @@
 """Runs of reactions in the control database, each change by compare-and-set, and the stop switch.
 
 A run is `running` before anything is done, and ends with its result after: a process that is killed between the two
-leaves `running`, which the next start finds (`interrupted`). So no run is begun twice, and none is forgotten.
+leaves `running`, which the next start finds (`interrupted`). So no run is begun twice, and none is forgotten. Servers
+that share a PostgreSQL see by its advisory locks what the others do: https://www.postgresql.org/docs/current/explicit-locking.html
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, or_, select, update
 
 from clew.control.database import Database
 from clew.control.tables import incidents, reaction_runs, values
 from clew.model.reaction import BEFORE, ReactionRun, RunState, Stopped
 
 _SWITCH = "reactions_stopped"
-_INTERRUPTED = "interrupted: Clew was ended while it ran, so nobody knows whether it did what it should"
+_INTERRUPTED = "interrupted: Clew was ended while it ran, so nobody knows whether it was done; look at {target}"
+_DRY_INTERRUPTED = "interrupted: Clew was ended while it looked what it would do, and nothing was done"
 _UNFINISHED = (*BEFORE, RunState.RUNNING)
+_HALF = 2**31
+_GOES_ON = 0x636C6577
+"""First half of PostgreSQL's advisory locks that say which runs go on; the second is the run's number."""
+
+_ACTED_ON = 0x636C6578
+"""First half of those that let who wants to act on one target take turns; the second is made of the target's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,26 +77,50 @@ class ReactionRuns:
     def begin(self, run: ReactionRun, at_ns: int) -> ReactionRun | None:
         """Take a run to do it: only one of all that try gets it, and nothing else acts on its target meanwhile.
 
-        None: somebody else has it, it was changed since it was read, or its target is being acted on.
+        None: somebody else has it, it was changed since it was read, its target is being acted on, or all are stopped.
         """
         other = reaction_runs.alias()
         free = ~exists().where(other.c.target == run.target, other.c.state == RunState.RUNNING.value)
+        stopped = exists().where(values.c.name == _SWITCH, values.c.value["stopped"].as_boolean())
         states = (RunState.PROPOSED, RunState.APPROVED)
-        return self._change(run.id, run.version, states, free, state=RunState.RUNNING.value, began_ns=at_ns)
+        return self._change(
+            run.id, run.version, states, free & ~stopped, run.target, state=RunState.RUNNING.value, began_ns=at_ns
+        )
+
+    @contextmanager
+    def going_on(self, run_id: int) -> Iterator[None]:
+        """Let other servers on one PostgreSQL see that a run goes on: to be held from before it begins to its end.
+
+        SQLite lies in a data directory, which has one server.
+        """
+        if self._database.dialect != "postgresql":
+            yield
+            return
+        with self._database.reading() as connection:
+            connection.detach()  # however many runs go on, others find a connection in the pool
+            connection.execute(select(func.pg_advisory_xact_lock(_GOES_ON, run_id % _HALF)))
+            yield
 
     def end(self, run: ReactionRun, state: RunState, at_ns: int, result: str) -> ReactionRun | None:
         """What came of a run that was begun; None when somebody else ended it meanwhile."""
         return self._change(run.id, run.version, (RunState.RUNNING,), state=state.value, ended_ns=at_ns, result=result)
 
     def judge(self, run: ReactionRun, state: RunState, result: str) -> ReactionRun | None:
-        """Whether a run that was done helped; None when somebody else judged it meanwhile."""
-        return self._change(run.id, run.version, (RunState.DONE,), state=state.value, result=result)
+        """What became of its incident after a run; None when somebody else judged it meanwhile."""
+        states = (RunState.DONE, RunState.DRY_RUN)
+        return self._change(run.id, run.version, states, state=state.value, result=result)
 
     def interrupted(self, at_ns: int) -> list[ReactionRun]:
-        """End what runs as failed, since nobody knows whether it ran. For the start, when nothing can run yet."""
+        """End as failed what runs and no server holds, since nobody knows whether it was done. For the start."""
         running = self.runs(RunQuery(states=(RunState.RUNNING,), limit=10_000))
-        ended = [self.end(run, RunState.FAILED, at_ns, _INTERRUPTED) for run in running]
+        ended = [self.end(run, RunState.FAILED, at_ns, _interrupted(run)) for run in running if not self._held(run.id)]
         return [run for run in ended if run is not None]
+
+    def _held(self, run_id: int) -> bool:
+        if self._database.dialect != "postgresql":
+            return False
+        with self._database.reading() as connection:
+            return not connection.scalar(select(func.pg_try_advisory_xact_lock(_GOES_ON, run_id % _HALF)))
 
     def run(self, run_id: int) -> ReactionRun | None:
         """The run of that id."""
@@ -134,7 +167,7 @@ class ReactionRuns:
         return Stopped(row.value["by"], row.value["reason"], row.written_ns)
 
     def stop(self, by: str, reason: str, at_ns: int) -> Stopped:
-        """Let no reaction begin from now on, over restarts, too, until `go`."""
+        """Let no reaction begin once this returns, over restarts, too, until `go`."""
         self._switch({"stopped": True, "by": by, "reason": reason}, at_ns)
         return Stopped(by, reason, at_ns)
 
@@ -154,13 +187,17 @@ class ReactionRuns:
         version: int | None,
         states: Collection[RunState],
         also: ColumnElement[bool] | None = None,
+        in_turn: str = "",
         **changed: object,
     ) -> ReactionRun | None:
+        """Change a run that is still as it was; of changes about one thing, ``in_turn``, each sees the one before."""
         columns = reaction_runs.c
         wanted = [columns.id == run_id, columns.state.in_([state.value for state in states])]
         wanted += [] if version is None else [columns.version == version]
         wanted += [] if also is None else [also]
         with self._database.writing() as connection:
+            if in_turn and self._database.dialect == "postgresql":
+                connection.execute(select(func.pg_advisory_xact_lock(_ACTED_ON, func.hashtext(in_turn))))
             statement = update(reaction_runs).where(*wanted).values(version=columns.version + 1, **changed)
             if connection.execute(statement).rowcount != 1:
                 return None
@@ -171,6 +208,10 @@ class ReactionRuns:
         with self._database.reading() as connection:
             rows: Sequence[Row[Any]] = connection.execute(statement).all()
         return [_run(row) for row in rows]
+
+
+def _interrupted(run: ReactionRun) -> str:
+    return _DRY_INTERRUPTED if run.dry_run else _INTERRUPTED.format(target=run.target)
 
 
 def _unfinished_like(run: ReactionRun) -> ColumnElement[bool]:

@@ -8,6 +8,7 @@ what ran is ended as failed at the next start, what wasn't told is told then.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable
@@ -20,9 +21,21 @@ from clew.model.incident import Incident
 from clew.model.reaction import BEFORE, Action, Command, Reaction, ReactionRun, RunState, Stopped
 from clew.react.actions.failures import ActionFailed
 from clew.react.actions.perform import perform
-from clew.react.decide import Confirmed, Decision, Step, confirm, decide, fits, judge_outcome, may_begin, unmet
+from clew.react.decide import (
+    Confirmed,
+    Decision,
+    Step,
+    confirm,
+    decide,
+    fits,
+    judge_outcome,
+    may_be_judged,
+    may_begin,
+    unmet,
+)
+from clew.react.survey import survey
 from clew.react.telling import News, untold
-from clew.react.words import in_words
+from clew.react.words import in_words, left_open
 from clew.react.world import World
 
 log = logging.getLogger(__name__)
@@ -66,14 +79,12 @@ class Runner:
         self._closing = threading.Event()
         self._acting = 0
         self._ended = threading.Condition()
-        self._found_interrupted = False
+        self._started = False
 
     def step(self, now_ns: int) -> float:
         """Do what is to be done now; the seconds to rest. Raises ControlError, and may then be called again."""
-        if not self._found_interrupted:
-            for run in self._world.runs.interrupted(now_ns):
-                log.warning("run %d of reaction %s was interrupted by the end of Clew", run.id, run.reaction)
-            self._found_interrupted = True
+        if not self._started:
+            self._start(now_ns)
         stopped = self._world.runs.stopped()
         self._end_overdue(now_ns)
         self._judge(now_ns)
@@ -81,6 +92,14 @@ class Runner:
         unfinished = self._begin_due(now_ns, stopped)
         self._tell(now_ns)
         return SHORT_PAUSE_S if unfinished else PAUSE_S
+
+    def _start(self, now_ns: int) -> None:
+        """Say what was left running, and what reactions lack here."""
+        for run in self._world.runs.interrupted(now_ns):
+            log.warning("run %d of reaction %s failed: %s", run.id, run.reaction, run.result)
+        for lack in survey(self._world.reactions(), self._world.outside):
+            log.warning("reaction %s can't act as it is set up: %s", lack.reaction, lack.lack.told)
+        self._started = True
 
     def close(self, wait_s: float) -> None:
         """Begin nothing more, and wait so long for what runs; what doesn't end by then is found by the next start."""
@@ -127,7 +146,7 @@ class Runner:
             reaction = self._world.reactions().named(run.reaction)
             incident = None if run.incident_id is None else self._world.incidents.incident(run.incident_id)
             if reaction is None or incident is None:
-                self._world.runs.refuse(run.id, now_ns, "the reaction is declared no more")
+                self._world.runs.refuse(run.id, now_ns, "the reaction is no longer declared")
                 continue
             decision = may_begin(reaction, run, self._world.situation(reaction, incident, now_ns, 0, stopped))
             if decision.step is Step.REFUSE:
@@ -137,42 +156,55 @@ class Runner:
         return bool(unfinished)
 
     def _begin(self, reaction: Reaction, run: ReactionRun, incident: Incident, now_ns: int) -> None:
-        begun = self._world.runs.begin(run, now_ns)
-        if begun is None:
-            return
-        log.info("run %d: reaction %s begins to %s", run.id, run.reaction, in_words(reaction.action))
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(self._world.runs.going_on(run.id))
+            begun = self._world.runs.begin(run, now_ns)
+            if begun is None:
+                return
+            held = stack.pop_all()
+        does = "checks what it would do" if run.dry_run else "begins"
+        log.info("run %d: reaction %s %s: %s", run.id, run.reaction, does, in_words(reaction.action))
         with self._ended:
             self._acting += 1
-        self._spawn(f"clew-reaction-{run.id}", lambda: self._act(reaction.action, begun, incident))
+        self._spawn(f"clew-reaction-{run.id}", lambda: self._act(reaction, begun, incident, held))
 
-    def _act(self, action: Action, run: ReactionRun, incident: Incident) -> None:
+    def _act(self, reaction: Reaction, run: ReactionRun, incident: Incident, held: contextlib.ExitStack) -> None:
         try:
-            state, result = self._perform(action, run, incident)
+            state, result = self._perform(reaction, run, incident)
+            log.log(
+                logging.WARNING if state is RunState.FAILED else logging.INFO,
+                "run %d: reaction %s ended as %s: %s", run.id, run.reaction, state.replace("_", " "), result,
+            )  # fmt: skip
             self._record(run, state, result)
         finally:
+            with contextlib.suppress(ControlError):  # the connection broke, which lets go of it, too
+                held.close()
             with self._ended:
                 self._acting -= 1
                 self._ended.notify_all()
 
-    def _perform(self, action: Action, run: ReactionRun, incident: Incident) -> tuple[RunState, str]:
+    def _perform(self, reaction: Reaction, run: ReactionRun, incident: Incident) -> tuple[RunState, str]:
+        occasion = self._world.occasion(run, incident)
         try:
-            done = perform(action, self._world.occasion(run, incident), self._world.outside, self._closing.wait)
+            done = perform(reaction.action, occasion, self._world.outside, self._closing.wait)
         except ActionFailed as error:
             return RunState.FAILED, str(error)
         except Exception as error:  # a mistake of ours; its words may hold secrets, so they are kept nowhere
-            log.error("run %d of reaction %s hit a mistake in Clew: %s", run.id, run.reaction, type(error).__name__)
-            return RunState.FAILED, f"a mistake in Clew ({type(error).__name__}), so nobody knows whether it ran"
-        return (RunState.DRY_RUN if run.dry_run else RunState.DONE), done
+            told = f"Clew made a mistake ({type(error).__name__}), {left_open(run)}; please report it"
+            return RunState.FAILED, told
+        if not run.dry_run:
+            return RunState.DONE, done
+        return RunState.DRY_RUN, f"{done}, once a person allowed it" if reaction.guards.needs_approval else done
 
     def _record(self, run: ReactionRun, state: RunState, result: str) -> None:
         """Write what came of a run, however long the database is away."""
         while True:
             try:
                 if self._world.runs.end(run, state, self._world.now_ns(), result) is None:
-                    log.warning("run %d had been given up already; it ended as %s: %s", run.id, state.value, result)
+                    log.warning("run %d had been given up before it ended, and stays failed", run.id)
                 return
-            except ControlError:
-                log.warning("what came of run %d can't be written now; trying again", run.id)
+            except ControlError as error:
+                log.warning("what came of run %d can't be written, and is tried again: %s", run.id, error)
                 if self._closing.wait(_AGAIN_S):
                     return  # the next start finds it running, and says so
 
@@ -181,18 +213,18 @@ class Runner:
             reaction = self._world.reactions().named(run.reaction)
             longest_ns = _GRACE_NS if reaction is None else longest_of(reaction.action)
             if run.began_ns is not None and now_ns - run.began_ns > longest_ns:
-                told = "it didn't end in its time, so nobody knows whether it ran"
-                self._world.runs.end(run, RunState.FAILED, now_ns, told)
+                self._world.runs.end(run, RunState.FAILED, now_ns, f"it did not end in time, {left_open(run)}")
 
     def _judge(self, now_ns: int) -> None:
-        reactions = self._world.reactions()
-        for run in self._world.runs.runs(RunQuery(states=(RunState.DONE,), limit=_MOST_JUDGED)):
+        runs, reactions = self._world.runs, self._world.reactions()
+        dry = [run for run in runs.since(now_ns - _TOLD_WITHIN_NS) if run.state is RunState.DRY_RUN]
+        for run in (*runs.runs(RunQuery(states=(RunState.DONE,), limit=_MOST_JUDGED)), *dry):
             reaction = reactions.named(run.reaction)
-            if reaction is None or reaction.guards.help_within_ns is None or run.incident_id is None:
+            if reaction is None or not may_be_judged(reaction, run) or run.incident_id is None:
                 continue
             outcome = judge_outcome(reaction, run, self._world.incidents.incident(run.incident_id), now_ns)
             if outcome is not None:
-                self._world.runs.judge(run, outcome.state, outcome.result)
+                runs.judge(run, outcome.state, outcome.result)
 
     def _tell(self, now_ns: int) -> None:
         """Have the records of incidents, and people, told of what became of runs; what was told is seen there."""

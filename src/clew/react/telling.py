@@ -70,6 +70,8 @@ def _sentence(run: ReactionRun, incident: Incident) -> str:
     result = run.result if len(run.result) <= _TOLD_LONGEST else f"{run.result[:_TOLD_LONGEST]} …"
     who = incident.owner or "a person"
     match run.state:
+        case RunState.FAILED if run.dry_run:
+            return f"{name} failed: {result}; a real run that failed would have called {who}"
         case RunState.WAITING_APPROVAL:
             return f"{name} waits for approval to {result}; {who} must allow it: clew reactions approve {run.id}"
         case RunState.FAILED:

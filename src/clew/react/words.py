@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from clew.model.reaction import Action, Command, Restart, Scale, Webhook
+from clew.model.reaction import Action, Command, ReactionRun, Restart, Scale, Webhook
 
 LONGEST_TOLD = 2_000
 """Characters of an answer or an output that are kept of a run."""
@@ -23,6 +23,11 @@ def in_words(action: Action) -> str:
             return f"call {action.target}"
         case _:
             assert_never(action)
+
+
+def left_open(run: ReactionRun) -> str:
+    """What stays open after a run whose end nobody saw; nothing does after a dry one."""
+    return "and nothing was done" if run.dry_run else f"so nobody knows whether it was done; look at {run.target}"
 
 
 def _how_far(action: Scale) -> str:

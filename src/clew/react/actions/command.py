@@ -7,13 +7,12 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
 from clew.model.reaction import Command
-from clew.model.secret import Secret
-from clew.react.actions.contract import Occasion, Outside
+from clew.react.actions.contract import Lack, Occasion, Outside
 from clew.react.actions.failures import ActionFailed, ActionUnknown
 from clew.react.words import tidy
 
@@ -52,11 +51,12 @@ def run_command(action: Command, occasion: Occasion, outside: Outside) -> str:
 
     Raises ActionFailed when it can't be started or says that it failed, ActionUnknown when it took too long.
     """
-    secrets = _secrets_of(action, outside)
-    _check(action)
+    for lack in lacks_of_command(action, outside):
+        raise ActionFailed(f"{action.target} can't be run: {lack.told}")
     if occasion.dry:
         return f"would run {' '.join(action.argv)}"
     variables = {name: outside.environment[name] for name in action.environment if name in outside.environment}
+    secrets = {name: outside.find(place) for name, place in action.secrets.items()}
     variables |= {name: secret.reveal() for name, secret in secrets.items()} | _facts(occasion)
     code, output = _run(action, variables)
     told = output.text()
@@ -72,18 +72,17 @@ def run_command(action: Command, occasion: Occasion, outside: Outside) -> str:
     return f"{action.target} is done{words}"
 
 
-def _secrets_of(action: Command, outside: Outside) -> dict[str, Secret]:
-    try:
-        return {name: outside.find(place) for name, place in action.secrets.items()}
-    except ValueError as error:
-        raise ActionFailed(f"{action.target} lacks a secret: {error}") from None
-
-
-def _check(action: Command) -> None:
-    if not os.access(action.argv[0], os.X_OK) or Path(action.argv[0]).is_dir():
-        raise ActionFailed(f"{action.argv[0]} is no program that Clew may run; check its path and its mode")
+def lacks_of_command(action: Command, outside: Outside) -> Iterator[Lack]:
+    """What keeps a program from being started."""
+    program = Path(action.argv[0])
+    if not program.is_file():
+        yield Lack("run", f"there is no program {program}", "install it, or correct its path")
+    elif not os.access(program, os.X_OK):
+        yield Lack("run", f"Clew's user may not run {program}", f"allow it, such as with: chmod +x {program}")
     if action.directory and not Path(action.directory).is_dir():
-        raise ActionFailed(f"there is no directory {action.directory}; make it, or change 'directory'")
+        yield Lack("directory", f"there is no directory {action.directory}", "make it, or change 'directory'")
+    for place in action.secrets.values():
+        yield from outside.lacks("secrets", place)
 
 
 def _facts(occasion: Occasion) -> dict[str, str]:

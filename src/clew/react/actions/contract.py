@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -19,6 +19,20 @@ class Occasion:
     incident: Incident
     at_ns: int
     dry: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """What keeps an action from being done on this machine, and how that is mended. ``key`` is where it is named."""
+
+    key: str
+    cause: str
+    mend: str
+
+    @property
+    def told(self) -> str:
+        """Cause and mend."""
+        return f"{self.cause}; {self.mend}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +71,11 @@ class Outside:
     find: Callable[[str], Secret]
     poster: Poster
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def lacks(self, key: str, place: str) -> Iterator[Lack]:
+        """What keeps a secret, which is named under ``key``, from being found."""
+        try:
+            self.find(place)
+        except ValueError as error:
+            cause, _, mend = str(error).partition("; ")
+            yield Lack(key, cause, mend)

@@ -34,4 +34,4 @@ def restart(action: Restart, at_ns: int, dry: bool) -> str:
         raise ActionPassing(str(error)) from None  # the same patch again changes nothing more
     if paused:
         raise ActionFailed(f"{action.target} is paused, so nothing restarts; run kubectl rollout resume")
-    return f"{'would restart' if dry else 'restarts'} {action.target}"
+    return f"{'would restart' if dry else 'began to restart'} {action.target}"
