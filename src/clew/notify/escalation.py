@@ -35,6 +35,22 @@ class Policies:
                 return self.policies.get(route.policy)
         return None
 
+    def possible(self, rule: Rule) -> tuple[Policy, ...]:
+        """The policies that incidents of a rule may take, in the order of the routes; none: nobody is told.
+
+        There are several where a route asks for a label that only an incident has.
+        """
+        if rule.policy in self.policies:
+            return (self.policies[rule.policy],)
+        names: list[str] = []
+        for route in self.routes:
+            fits = _may_fit(route, rule)
+            if fits is not False:
+                names.append(route.policy)
+            if fits:
+                break
+        return tuple(self.policies[name] for name in dict.fromkeys(names) if name in self.policies)
+
     def kept(self, incident: Incident) -> Policy | None:
         """The policy that an incident has; None when it is declared no more."""
         return self.policies.get(incident.policy)
@@ -80,6 +96,17 @@ def _fits(route: Route, rule: Rule, severity: Severity, labels: Mapping[str, str
     told = {"rule": rule.name, **labels}
     in_severity = not route.severities or severity in route.severities
     return in_severity and all(told.get(name) == text for name, text in route.labels.items())
+
+
+def _may_fit(route: Route, rule: Rule) -> bool | None:
+    """Whether a route fits every incident of a rule (True), none (False), or those of certain labels (None)."""
+    if route.severities and rule.severity not in route.severities:
+        return False
+    known = {name: text for name, text in rule.labels.items() if name not in rule.group_by} | {"rule": rule.name}
+    open_ = {name for name in route.labels if name not in known}
+    if not open_ <= set(rule.group_by) or any(known.get(name, text) != text for name, text in route.labels.items()):
+        return False
+    return None if open_ else True
 
 
 def _move_on(draft: Draft, policy: Policy, number: int) -> None:
