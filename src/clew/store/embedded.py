@@ -25,10 +25,11 @@ from typing import Any, BinaryIO
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.models import SettingDef
 
 from clew.model.errors import MalformedHistory, MalformedTelemetry, StoreError, StoreUnavailable
 from clew.store.contract import Batch, Format, Rejected, Signal
-from clew.store.engine import chdb
+from clew.store.engine import chdb, unmap_start_code
 from clew.store.engine_config import ENCRYPTED_DISK, KEY_VARIABLE, EngineLimits, check_key, engine_config
 from clew.store.migrate import migrate
 from clew.store.render import Layout, render_import, render_view
@@ -149,6 +150,7 @@ class EmbeddedStore:
             _restore_crash_handlers()
             self._anchor.query("CREATE DATABASE IF NOT EXISTS clew")
             self._readers: LifoQueue[Client] = LifoQueue()
+            known: dict[str, SettingDef] = {}
 
             def connect() -> Client:
                 return clickhouse_connect.get_client(
@@ -156,10 +158,15 @@ class EmbeddedStore:
                 )
 
             for _ in range(READERS):
-                self._readers.put(connect())
+                client = connect()
+                # Each asks for what settings there are, and keeps 0.7 MB of answers that are the same.
+                known = known or client.server_settings
+                client.server_settings = known
+                self._readers.put(client)
             self._clients = list(self._readers.queue)
         self._streams = Streams(connect, _engine_errors)
         migrate(self, layout, keep_retention=keep_retention)
+        unmap_start_code()
 
     def ingest(self, batch: Batch) -> Mapping[int, Rejected]:
         """Store a batch; see the contract."""
