@@ -1,6 +1,7 @@
 """The same surroundings for every test: nothing of the caller's set-up or terminal, no deadlines."""
 
 import os
+import sys
 
 import hypothesis
 import pytest
@@ -9,9 +10,12 @@ import pytest
 def pytest_configure(config: pytest.Config) -> None:
     """Forgets CLEW_* and OTEL_* variables and the terminal's width, which pytest's workers have as well.
 
+    Python keeps what it compiles, as each of the hundreds of processes that tests start compiles all of Clew otherwise.
     Hypothesis judges values only, as two shared cores tell no times.
     """
-    for name in [name for name in os.environ if name.startswith(("CLEW_", "OTEL_")) or name == "COLUMNS"]:
+    forgotten = ("COLUMNS", "PYTHONDONTWRITEBYTECODE")
+    for name in [name for name in os.environ if name.startswith(("CLEW_", "OTEL_")) or name in forgotten]:
         del os.environ[name]
+    sys.dont_write_bytecode = False
     hypothesis.settings.register_profile("clew", deadline=None, print_blob=True)
     hypothesis.settings.load_profile("clew")
