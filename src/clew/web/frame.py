@@ -26,7 +26,7 @@ class NavItem:
 
 NAVIGATION = (
     NavItem("Orders", "/", ("/orders",)),
-    NavItem("Incidents", "/incidents", ("/incidents",)),
+    NavItem("Incidents", "/incidents", ("/incidents", "/rules")),
     NavItem("Traces", "/traces", ("/traces",)),
     NavItem("Services", "/services", ("/services",)),
     NavItem("Flow", "/flow", ("/flow",)),

@@ -1,0 +1,30 @@
+"""The route of rules."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.responses import HTMLResponse
+
+from clew.api.deps import ApiDeps
+from clew.api.incidents import desk_of
+from clew.watch.health import rules_standing
+from clew.web.pages.rules.context import Asked, rules_page
+from clew.web.rendering import Pages
+from clew.web.tidy import TidyRoute
+
+
+def rules_page_routes(deps: ApiDeps, pages: Pages) -> APIRouter:
+    """/rules: ``severity``, ``owner`` and a ``word`` choose."""
+    routes = APIRouter(route_class=TidyRoute)
+
+    @routes.get("/rules", include_in_schema=False)
+    def show_rules(request: Request, severity: str = "", owner: str = "", word: str = "") -> HTMLResponse:
+        desk, now_ns = desk_of(deps), deps.now_ns()
+        standing = rules_standing(
+            desk.rules, desk.policies, desk.incidents.unresolved(), desk.incidents.silences(now_ns),
+            deps.watched().health(), now_ns,
+        )  # fmt: skip
+        page = rules_page(standing, Asked(severity, owner, word), desk.rules_file)
+        return pages.answer(request, "rules/rules.html", page, "Rules", now_ns=now_ns)
+
+    return routes
