@@ -16,7 +16,7 @@ from clew.model.incident import Incident, IncidentState, NoticeKind, PlannedSile
 from clew.model.rule import Rule, Severity
 from clew.notify.draft import Draft
 from clew.notify.escalation import Policies, begin, go_on, halt, stale_at_ns
-from clew.notify.grouping import group_labels, how_long, listed, name_of, owner_of, reason_of, title_of
+from clew.notify.grouping import group_labels, listed, name_of, owner_of, reason_of, title_of
 from clew.notify.silences import covering
 
 SETTLE_NS = 2 * 60 * 10**9
