@@ -183,7 +183,7 @@ PATHS = [
     ),
     "/views/delete?name=mine",
     *("/services", "/services/shop-api", "/figures", "/status", "/no-such-page"),
-    *("/incidents", "/incidents?show=all", "/incidents/1", "/incidents/2", "/incidents/3"),
+    *("/incidents", "/incidents?show=all", "/incidents/1", "/incidents/2", "/incidents/3", "/rules"),
     *(f"/flow/{view}" for view in VIEWS),
     "/flow/step?before=INITIATED&after=SUBMITTED",
 ]

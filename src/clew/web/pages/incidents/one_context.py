@@ -94,18 +94,20 @@ class RunLine:
 class IncidentPage:
     """The page of one incident.
 
-    ``line`` is the incident as in the list, ``labels`` what its alerts share, ``runbook`` the address of what to do
-    (empty: none) and ``runbook_href`` the same where it can be followed. ``policy`` is who is told by. ``open`` and
-    ``taken`` say where it stands: not resolved, acknowledged. ``orders`` are some of its orders, ``more_orders`` counts
-    the others; ``others`` are alerts about no order. ``traces`` are the best evidence. ``root`` is the incident that
-    explains it (None: none), ``explains`` are those that it explains. ``record`` is what happened, newest first,
-    ``notices`` what channels were told, ``runs`` automated actions. ``firing`` counts alerts over the time around it,
-    ``requests`` what the ``service`` was asked for then (None: no service, or nothing); ``service_href`` is its page.
-    ``name`` is what the viewer called himself last, ``silence_labels`` what a silence from here would cover, in words.
-    ``sent`` is a form of the page that couldn't be done.
+    ``line`` is the incident as in the list, ``rule`` the name of its rule, ``labels`` what its alerts share,
+    ``runbook`` the address of what to do (empty: none) and ``runbook_href`` the same where it can be followed.
+    ``policy`` is who is told by. ``open`` and ``taken`` say where it stands: not resolved, acknowledged. ``orders`` are
+    some of its orders, ``more_orders`` counts the others; ``others`` are alerts about no order. ``traces`` are the best
+    evidence. ``root`` is the incident that explains it (None: none), ``explains`` are those that it explains.
+    ``record`` is what happened, newest first, ``notices`` what channels were told, ``runs`` automated actions.
+    ``firing`` counts alerts over the time around it, ``requests`` what the ``service`` was asked for then (None: no
+    service, or nothing); ``service_href`` is its page. ``name`` is what the viewer called himself last,
+    ``silence_labels`` what a silence from here would cover, in words. ``sent`` is a form of the page that couldn't be
+    done.
     """
 
     line: Line
+    rule: str
     labels: tuple[Label, ...]
     runbook: str
     runbook_href: str
@@ -157,6 +159,7 @@ def incident_page(whole: Whole) -> IncidentPage:
     service = incident.labels.get("service", "")
     return IncidentPage(
         line=line_of(incident),
+        rule=incident.rule,
         labels=tuple(Label(name, value, _label_href(name, value)) for name, value in sorted(incident.labels.items())),
         runbook=incident.runbook,
         runbook_href=incident.runbook if urlsplit(incident.runbook).scheme in ("http", "https") else "",
