@@ -124,7 +124,8 @@ def test_another_server_leaves_alone_what_goes_on_here(runs, database, place):
         return  # it has one server
     other = open_database(*place)
     run = runs.propose(RUN)
-    with runs.going_on(run.id):
+    with runs.going_on(run.id) as free, ReactionRuns(other).going_on(run.id) as free_there:
+        assert (free, free_there) == (True, False)
         runs.begin(run, 11)
         assert ReactionRuns(other).interrupted(12) == []
     assert [each.id for each in ReactionRuns(other).interrupted(13)] == [run.id]

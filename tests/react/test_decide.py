@@ -2,11 +2,15 @@ from dataclasses import replace
 
 import pytest
 
+from clew.detect.queues import waiting
+from clew.detect.spans import spans_seen
 from clew.model.incident import IncidentState
 from clew.model.reaction import Conditions, Guards, IncidentFilter, RunState, Stopped
-from clew.model.rule import Severity
+from clew.model.rule import QueueWaits, Severity, SpanCondition, SpansSeen
+from clew.model.watched import SpanGroup, WaitingQueue
 from clew.model.week import WeekHours
 from clew.react.decide import Confirmed, Situation, Step, confirm, decide, judge_outcome, may_begin
+from tests.detect.stories import rule
 from tests.react.builders import COMMAND, EAGER, HOUR, MINUTE, NOW, SECOND, a_reaction, a_run, an_alert, an_incident
 
 
@@ -81,6 +85,19 @@ def test_a_person_who_took_the_incident_may_still_be_asked():
 def test_every_condition_must_hold(when, alerts, parts, reason):
     step = Step.NOTHING if reason else Step.RUN
     assert told(a_reaction(when=when), situation(alerts=alerts, **parts)) == (step, reason)
+
+
+def test_errors_counted_and_messages_that_wait_are_what_rules_measured():
+    errors, queue = SpansSeen(SpanCondition(http_from=500, http_to=599), 5 * MINUTE), QueueWaits(MINUTE)
+    (counted,) = spans_seen(rule(errors), errors, [SpanGroup("shop-api", "", 51, NOW - MINUTE, NOW)], NOW)
+    (waits,) = waiting(rule(queue), queue, [WaitingQueue("mes.orders", 21, NOW - 2 * MINUTE)], NOW)
+    for when, finding, holds in [
+        (Conditions(value_over=50), counted, True), (Conditions(value_over=51), counted, False),
+        (Conditions(waiting_over=20), waits, True), (Conditions(waiting_over=21), waits, False),
+        (Conditions(waiting_over=20), counted, False),
+    ]:  # fmt: skip
+        now = situation(alerts=[replace(an_alert(), finding=finding)])
+        assert (decide(a_reaction(when=when), now).step is Step.RUN) == holds
 
 
 NIGHT = WeekHours("night", "UTC", ((0, 1),))

@@ -49,22 +49,27 @@ class ReactionRuns:
 
     def propose(self, run: ReactionRun) -> ReactionRun | None:
         """Write a new run (its id is given here); None when one of its reaction on its incident hasn't ended yet."""
-        with self._database.writing() as connection:
-            # PostgreSQL lets several writers in: those about one incident take turns.
-            connection.execute(select(incidents.c.id).where(incidents.c.id == run.incident_id).with_for_update())
+        with self._writing_about(run.incident_id) as connection:
             if connection.execute(select(_unfinished_like(run))).scalar():
                 return None
             return _insert(connection, run)
 
     def note_refusal(self, run: ReactionRun) -> ReactionRun | None:
         """Write that a run was refused before it was proposed; None when the last one there says the same."""
-        with self._database.writing() as connection:
+        with self._writing_about(run.incident_id) as connection:
             of_both = and_(reaction_runs.c.reaction == run.reaction, reaction_runs.c.incident_id == run.incident_id)
             last = connection.execute(select(reaction_runs).where(of_both).order_by(reaction_runs.c.id.desc()).limit(1))
             row = last.one_or_none()
             if row is not None and (row.state, row.result) == (RunState.REFUSED.value, run.result):
                 return None
             return _insert(connection, run)
+
+    @contextmanager
+    def _writing_about(self, incident_id: int | None) -> Iterator[Connection]:
+        """A transaction that writes: PostgreSQL lets several writers in, those about one incident take turns."""
+        with self._database.writing() as connection:
+            connection.execute(select(incidents.c.id).where(incidents.c.id == incident_id).with_for_update())
+            yield connection
 
     def approve(self, run_id: int, by: str) -> ReactionRun | None:
         """Allow a run that waits for it; None when it doesn't, or no longer."""
@@ -88,18 +93,17 @@ class ReactionRuns:
         )
 
     @contextmanager
-    def going_on(self, run_id: int) -> Iterator[None]:
+    def going_on(self, run_id: int) -> Iterator[bool]:
         """Let other servers on one PostgreSQL see that a run goes on: to be held from before it begins to its end.
 
-        SQLite lies in a data directory, which has one server.
+        False: another one holds it. SQLite lies in a data directory, which has one server.
         """
         if self._database.dialect != "postgresql":
-            yield
+            yield True
             return
         with self._database.reading() as connection:
             connection.detach()  # however many runs go on, others find a connection in the pool
-            connection.execute(select(func.pg_advisory_xact_lock(_GOES_ON, run_id % _HALF)))
-            yield
+            yield _hold(connection, run_id)
 
     def end(self, run: ReactionRun, state: RunState, at_ns: int, result: str) -> ReactionRun | None:
         """What came of a run that was begun; None when somebody else ended it meanwhile."""
@@ -120,7 +124,7 @@ class ReactionRuns:
         if self._database.dialect != "postgresql":
             return False
         with self._database.reading() as connection:
-            return not connection.scalar(select(func.pg_try_advisory_xact_lock(_GOES_ON, run_id % _HALF)))
+            return not _hold(connection, run_id)
 
     def run(self, run_id: int) -> ReactionRun | None:
         """The run of that id."""
@@ -208,6 +212,11 @@ class ReactionRuns:
         with self._database.reading() as connection:
             rows: Sequence[Row[Any]] = connection.execute(statement).all()
         return [_run(row) for row in rows]
+
+
+def _hold(connection: Connection, run_id: int) -> bool:
+    """Whether nobody held it; it is held until the transaction ends, then."""
+    return bool(connection.scalar(select(func.pg_try_advisory_xact_lock(_GOES_ON, run_id % _HALF))))
 
 
 def _interrupted(run: ReactionRun) -> str:

@@ -157,8 +157,8 @@ class Runner:
 
     def _begin(self, reaction: Reaction, run: ReactionRun, incident: Incident, now_ns: int) -> None:
         with contextlib.ExitStack() as stack:
-            stack.enter_context(self._world.runs.going_on(run.id))
-            begun = self._world.runs.begin(run, now_ns)
+            free = stack.enter_context(self._world.runs.going_on(run.id))
+            begun = self._world.runs.begin(run, now_ns) if free else None
             if begun is None:
                 return
             held = stack.pop_all()

@@ -66,7 +66,8 @@ def _configuration(cluster: Cluster) -> Configuration:
             configuration.api_key = {name: key.strip() for name, key in configuration.api_key.items()}
             configuration.refresh_api_key_hook = None
     except (config.ConfigException, OSError, ValueError) as error:
-        raise ActionFailed(f"{_named(cluster)} can't be reached as it is set up: {_cause(error)}") from None
+        told = f"{_named(cluster)} can't be reached as it is set up: {_cause(error)}"
+        raise ActionFailed(f"{told}; docs/react.md says how a cluster is named") from None
     # Whether to try again is decided by the kind of failure; a redirect could lead the token elsewhere.
     configuration.retries = Retry(total=False, redirect=0, raise_on_redirect=False)
     return configuration
