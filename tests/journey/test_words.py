@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clew.journey.words import ago, how_long, in_short
+from clew.journey.words import in_short
+from clew.model.lengths import ago, how_long
 from tests.journey.timeline import DAY, HOUR, MINUTE, SECOND
 
 

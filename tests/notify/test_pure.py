@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 
 from clew.model.alert import Alert, AlertPhase
 from clew.model.incident import Incident, IncidentState, PlannedSilence, Policy, PolicyStep, Route
+from clew.model.lengths import largest_unit
 from clew.model.rule import Explanation, InStage, Judged, NotReached, Rule, Severity, Silence
 from clew.model.week import WeekHours
 from clew.notify.escalation import Policies
 from clew.notify.explaining import roots_first
 from clew.notify.figures import Figure, figures
-from clew.notify.grouping import how_long, incident_key, owner_of, reason_of, title_of
+from clew.notify.grouping import incident_key, owner_of, reason_of, title_of
 from clew.notify.incidents import Around, Group, followed, opened
 from clew.notify.silences import covering, labels_to_silence
 from tests.notify.world import DAY, HOUR, MINUTE, MONDAY, SECOND, finding
@@ -136,7 +137,7 @@ def test_the_reason_is_one_sentence(shape, alerts, reason):
     [(-1, "0 s"), (59 * SECOND, "59 s"), (119 * SECOND, "1 min"), (47 * HOUR, "1 day"), (60 * DAY, "60 days")],
 )
 def test_lengths_are_rounded_down_to_one_unit(length_ns, words):
-    assert how_long(length_ns) == words
+    assert largest_unit(length_ns) == words
 
 
 NIGHTS = WeekHours("nights", "UTC", ((0, 360),))

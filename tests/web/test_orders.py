@@ -10,7 +10,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from clew.journey.words import how_long
+from clew.model.lengths import how_long
 from clew.web.words import clock
 from tests.story import trace_hex
 

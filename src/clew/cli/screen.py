@@ -15,7 +15,7 @@ from rich.text import Text
 
 from clew.api.times import SECOND_NS, parse_moment
 from clew.journey.remarks import in_words, printable
-from clew.journey.words import how_brief, how_long
+from clew.model.lengths import how_brief, how_long
 
 STYLES = {
     "lost": "bold magenta",

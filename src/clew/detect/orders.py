@@ -14,11 +14,12 @@ from clew.journey.holds import held_ns, moment_after
 from clew.journey.judge import judge, owner_of, verdict_kind
 from clew.journey.rebuild import watched
 from clew.journey.remarks import after_kind, in_words
-from clew.journey.words import ago, how_long, in_short
+from clew.journey.words import in_short
 from clew.learn.projection import late_from_ns, projected_end_ns
 from clew.model.alert import Finding
 from clew.model.flow import Flow
 from clew.model.journey import Journey, Loss, LostReason, Milestone, VerdictKind
+from clew.model.lengths import ago, how_long
 from clew.model.rule import (
     Deviates,
     InStage,

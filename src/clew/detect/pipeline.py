@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from clew.journey.words import ago, how_long
 from clew.model.alert import Finding
+from clew.model.lengths import ago, how_long
 from clew.model.rule import Pipeline, PipelineTrouble, Rule
 from clew.model.watched import PipelineState
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from clew.journey.words import ago, how_long
 from clew.model.alert import Finding
+from clew.model.lengths import ago, how_long
 from clew.model.rule import QueueWaits, Rule
 from clew.model.watched import WaitingQueue
 

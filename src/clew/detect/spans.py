@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from clew.journey.words import ago, how_brief, how_long, in_short
+from clew.journey.words import in_short
 from clew.model.alert import Finding
+from clew.model.lengths import ago, how_brief, how_long
 from clew.model.rule import BurnRate, By, Rule, Slow, SpanCondition, SpansSeen
 from clew.model.watched import Burned, SpanExample, SpanGroup
 

@@ -23,9 +23,10 @@ from __future__ import annotations
 
 from clew.journey.holds import held_ns
 from clew.journey.rebuild import watched
-from clew.journey.words import ago, how_long, in_short
+from clew.journey.words import in_short
 from clew.model.flow import Flow, Stage, Terminal
 from clew.model.journey import Failure, Journey, Loss, LostReason, Milestone, Verdict, VerdictKind
+from clew.model.lengths import ago, how_long
 
 
 def judge(journey: Journey, flow: Flow, now_ns: int) -> Verdict:

@@ -1,50 +1,11 @@
-"""The words of a verdict: lengths of time and sentences a support person understands."""
+"""Words of others in sentences that a support person understands."""
 
 from __future__ import annotations
 
-_UNITS = (("day", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
-
 _LONGEST = 160
-
-
-def how_long(length_ns: int) -> str:
-    """A length of time in at most two neighbouring units, rounded down: ``2 h 10 min``, ``3 days 4 h``.
-
-    Under one second it is "less than 1 s"; a negative length counts as zero.
-    """
-    seconds = length_ns // 1_000_000_000
-    for index, (unit, size) in enumerate(_UNITS):
-        if seconds >= size:
-            number, rest = divmod(seconds, size)
-            words = [_count(number, unit)]
-            smaller = rest // _UNITS[index + 1][1] if index + 1 < len(_UNITS) else 0
-            if smaller:
-                words.append(_count(smaller, _UNITS[index + 1][0]))
-            return " ".join(words)
-    return "less than 1 s"
-
-
-def how_brief(length_ns: int) -> str:
-    """A length of time of a program: ``340 µs``, ``12.3 ms``, ``1.24 s``, from a minute on as `how_long`."""
-    if length_ns >= 60_000_000_000:
-        return how_long(length_ns)
-    if length_ns >= 1_000_000_000:
-        return f"{length_ns / 1e9:.2f} s"
-    if length_ns >= 1_000_000:
-        return f"{length_ns / 1e6:.1f} ms"
-    return f"{length_ns / 1e3:.0f} µs"
-
-
-def ago(at_ns: int, now_ns: int) -> str:
-    """How long before now a moment was: ``42 min ago``; "just now" within the last second."""
-    return "just now" if now_ns - at_ns < 1_000_000_000 else f"{how_long(now_ns - at_ns)} ago"
 
 
 def in_short(text: str) -> str:
     """The first line of somebody else's text, cut at 160 characters, so that a sentence stays one."""
     first = text.strip().partition("\n")[0].strip()
     return first if len(first) <= _LONGEST else first[: _LONGEST - 1].rstrip() + "…"
-
-
-def _count(number: int, unit: str) -> str:
-    return f"{number} {unit}s" if unit == "day" and number != 1 else f"{number} {unit}"

@@ -60,8 +60,8 @@ class Incident:
     when that goes stale. ``acknowledged_ns`` is of the first acknowledgement, ``acknowledged_by`` of the last one.
 
     ``told`` are the channels that were told of it, ``told_ns`` when they last were, ``told_alerts`` how many alerts
-    fired then, or fire after half of these or more ended. ``quiet_ns`` is since when none of its alerts fires (None: some do). ``version`` counts changes: it is
-    what compare-and-set compares.
+    fired then, or fire after half of these or more ended. ``quiet_ns`` is since when none of its alerts fires (None:
+    some do). ``version`` counts changes: it is what compare-and-set compares.
     """
 
     id: int

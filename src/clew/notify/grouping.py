@@ -9,12 +9,12 @@ from collections.abc import Sequence
 
 from clew.model.alert import Alert, Finding
 from clew.model.journey import VerdictKind
+from clew.model.lengths import largest_unit
 from clew.model.rule import Deviates, InStage, Judged, NotReached, OnHold, ProjectedLate, Rule, TooEarly
 
 LONGEST_KEY = 255
 LONGEST_TITLE = 200
 _NAMED = 3
-_UNITS = (("day", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 _PLACE = re.compile(r"\{(\w+)\}")
 _WAITS = (VerdictKind.STUCK.value, VerdictKind.IN_JEOPARDY.value)
 
@@ -92,16 +92,6 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(shown) + (f" and {rest} more" if rest > 0 else "")
 
 
-def how_long(length_ns: int) -> str:
-    """A length of time in its largest unit, rounded down."""
-    seconds = max(length_ns, 0) // 10**9
-    for unit, size in _UNITS:
-        if seconds >= size:
-            number = seconds // size
-            return f"{number} {unit}s" if unit == "day" and number > 1 else f"{number} {unit}"
-    return "0 s"
-
-
 def _filled(rule: Rule, alerts: Sequence[Alert], label: str) -> str:
     told = {labels_of(rule, alert.finding).get(label, "") for alert in alerts}
     if len(told) > 1:
@@ -153,14 +143,14 @@ def _of_orders(rule: Rule, alerts: Sequence[Alert]) -> str:
 def _oldest(alerts: Sequence[Alert], now_ns: int) -> str:
     """By what was measured where that is a dwell, else by how long it has held."""
     if all(_is_dwell(alert.finding) for alert in alerts):
-        return how_long(int(max(alert.finding.value or 0.0 for alert in alerts)) * 10**9)
-    return how_long(now_ns - min(alert.finding.since_ns for alert in alerts))
+        return largest_unit(int(max(alert.finding.value or 0.0 for alert in alerts)) * 10**9)
+    return largest_unit(now_ns - min(alert.finding.since_ns for alert in alerts))
 
 
 def _limit(alerts: Sequence[Alert]) -> str:
     bounds = {alert.finding.bound if _is_dwell(alert.finding) else None for alert in alerts}
     bound = bounds.pop() if len(bounds) == 1 else None
-    return f", limit {how_long(int(bound) * 10**9)}" if bound else ""
+    return f", limit {largest_unit(int(bound) * 10**9)}" if bound else ""
 
 
 def _is_dwell(finding: Finding) -> bool:

@@ -15,10 +15,11 @@ from dataclasses import dataclass, replace
 from clew.control.contract import ActiveAlert, Change
 from clew.model.alert import Alert, AlertPhase, Finding
 from clew.model.incident import Incident
+from clew.model.lengths import largest_unit
 from clew.model.rule import Rule
 from clew.notify.alerting import advance_all, worth_writing
 from clew.notify.explaining import root_of
-from clew.notify.grouping import how_long, incident_key
+from clew.notify.grouping import incident_key
 from clew.notify.incidents import Around, Group, followed, opened, retired
 from clew.notify.standing import Standing, unresolved
 
@@ -165,4 +166,4 @@ def _open(rule: Rule, group: Group, settled: Sequence[Incident], around: Around)
         policy = around.policies.kept(last)
         if policy is None or policy.stale_after_ns is None or ago_ns < policy.stale_after_ns:
             return None
-    return opened(rule, group, around, f"{last.resolved_by} resolved incident {last.id} {how_long(ago_ns)} ago")
+    return opened(rule, group, around, f"{last.resolved_by} resolved incident {last.id} {largest_unit(ago_ns)} ago")

@@ -13,9 +13,9 @@ from clew.detect.pipeline import in_trouble
 from clew.detect.queues import waiting
 from clew.detect.spans import slow, spans_seen
 from clew.journey.losses import EXPORT_GRACE_NS, transit_limits
-from clew.journey.words import how_long
 from clew.model.alert import Finding
 from clew.model.flow import Flow
+from clew.model.lengths import how_long
 from clew.model.rule import BurnRate, OrderShape, Pipeline, QueueWaits, Rule, Silence, Slow, SpansSeen, Surge
 from clew.model.watched import PipelineState
 from clew.store.contract import Store

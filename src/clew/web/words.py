@@ -7,7 +7,7 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from clew.journey.remarks import in_words
-from clew.journey.words import how_brief, how_long
+from clew.model.lengths import how_brief, how_long
 
 _SECOND_NS = 10**9
 

@@ -131,15 +131,6 @@ def test_a_cut_text_fits_and_says_that_it_was_cut(text, most):
 
 
 @pytest.mark.parametrize(
-    ("length_ns", "words"),
-    [(0, "0 s"), (59 * 10**9, "59 s"), (34 * MINUTE, "34 min"), (125 * MINUTE, "2 h 5 min"), (-5, "0 s"),
-     (3 * 1440 * MINUTE + MINUTE, "3 d"), (61 * 10**9, "1 min 1 s")],
-)  # fmt: skip
-def test_lengths_are_told_roughly(length_ns, words):
-    assert texts.roughly(length_ns) == words
-
-
-@pytest.mark.parametrize(
     ("kind", "said"),
     [
         (NoticeKind.OPENED, "CRM team must act: nobody has acknowledged this yet."),

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from urllib.parse import quote
 
 from clew.model.incident import Incident, IncidentState, Notice, NoticeKind
+from clew.model.lengths import how_long
 
 ORDERS_SHOWN = 10
 TRACES_SHOWN = 3
 REASONS_SHOWN = 5
 _ID_SHOWN = 64
-_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 # What XML and JSON readers of vendors don't take: control characters but tab and line feed, and halves of pairs.
 _UNFIT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -41,21 +41,6 @@ def cut(text: str, most: int) -> str:
     while length(kept) > most - 1:
         kept = kept[:-1]
     return kept.rstrip() + "…"
-
-
-def roughly(length_ns: int) -> str:
-    """A length of time in its two largest units: ``2 h 5 min``."""
-    seconds = max(length_ns, 0) // 10**9
-    parts: list[str] = []
-    for unit, size in _UNITS:
-        number, seconds = divmod(seconds, size)
-        if number or (unit == "s" and not parts):
-            parts.append(f"{number} {unit}")
-        elif parts:
-            break
-        if len(parts) == 2:
-            break
-    return " ".join(parts)
 
 
 def moment(at_ns: int) -> str:
@@ -101,7 +86,7 @@ def _escalated(notice: Notice) -> str:
     must_act = f"{_owner(incident)} must act"
     if by := line(incident.acknowledged_by):
         return f"{must_act}." if line(notice.text) else f"{by} acknowledged it, but it goes on: {must_act}."
-    waited = roughly(notice.at_ns - incident.opened_ns)
+    waited = how_long(notice.at_ns - incident.opened_ns)
     # A name stands as it is written; "whoever" follows a colon.
     return f"Nobody has acknowledged this for {waited}: {must_act if incident.owner else must_act.lower()}."
 
@@ -109,7 +94,7 @@ def _escalated(notice: Notice) -> str:
 def lasted(notice: Notice) -> str:
     """How long it has held, or held until it was resolved."""
     incident = notice.incident
-    return roughly((incident.resolved_ns or notice.at_ns) - incident.since_ns)
+    return how_long((incident.resolved_ns or notice.at_ns) - incident.since_ns)
 
 
 def state(incident: Incident) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from clew.journey.remarks import delivery_remarks, message_fate, went_on
-from clew.journey.words import how_brief
 from clew.model.journey import Journey
+from clew.model.lengths import how_brief
 from clew.model.message import Delivery, Message, Settlement
 from clew.store.whole_order import losses_by_message
 from clew.web.pages.order.drawing import Arrow, Bar, Lane, Sign, span_href

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from clew.journey.remarks import printable
 from clew.journey.visits import StageVisit
-from clew.journey.words import how_brief, how_long
+from clew.model.lengths import how_brief, how_long
 from clew.web.pages.order.context import MessageRow, OrderPage
 from clew.web.pages.order.way import WayRow
 from clew.web.words import counted, exact, verdict

@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 
 from clew.journey.remarks import in_words
 from clew.journey.visits import StageVisit
-from clew.journey.words import how_brief, how_long
 from clew.model.journey import Hold
+from clew.model.lengths import how_brief, how_long
 from clew.store.order_notes import Notable
 from clew.store.order_spans import SpanLine
 from clew.store.whole_order import WholeOrder
