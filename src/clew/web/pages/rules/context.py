@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from urllib.parse import urlencode, urlsplit
 
-from clew.journey.words import how_long
 from clew.model.incident import IncidentState, PlannedSilence, Policy, PolicyStep
+from clew.model.lengths import how_long
 from clew.model.rule import Rule, Severity
 from clew.watch.health import RuleStanding
 
