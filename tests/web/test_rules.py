@@ -39,9 +39,9 @@ def told(*standing, **asked):
 @pytest.mark.parametrize(
     ("policy", "words"),
     [
-        (URGENT, "urgent: slack and duty at once, then boss 15 min later (only office); all of it 2 more times"),
-        (Policy("q", (PolicyStep(MINUTE, ("slack",)),), repeat=1), "q: slack 1 min later; all of it 1 more time"),
-        (Policy("q", (PolicyStep(0, ("a",)), PolicyStep(0, ("b",)))), "q: a at once, then b at the same time"),
+        (URGENT, "slack and duty at once, then boss 15 min later (only office); all of it 2 more times"),
+        (Policy("q", (PolicyStep(MINUTE, ("slack",)),), repeat=1), "slack 1 min later; all of it 1 more time"),
+        (Policy("q", (PolicyStep(0, ("a",)), PolicyStep(0, ("b",)))), "a at once, then b at the same time"),
     ],
 )
 def test_a_policy_is_told_in_one_sentence(policy, words):
@@ -52,6 +52,7 @@ def test_a_policy_is_told_in_one_sentence(policy, words):
     ("changes", "words"),
     [
         ({}, "Orders that are stuck"),
+        ({"title": "orders stuck in {stage}"}, ">Orders stuck in [stage]</span>\n<small>orders that are stuck<"),
         ({"for_ns": 5 * MINUTE}, "holds for 5 min"),
         ({"hits": 3, "looks": 5}, "is found by 3 of 5 looks"),
         ({"hours": OFFICE}, "only in hours office (Europe/Berlin)"),
@@ -66,6 +67,13 @@ def test_a_policy_is_told_in_one_sentence(policy, words):
 )
 def test_what_a_rule_declares_is_told_in_plain_words(changes, words):
     assert words in told(stands(rule(**changes)))
+
+
+def test_the_policies_of_the_rules_shown_are_told_once():
+    shown = page(stands(), stands(rule("lost")))
+    assert [(each.name, each.told[:5]) for each in shown.policies] == [("urgent", "slack")]
+    assert [each.policies for each in shown.lines] == [("urgent",), ("urgent",)]
+    assert page(stands(), word="nothing").policies == ()
 
 
 def test_a_runbook_that_is_no_web_address_is_no_link():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -11,6 +12,9 @@ from clew.model.incident import IncidentState, PlannedSilence, Policy, PolicySte
 from clew.model.lengths import how_long
 from clew.model.rule import Rule, Severity
 from clew.watch.health import RuleStanding
+
+_LABEL = re.compile(r"\{([a-z_]+)\}")
+"""A label in the title of incidents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +39,16 @@ class SilenceWords:
 
 @dataclass(frozen=True, slots=True)
 class RuleLine:
-    """A rule: its ``name``, what it ``finds``, and the ``terms`` on which that becomes an alert. ``severity``, ``owner`` (empty: whom what it finds names) and ``labels`` in words are as declared; ``runbook``
-    is what to do, ``runbook_href`` the same where it can be followed. ``explained_by`` are rules whose incidents are
-    told instead. ``told`` are the ways in which people are told, in words (none: nobody is), ``tried`` whether that is
-    so because it is only tried. ``looked_ns`` is when it last looked (Unix ns; None: not yet), ``trouble`` why it can't
-    (empty: it can). ``incidents`` aren't resolved, ``waiting`` of them nobody has; ``href`` leads to all. ``silences``
-    hold now."""
+    """A rule: its ``name``, the ``title`` of its incidents, and the ``terms``: what it finds, and when that is an
+    alert. ``severity``, ``owner`` (empty: whom what it finds names) and ``labels`` in words are as declared;
+    ``runbook`` is what to do, ``runbook_href`` the same where it can be followed. ``explained_by`` are rules whose
+    incidents are told instead. ``policies`` are the names of those by which people may be told (none: nobody is),
+    ``tried`` whether that is so because it is only tried. ``looked_ns`` is when it last looked (Unix ns; None: not
+    yet), ``trouble`` why it can't (empty: it can). ``incidents`` aren't resolved, ``waiting`` of them nobody has;
+    ``href`` leads to all. ``silences`` hold now."""
 
     name: str
-    finds: str
+    title: str
     terms: tuple[str, ...]
     severity: str
     owner: str
@@ -51,7 +56,7 @@ class RuleLine:
     runbook: str
     runbook_href: str
     explained_by: tuple[str, ...]
-    told: tuple[str, ...]
+    policies: tuple[str, ...]
     tried: bool
     looked_ns: int | None
     trouble: str
@@ -62,16 +67,25 @@ class RuleLine:
 
 
 @dataclass(frozen=True, slots=True)
+class PolicyLine:
+    """An escalation policy: its ``name``, and who is ``told`` by it and when, in words."""
+
+    name: str
+    told: str
+
+
+@dataclass(frozen=True, slots=True)
 class RulesPage:
     """The page of rules.
 
-    ``lines`` are those asked for, in the order of their file, of ``total``; ``file`` is the name of that file (empty:
-    they ship with Clew). ``severities`` (with their words) and ``owners`` can be chosen from, ``severity``, ``owner`` and
-    ``word`` are.
-    ``failing`` are the names of all rules that can't look; ``finding`` counts the rules that find something now.
+    ``lines`` are those asked for, in the order of their file, of ``total``; ``policies`` are those by which they tell;
+    ``file`` is the name of that file (empty: they ship with Clew). ``severities`` (with their words) and ``owners`` can
+    be chosen from, ``severity``, ``owner`` and ``word`` are. ``failing`` are the names of all rules that can't look;
+    ``finding`` counts the rules that find something now.
     """
 
     lines: tuple[RuleLine, ...]
+    policies: tuple[PolicyLine, ...]
     total: int
     file: str
     severities: tuple[tuple[str, str], ...]
@@ -85,11 +99,14 @@ class RulesPage:
 
 def rules_page(standing: Sequence[RuleStanding], asked: Asked, file: str) -> RulesPage:
     """The page of how rules stand."""
+    lines = [(each, rule_line(each)) for each in standing]
+    shown = [(each, line) for each, line in lines if _is_asked(each, line, asked)]
+    policies = {policy.name: policy for each, _ in shown for policy in each.policies}
     rules = [each.rule for each in standing]
     used = [each for each in Severity if any(rule.severity is each for rule in rules)]
-    lines = [rule_line(each) for each in standing]
     return RulesPage(
-        lines=tuple(line for rule, line in zip(rules, lines, strict=True) if _is_asked(rule, line, asked)),
+        lines=tuple(line for _, line in shown),
+        policies=tuple(PolicyLine(name, policy_words(policy)) for name, policy in policies.items()),
         total=len(lines),
         file=PurePath(file).name,
         severities=(("", "All"), *((each.value, each.value.capitalize()) for each in used)),
@@ -97,8 +114,8 @@ def rules_page(standing: Sequence[RuleStanding], asked: Asked, file: str) -> Rul
         severity=asked.severity,
         owner=asked.owner,
         word=asked.word,
-        failing=tuple(line.name for line in lines if line.trouble),
-        finding=sum(bool(line.incidents) for line in lines),
+        failing=tuple(each.rule.name for each in standing if each.trouble),
+        finding=sum(bool(each.incidents) for each in standing),
     )
 
 
@@ -107,15 +124,15 @@ def rule_line(standing: RuleStanding) -> RuleLine:
     rule = standing.rule
     return RuleLine(
         name=rule.name,
-        finds=standing.finds,
-        terms=tuple(_terms(rule)),
+        title=_LABEL.sub(lambda named: f"[{named[1].replace('_', ' ')}]", rule.title) or standing.finds,
+        terms=((standing.finds,) if rule.title else ()) + tuple(_terms(rule)),
         severity=rule.severity.value,
         owner=rule.owner,
         labels=_label_words(rule.labels),
         runbook=rule.runbook,
         runbook_href=rule.runbook if urlsplit(rule.runbook).scheme in ("http", "https") else "",
         explained_by=tuple(each.rule for each in rule.explained_by),
-        told=tuple(policy_words(each) for each in standing.policies),
+        policies=tuple(each.name for each in standing.policies),
         tried=not rule.notifies,
         looked_ns=standing.looked_ns,
         trouble=standing.trouble,
@@ -127,10 +144,10 @@ def rule_line(standing: RuleStanding) -> RuleLine:
 
 
 def policy_words(policy: Policy) -> str:
-    """Who is told and when until somebody acknowledges: ``urgent: duty at once, then boss 15 min later``."""
+    """Who is told and when until somebody acknowledges: ``duty at once, then boss 15 min later``."""
     told = ", then ".join(_step_words(step, first=index == 0) for index, step in enumerate(policy.steps))
     again = f"; all of it {policy.repeat} more time{'s' if policy.repeat > 1 else ''}" if policy.repeat else ""
-    return f"{policy.name}: {told}{again}"
+    return f"{told}{again}"
 
 
 def _step_words(step: PolicyStep, *, first: bool) -> str:
@@ -161,8 +178,9 @@ def _label_words(labels: Mapping[str, str]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {labels[name]}" for name in sorted(labels))
 
 
-def _is_asked(rule: Rule, line: RuleLine, asked: Asked) -> bool:
-    said = " ".join((line.name, line.finds, rule.title, line.owner, line.labels, line.runbook, *line.told)).casefold()
+def _is_asked(standing: RuleStanding, line: RuleLine, asked: Asked) -> bool:
+    told = [f"{each.name} {policy_words(each)}" for each in standing.policies]
+    said = " ".join((line.name, line.title, *line.terms, line.owner, line.labels, line.runbook, *told)).casefold()
     return (
         asked.severity in ("", line.severity)
         and asked.owner in ("", line.owner)
