@@ -1,7 +1,7 @@
 """No alert lost, none doubled: under any findings, repeated and shuffled looks, kills at any step, and races."""
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,6 +13,7 @@ from clew.model.errors import ControlError
 from clew.model.incident import IncidentState, Policy, PolicyStep
 from clew.model.rule import Explanation, QueueWaits
 from clew.notify.incidents import acknowledged, noted, resolved_by
+from tests.notify.faulty import KINDS, Faulty
 from tests.notify.world import MINUTE, MONDAY, STUCK, World, finding, policies, wipe
 
 OF_STAGE = {"1": "SUBMITTED", "2": "SUBMITTED", "3": "PRICED", "4": "PRICED"}
@@ -31,42 +32,13 @@ ACTS = {
 }
 
 
-@dataclass
-class Faulty:
-    """The control database of a process that is killed before or after some of its writes, or is outrun by others."""
-
-    real: SqlIncidents
-    faults: list[str]
-
-    def __getattr__(self, name):
-        return getattr(self.real, name)
-
-    def write_alerts(self, alerts):
-        if alerts:
-            self._do(lambda: self.real.write_alerts(alerts))
-
-    def apply(self, change):
-        return self._do(lambda: self.real.apply(change), refusable=True)
-
-    def _do(self, write, refusable=False):
-        fault = self.faults.pop(0) if self.faults else ""
-        if fault == "refused" and refusable:
-            return None
-        if fault == "killed before":
-            raise ControlError(fault)
-        done = write()
-        if fault == "killed after":
-            raise ControlError(fault)
-        return done
-
-
 @st.composite
 def steps(draw, acts):
     return (
         draw(st.integers(-1, 12)),
         draw(st.sets(st.sampled_from(sorted(OF_STAGE)))),
         draw(st.sets(st.sampled_from(["crm", "mes"]), max_size=1)),
-        draw(st.lists(st.sampled_from(["", "refused", "killed before", "killed after"]), max_size=4)),
+        draw(st.lists(st.sampled_from(KINDS), max_size=4)),
         draw(st.sampled_from(acts)),
         draw(st.integers(0, 1)),
     )
@@ -88,6 +60,7 @@ def take(step, worlds):
         each.now_ns += after * MINUTE
     world.find(*found(orders, queues))
     world.incidents.faults = list(faults)
+    world.incidents.person = lambda one: ACTS.get(act, ACTS["note"])(one, world)
     try:
         world.look()
     except ControlError:
@@ -104,9 +77,7 @@ def take(step, worlds):
 def run(database, taken, loops=1):
     """All steps, then looks without faults: what is found then must fire, and when it ends nothing may be left."""
     wipe(database)
-    worlds = [
-        World(database, *RULES, policies=TOLD, incidents=Faulty(SqlIncidents(database), [])) for _ in range(loops)
-    ]
+    worlds = [World(database, *RULES, policies=TOLD, incidents=Faulty(SqlIncidents(database))) for _ in range(loops)]
     for step in taken:
         take(step, worlds)
     last = worlds[0]
