@@ -134,7 +134,7 @@ def test_where_none_are_declared_that_is_said():
 
 def test_the_commands_tell_the_same(clew, shop):
     told = clew("list")
-    assert "waiting approval" in told
+    assert "waits for approval" in told
     assert "needs approval, at most 2 an hour, 5 min between runs, only in the hours week" in told
     assert "call webhook restart-shop" in clew("history")
     assert "no reaction has run here" in clew("history", "--incident", "9")

@@ -231,7 +231,7 @@ LEFT = "it ran; nothing was done, and the incident"
         (a_run(RunState.FAILED, at_ns=NOW), an_incident(), MINUTE, HOUR, None),
         (DRY, an_incident(), None, HOUR, None),
         (DRY, an_incident(), MINUTE, 59 * SECOND, None),
-        (DRY, an_incident(), MINUTE, MINUTE, (RunState.DRY_RUN, f"{LEFT} still fires 1m later; a real run that helped no more would have called a person")),
+        (DRY, an_incident(), MINUTE, MINUTE, (RunState.DRY_RUN, f"{LEFT} still fires 1m later; had a real run not helped either, a person would have been called")),
         (DRY, an_incident(firing=0), MINUTE, MINUTE, (RunState.DRY_RUN, f"{LEFT} ended by itself")),
         (DRY, None, MINUTE, 0, (RunState.DRY_RUN, f"{LEFT} ended by itself")),
     ],

@@ -94,7 +94,7 @@ def test_a_dry_run_says_what_would_have_been_done_and_never_calls_a_person(shop,
     said = "dry run of reaction restart-shop (run 1): would call webhook restart-shop, once a person allowed it"
     left = (
         "; nothing was done, and the incident still fires 10m later; "
-        "a real run that helped no more would have called a person"
+        "had a real run not helped either, a person would have been called"
     )
     assert here.told == [(Tell.RECORD, said), (Tell.RECORD, said + left)]
     assert "run 1: reaction restart-shop checks what it would do: call webhook restart-shop" in caplog.text

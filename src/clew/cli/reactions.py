@@ -164,7 +164,7 @@ def try_(name: str, incident: int, url: str, data: Path | None, as_json: bool) -
     would = text(f"now it would {_STEPS[told['step']]}{until}{why}")
     show(Group(would, text(f"its action: {told['result']}", "" if told["works"] else "red")))
     if not told["works"]:
-        raise CommandError("its action could not be done", "mend what is said of its action above")
+        raise CommandError("its action could not be done", "what is wrong with it is told above")
 
 
 _STEPS = {
@@ -205,8 +205,12 @@ def _reaction(each: dict[str, Any]) -> Entry:
     on = text(", ".join([*each["rules"], *each["severities"], *(f"{k}={v}" for k, v in each["labels"].items())]))
     guards = text(_guards(each), "dim")
     last = each["last"]
-    ran = text(f"{words(last['state'])} {clock(last['at'])}", _STYLES.get(last["state"], "")) if last else text("never")
+    ran = text(f"{_state(last)} {clock(last['at'])}", _STYLES.get(last["state"], "")) if last else text("never")
     return Entry("", (name, does, on, guards, ran), ((name, does), (on, guards), (ran,)))
+
+
+def _state(run: dict[str, Any]) -> str:
+    return "waits for approval" if run["state"] == "waiting_approval" else words(run["state"])
 
 
 def _guards(each: dict[str, Any]) -> str:
@@ -233,7 +237,7 @@ def _history(told: dict[str, Any], width: int) -> RenderableType:
 
 
 def _run(run: dict[str, Any]) -> Entry:
-    state = Text(words(run["state"]), style=_STYLES.get(run["state"], ""))
+    state = Text(_state(run), style=_STYLES.get(run["state"], ""))
     name = text(f"{run['run_id']} {run['reaction']}", "bold")
     on = text(f"incident {run['incident_id']}" if run["incident_id"] else "")
     by = f", approved by {run['approved_by']}" if run["approved_by"] else ""

@@ -16,7 +16,7 @@ from clew.model.reaction import BEFORE, IncidentFilter, Reaction, ReactionRun, R
 
 HOUR_NS = 3600 * 10**9
 _JUDGED = "; nothing was done, and the incident"
-_DRY_MEANS = "a real run that helped no more would have called a person"
+_DRY_MEANS = "had a real run not helped either, a person would have been called"
 
 
 class Step(StrEnum):
@@ -178,7 +178,7 @@ def _held(reaction: Reaction, here: Sequence[ReactionRun], now: Situation) -> De
 def _until_judged(run: ReactionRun, until_ns: int, now_ns: int) -> Decision:
     """Nothing runs again before it is known whether it helped. After a dry run that is never known, so it stays one."""
     if run.state is RunState.DRY_RUN and now_ns >= until_ns:
-        told = f"dry run {run.id} was all: by now a real run would have helped or called a person"
+        told = f"dry run {run.id} on this incident is enough: by now a real run would have helped or called a person"
         return Decision(Step.NOTHING, told)
     return Decision(Step.WAIT, f"it is not known yet whether run {run.id} helps", until_ns)
 
@@ -196,7 +196,7 @@ def _stopped(stopped: Stopped) -> str:
 def _gave_up(run: ReactionRun) -> str:
     how = "failed" if run.state is RunState.FAILED else "did not help"
     if run.dry_run:
-        return f"dry run {run.id} on this incident {how}, so a real run would have called a person"
+        return f"run {run.id} on this incident {how}, so a real run would have called a person"
     return f"run {run.id} on this incident {how}, so a person must act"
 
 
