@@ -1,6 +1,7 @@
 """Keys, titles, reasons, silences, roots and figures: small decisions over values."""
 
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from hypothesis import given
@@ -11,12 +12,13 @@ from clew.model.incident import Incident, IncidentState, PlannedSilence, Policy,
 from clew.model.lengths import largest_unit
 from clew.model.rule import Explanation, InStage, Judged, NotReached, Rule, Severity, Silence
 from clew.model.week import WeekHours
+from clew.notify.alerting import advance
 from clew.notify.escalation import Policies
 from clew.notify.explaining import roots_first
 from clew.notify.figures import Figure, figures
 from clew.notify.grouping import incident_key, owner_of, reason_of, title_of
 from clew.notify.incidents import Around, Group, followed, opened
-from clew.notify.silences import covering, labels_to_silence
+from clew.notify.silences import covering, holds, labels_to_silence
 from tests.notify.world import DAY, HOUR, MINUTE, MONDAY, SECOND, finding
 
 RULE = Rule("stuck", Judged(()), group_by=("stage", "service"))
@@ -171,6 +173,30 @@ def incident(**changed):
     return replace(
         Incident(1, "k", "stuck", "t", Severity.ERROR, IncidentState.OPEN, {"stage": "A"}, 0, 0, 0), **changed
     )
+
+
+EARLY_SUNDAY = WeekHours("early", "Europe/Berlin", ((6 * 1440 + 60, 6 * 1440 + 240),))  # 01:00 to 04:00
+
+
+@pytest.mark.parametrize(
+    ("moment", "within"),
+    [
+        ("2026-03-29T01:59+01:00", True),
+        ("2026-03-29T03:00+02:00", True),
+        ("2026-03-29T04:00+02:00", False),
+        ("2026-10-25T00:59+02:00", False),
+        ("2026-10-25T02:30+02:00", True),
+        ("2026-10-25T02:30+01:00", True),
+        ("2026-10-25T03:59+01:00", True),
+        ("2026-10-25T04:00+01:00", False),
+    ],
+)
+def test_hours_of_silences_and_rules_are_those_of_the_wall_clock_in_the_night_that_changes_it(moment, within):
+    at_ns = int(datetime.fromisoformat(moment).timestamp()) * 10**9
+    silence = PlannedSilence(1, {}, at_ns - 9 * HOUR, at_ns + 9 * HOUR, "ann", "", EARLY_SUNDAY)
+    assert holds(silence, at_ns) is within
+    alert = advance(replace(RULE, hours=EARLY_SUNDAY), None, fired().finding, at_ns)
+    assert (alert.phase is AlertPhase.FIRING) is within
 
 
 def test_what_silences_an_incident_are_its_rule_and_labels():

@@ -135,6 +135,20 @@ def test_a_dead_channel_is_tried_less_and_less_and_holds_up_no_other(house):
     assert house.courier.troubles() == {}
 
 
+def test_three_days_without_a_network_and_a_restart_each_day_lose_and_shuffle_nothing(house):
+    slack = Script(*[ChannelBusy("no route to host")] * 1_000)
+    told = [house.tell(OPENED, UPDATED, RESOLVED) for _ in range(3)]
+    for _ in range(3):
+        house.begin(slack=slack)
+        for _ in range(48):
+            house.step(1_800)
+    assert (slack.got, house.outbox.counts()["waiting"]) == ([], 9)
+    slack.outcomes.clear()
+    house.run()
+    for incident in told:
+        assert [each.number for each in slack.got if each.incident.id == incident.id] == [1, 2, 3]
+
+
 def test_a_vendor_is_left_alone_for_as_long_as_it_asks(house):
     slack = Script(ChannelBusy("slow down", retry_after_s=90))
     house.begin(slack=slack)

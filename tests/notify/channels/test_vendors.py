@@ -1,6 +1,7 @@
 """Each kind of channel tells its vendor over real sockets, and takes what the vendor answers."""
 
 import dataclasses
+import socket
 
 import pytest
 
@@ -95,7 +96,10 @@ def test_a_whole_life_is_told_by_the_rules_of_the_vendor(make, channel_of):
         pytest.param(BROKEN, ChannelBusy, None, id="500"),
         pytest.param(GONE, ChannelBusy, None, id="gone"),
         pytest.param(Reply(slow_s=30), ChannelBusy, None, id="slow"),
+        pytest.param(Reply(401, b"bad key"), ChannelRefused, None, id="401"),
+        pytest.param(Reply(403, b"invalid_token"), ChannelRefused, None, id="403"),
         pytest.param(Reply(404, b"no_service"), ChannelRefused, None, id="404"),
+        pytest.param(Reply(410, b"channel_is_archived"), ChannelRefused, None, id="410"),
     ],
 )
 def test_what_may_pass_is_tried_again_and_what_may_not_is_refused(make, channel_of, fault, raised, wait_s, monkeypatch):
@@ -111,6 +115,23 @@ def test_what_may_pass_is_tried_again_and_what_may_not_is_refused(make, channel_
         monkeypatch.undo()
         channel_of(fake).sender.send(notice(), AT)
         assert fake.wrong == []
+
+
+def unknown(host, port):
+    raise socket.gaierror(-3, "Temporary failure in name resolution")
+
+
+@pytest.mark.parametrize(("make", "channel_of"), VENDORS)
+@pytest.mark.parametrize("trouble", ["resolved", "SSL"])
+def test_a_name_without_address_and_an_end_without_tls_may_pass(make, channel_of, trouble, monkeypatch):
+    with running(make) as fake:
+        if trouble == "SSL":
+            monkeypatch.setattr(make, "url", property(lambda self: f"https://127.0.0.1:{self.port}"))
+        else:
+            monkeypatch.setattr("tests.notify.channels.notices.Http", lambda timeout_s: Http(resolve=unknown))
+        with pytest.raises(ChannelBusy, match=trouble):
+            channel_of(fake).sender.send(notice(), AT)
+        assert fake.requests == []
 
 
 def test_slack_keeps_one_message_an_incident_and_tells_changes_in_its_thread():
