@@ -178,6 +178,9 @@ def test_a_file_is_checked_without_a_server(tmp_path):
     assert "is right: jeweller version 1, 5 reactions, all of them dry runs" in check(here, 0)
     acting = here.replace("      dry_run: true\n", "      dry_run: false\n", 1)
     assert "acting: restart-mes-worker" in check(acting, 0)
+    assert "there is no rule 'dead-queues'\n  mend: did you mean 'dead-queue'?" in check(
+        here.replace("[dead-queue]", "[dead-queues]"), 1
+    )
     told = check(here.replace("most: 6", "most: 1"), 1)
     assert "'most' is below 'least'" in told
     assert "mend: let 'most' be the larger one" in told

@@ -13,14 +13,17 @@ import click
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from clew.cli.checks import read_settings
 from clew.cli.client import Client, CommandError, Params, open_client, segment
 from clew.cli.entries import Entry, listed, timed
 from clew.cli.options import Command, asks, changes, print_json
 from clew.cli.screen import clock, console, counted, joined, long, show, text, words
 from clew.flow import format_problems
+from clew.model.errors import RulesError
 from clew.react.load import ReactionsError, default_reactions_text, load_reactions
 from clew.react.outside import outside_of
 from clew.react.survey import problems, survey
+from clew.rules import default_rules, load_rules
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=False)
 _STYLES = {
@@ -118,14 +121,15 @@ def go(by: str, url: str, data: Path | None, as_json: bool) -> None:
 
 @reactions.command(epilog="Exit code 1 when the file has mistakes, or names what isn't there.")
 @click.argument("file", type=_FILE)
-def check(file: Path) -> None:
+@click.option("--rules", "rules_file", type=_FILE, help="The rules there are.  [default: those of the settings]")
+def check(file: Path, rules_file: Path | None) -> None:
     """Name every mistake in a file of reactions, and programs, secrets and clusters that it names and can't use.
 
     Needs no server. Run it as the user, and in the environment, that `clew serve` has.
     """
     content = file.read_text(encoding="utf-8", errors="replace")
     try:
-        checked = load_reactions(file)
+        checked = load_reactions(file, _rules(rules_file))
     except ReactionsError as error:
         count = counted(len(error.problems), "mistake")
         raise CommandError(f"{file} has {count}:\n\n{format_problems(error.problems, content)}") from error
@@ -137,6 +141,19 @@ def check(file: Path) -> None:
     told = f"acting: {', '.join(acting)}" if acting else "all of them dry runs"
     click.echo(f"{file} is right: {checked.name} version {checked.version}, "
                f"{counted(len(checked.reactions), 'reaction')}, {told}")  # fmt: skip
+
+
+def _rules(given: Path | None) -> list[str]:
+    """The names of the rules that a server would watch by."""
+    told, settings = read_settings(os.environ)
+    if settings is None:
+        raise CommandError(told.told, told.mend)
+    path = given or settings.rules
+    try:
+        declared = load_rules(path) if path else default_rules()
+    except RulesError as error:
+        raise CommandError(f"{path} has mistakes", f"see them with: clew rules check {path}") from error
+    return [rule.name for rule in declared.rules]
 
 
 @reactions.command()
