@@ -1,6 +1,7 @@
 """``clew notify`` shows channels without secrets, and tries one with its vendor."""
 
 import json
+import re
 
 import pytest
 from click.testing import CliRunner
@@ -102,14 +103,22 @@ def test_a_file_that_is_no_yaml_is_told_without_its_lines(clew, tmp_path):
 
 def test_a_file_is_checked_whole_and_its_example_is_a_good_one(clew, tmp_path):
     file = tmp_path / "example.yaml"
-    file.write_text(clew("example").output)
-    secrets = {"SLACK_WEBHOOK": "https://hooks.slack.com/services/T/B/x", "PAGERDUTY_KEY": "a" * 32}
+    genie = "\\1  genie: {kind: opsgenie, api_key: env:GENIE}\n"
+    file.write_text(re.sub(r"(?m)^(channels:\n)", genie, clew("example").output))
+    secrets = {"SLACK_WEBHOOK": "https://hooks.slack.com/services/T/B/x", "PAGERDUTY_KEY": "a" * 32, "GENIE": "g"}
     good = clew("check", "--file", str(file), **secrets)
     assert (good.exit_code, good.output.splitlines()[1:]) == (
         0,
-        ["  critical -> urgent", "  info -> quiet", "  all others -> default"],
+        [
+            "  genie: Opsgenie (https://api.opsgenie.com), which ends on 2027-04-05",
+            "  orders-slack: an incoming webhook",
+            "  duty: PagerDuty (https://events.pagerduty.com)",
+            "  critical -> urgent",
+            "  info -> quiet",
+            "  all others -> default",
+        ],
     )
-    assert "2 channels, 3 policies" in good.output
+    assert "3 channels, 3 policies" in good.output
     bad = clew("check")
     assert bad.exit_code == 1
     assert "the variable NOWHERE is not set" in bad.output

@@ -65,6 +65,8 @@ def check_file(file: Path | None) -> None:
         raise CommandError(f"{path} has mistakes:\n\n{format_problems(error.problems)}") from None
     policies = found.policies
     click.echo(f"{path}: {len(found.channels)} channels, {len(policies.policies)} policies; every severity is told")
+    for channel in found.channels.values():
+        click.echo(f"  {channel.name}: {channel.told}")
     for route in policies.routes:
         which = [", ".join(route.severities), *(f"{name} {value}" for name, value in route.labels.items())]
         click.echo(f"  {'; '.join(filter(None, which)) or 'all others'} -> {route.policy}")
