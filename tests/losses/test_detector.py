@@ -417,6 +417,26 @@ def test_thousands_in_one_run_cost_a_bounded_number_of_statements(bench, monkeyp
     assert len(asked) < 12
 
 
+def test_a_run_asks_one_thing_while_nothing_arrives_or_can_become_due(bench, monkeypatch):
+    asked = []
+    rows = bench.store.rows
+    monkeypatch.setattr(bench.store, "rows", lambda sql, bind=None: asked.append(sql) or rows(sql, bind or {}))
+    trace = bench.published(order_id="4711")
+    bench.later(LIMIT_S)
+    bench.run()
+    assert len(asked) > 3  # its limit is over, its grace is not
+    bench.later(GRACE_S)
+    assert (bench.run(), bench.said(trace)) == (1, ("lost", "unknown", 1))
+    bench.later(3 * 3600)  # longer than the longest limit; the first run after it still looks at all of that time
+    bench.run()
+    asked.clear()
+    bench.later(60)
+    assert (bench.run(), len(asked)) == (0, 1)
+    again = bench.published(order_id="4712")
+    bench.later(LIMIT_S + GRACE_S)
+    assert (bench.run(), bench.said(again)) == (1, ("lost", "unknown", 1))
+
+
 def test_the_journey_shows_the_loss_and_loses_it_again(bench):
     book = FlowBook(bench.store)
     book.start([FLOW])

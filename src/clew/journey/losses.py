@@ -24,6 +24,7 @@ from clew.store.hops import (
     MessageKey,
     Statement,
     TransitLimits,
+    any_news,
     due_again,
     due_messages,
     first_arrival,
@@ -44,6 +45,7 @@ EXPORT_GRACE_NS = 6 * 10**9
 _MARK = "losses"
 _SECOND_NS = 10**9
 _MARK_EVERY_NS = 10 * _SECOND_NS
+_QUIET_MARK_EVERY_NS = 600 * _SECOND_NS
 _FIRST_LOOK_NS = 24 * 3600 * _SECOND_NS
 _STEP_NS = 1800 * _SECOND_NS
 _NEWS_OF_NS = 3 * 86_400 * _SECOND_NS
@@ -99,13 +101,18 @@ class LossDetector:
         # What is due was received a grace ago: up to here, all of that is committed.
         until_ns = min(now_ns, settled_ns + self._grace_ns)
         limits = transit_limits(self._flows())
+        quiet = not self._homeless and not any_news(self._store, limits, self._grace_ns, self._due_ns, self._told_ns)
+        changed = 0 if quiet else self._look(limits, settled_ns, until_ns, now_ns)
+        self._due_ns, self._told_ns = max(self._due_ns, until_ns), settled_ns
+        if now_ns - self._written_ns > (_QUIET_MARK_EVERY_NS if quiet else _MARK_EVERY_NS):
+            write_mark(self._store, _MARK, settled_ns)
+            self._written_ns = now_ns
+        return changed
+
+    def _look(self, limits: TransitLimits, settled_ns: int, until_ns: int, now_ns: int) -> int:
         changed = self._look_at_news(limits, settled_ns, now_ns)
         for after_ns, step_ns in _steps(self._due_ns, until_ns):
             changed += self._look_at_due(limits, after_ns, step_ns, now_ns)
-        self._due_ns, self._told_ns = max(self._due_ns, until_ns), settled_ns
-        if now_ns - self._written_ns > _MARK_EVERY_NS:
-            write_mark(self._store, _MARK, settled_ns)
-            self._written_ns = now_ns
         return changed
 
     def _look_at_news(self, limits: TransitLimits, settled_ns: int, now_ns: int) -> int:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from clew.model.rule import SpanCondition
 from clew.store.minutes import HTTP_CODE, KIND_OF_WORK
 
-CONDITION = f"""({{any_service:Bool}} OR service IN {{services:Array(String)}})
+OF_SMALL_COLUMNS = """({any_service:Bool} OR service IN {services:Array(String)})
+    AND ({any_status:Bool} OR status = 2)
+    AND ({longer_than:UInt64} = 0 OR duration_ns > {longer_than:UInt64})"""
+"""What of a condition is read from small columns: cheap to ask before all of it."""
+
+CONDITION = f"""{OF_SMALL_COLUMNS}
     AND ({{any_operation:Bool}} OR name IN {{operations:Array(String)}}
         OR arrayExists(begin -> startsWith(name, begin), {{operation_begins:Array(String)}}))
-    AND ({{any_status:Bool}} OR status = 2)
-    AND ({{longer_than:UInt64}} = 0 OR duration_ns > {{longer_than:UInt64}})
     AND ({{any_work:Bool}} OR {KIND_OF_WORK} IN {{work:Array(String)}})
     AND ({{any_http:Bool}} OR {HTTP_CODE} BETWEEN {{http_from:UInt16}} AND {{http_to:UInt16}})
     AND ({{any_attribute:Bool}} OR arrayAll((name_of, value) -> mapContains(attrs, name_of)
@@ -20,7 +23,7 @@ _LAST_HTTP = 999
 
 
 def bind_condition(condition: SpanCondition) -> dict[str, object]:
-    """The values that `CONDITION` needs."""
+    """The values that `CONDITION` and its part need."""
     begins = [each[:-1] for each in condition.operations if each.endswith("*")]
     return {
         "any_service": not condition.services,
