@@ -11,13 +11,15 @@ import pytest
 
 from clew.api.errors import ApiError
 from clew.flow import default_flow
+from clew.notify.figures import Figure, Figures
 from clew.store.minutes import MINUTE_NS, Counts, Window, Work
 from clew.store.order_figures import StageTime, orders_closed, stage_failures, stage_times
-from clew.web.pages.figures.asked import Asked, Orders
+from clew.web.pages.figures.asked import Asked, Handled, Orders
 from clew.web.pages.figures.context import figures_page
 from clew.web.pages.figures.measures import MEASURES, Minutes, Value, change
 from clew.web.time_range import time_range
 from tests.builders import ingest, span, traces
+from tests.web.pages import rendered
 
 NOON = 1_795_348_800 * 10**9
 HOUR = 60 * MINUTE_NS
@@ -148,10 +150,33 @@ def test_a_range_ends_at_a_moment_as_the_viewers_clock_shows_it(to, hour):
     assert chosen.window.until_ns % DAY == hour * HOUR
 
 
-def page(now: Minutes, before: Minutes, orders: Orders | None = None, service: str = ""):
+def page(
+    now: Minutes, before: Minutes, orders: Orders | None = None, service: str = "", handled: Handled | None = None
+):
     asked = Asked(time_range({"range": "1h"}, NOON, UTC), service, default_flow(), "", UTC)
     nothing = Orders(([0] * 60, [0] * 60), ({}, {}), ({}, {}))
-    return figures_page(asked, now, before, orders or nothing, ["shop"], ["jeweller"])
+    return figures_page(asked, now, before, orders or nothing, handled, ["shop"], ["jeweller"])
+
+
+@pytest.mark.parametrize(
+    ("resolve", "was", "said"),
+    [
+        (Figure(3, HOUR, 2 * HOUR), Figure(1, 2 * HOUR, 2 * HOUR),
+         ["1 h</a>", "median of 3, nine of ten within 2 h", "median was 2 h"]),
+        (Figure(0), Figure(1, 2 * HOUR, 2 * HOUR), ["no data", "median was 2 h"]),
+        (Figure(1, HOUR, HOUR), Figure(0), ["1 h</a>", "median of 1, nine of ten within 1 h</p>"]),
+    ],
+)  # fmt: skip
+def test_the_time_to_resolve_incidents_is_told_for_the_range_and_before(resolve, was, said):
+    handled = Handled(Figures(Figure(0), Figure(0), resolve), Figures(Figure(0), Figure(0), was))
+    shown = page(minutes({}), minutes({}), handled=handled)
+    assert [each.name[-6:] for each in shown.incidents] == ["(MTTR)", "(MTTA)", "(MTTD)"]
+    html = " ".join(rendered("figures/figures.html", shown, NOON).split())
+    assert all(words in html for words in said)
+
+
+def test_where_nobody_watches_no_time_of_incidents_is_told():
+    assert "MTTR" not in rendered("figures/figures.html", page(minutes({}), minutes({})), NOON)
 
 
 def test_figures_lead_to_the_spans_behind_them():

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from clew.model.flow import Flow
+from clew.notify.figures import Figures
 from clew.store.order_figures import StageTime
 from clew.web.time_range import TimeRange
 
@@ -30,3 +31,11 @@ class Orders:
     closed: tuple[Sequence[int], Sequence[int]]
     stages: tuple[Mapping[str, StageTime], Mapping[str, StageTime]]
     failed: tuple[Mapping[str, int], Mapping[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """How fast incidents were handled that were opened now and before."""
+
+    now: Figures
+    before: Figures

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -11,7 +12,7 @@ from clew.model.flow import Flow
 from clew.report.declared import in_flow_order
 from clew.store.minutes import REQUESTS, Window
 from clew.store.order_figures import StageTime
-from clew.web.pages.figures.asked import Asked, Orders
+from clew.web.pages.figures.asked import Asked, Handled, Orders
 from clew.web.pages.figures.measures import MEASURES, Measure, Minutes, Value, change, total
 from clew.web.pictures.axes import Unit, written
 from clew.web.pictures.series import Chart, Series, Spark, lines, sparkline, stacked, time_axis
@@ -64,15 +65,28 @@ class StageLine:
 
 
 @dataclass(frozen=True, slots=True)
+class IncidentTime:
+    """How fast incidents are handled: ``name`` and what it measures in words (``said``), over ``n`` incidents
+    ``median_ns`` and ``p90_ns`` (None: of none); before it was ``was_ns`` (None: of none)."""
+
+    name: str
+    said: str
+    n: int
+    median_ns: int | None
+    p90_ns: int | None
+    was_ns: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class FiguresPage:
     """Key figures.
 
     ``service`` is the one that counts (empty: all), ``services`` those to choose from, ``flow`` the flow of the orders
     and ``flows`` those to choose from. ``range`` is the chosen one of ``ranges`` (name, label), from ``from_ns`` to
     ``to_ns`` (Unix ns); ``to`` is its end as it was asked for (empty: now). ``compared`` says in words what it is
-    compared with, ``had_before`` whether there was any data then. ``figures`` are those of requests
-    and of orders, ``stages`` the lines of the table; ``requests`` and ``latency`` are charts.
-    ``empty``: no span is known at all.
+    compared with, ``had_before`` whether there was any data then. ``figures`` are those of requests and of orders,
+    ``stages`` the lines of the table; ``requests`` and ``latency`` are charts. ``incidents`` are how fast those that
+    were opened in this time are handled (none: nobody watches). ``empty``: no span is known at all.
     """
 
     service: str
@@ -90,11 +104,18 @@ class FiguresPage:
     stages: tuple[StageLine, ...]
     requests: Chart
     latency: Chart
+    incidents: tuple[IncidentTime, ...]
     empty: bool
 
 
 def figures_page(
-    asked: Asked, now: Minutes, before: Minutes, orders: Orders, services: Sequence[str], flows: Sequence[str]
+    asked: Asked,
+    now: Minutes,
+    before: Minutes,
+    orders: Orders,
+    handled: Handled | None,
+    services: Sequence[str],
+    flows: Sequence[str],
 ) -> FiguresPage:
     """The page of what was counted now and before."""
     window = asked.range.window
@@ -114,8 +135,21 @@ def figures_page(
         stages=tuple(_stages(asked.flow, orders)),
         requests=_requests(now, asked.zone),
         latency=_latency(now, asked.zone),
+        incidents=tuple(_incident_times(handled)) if handled else (),
         empty=not any(now.counts) and not any(before.counts) and not services,
     )
+
+
+def _incident_times(handled: Handled) -> Iterator[IncidentTime]:
+    """MTTR first: it is what people ask for."""
+    told = (
+        ("Time to resolve (MTTR)", "from an incident's alert to its resolution", attrgetter("resolve")),
+        ("Time to acknowledge (MTTA)", "from its alert to somebody's acknowledgement", attrgetter("acknowledge")),
+        ("Time to find (MTTD)", "from when it began to hold to its alert", attrgetter("detect")),
+    )
+    for name, said, of in told:
+        now, before = of(handled.now), of(handled.before)
+        yield IncidentTime(name, said, now.n, now.median_ns, now.p90_ns, before.median_ns)
 
 
 def _figure(measure: Measure, now: Minutes, before: Minutes, asked: Asked) -> Figure:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import logging
+
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import HTMLResponse
 
 from clew.api.deps import ApiDeps
 from clew.api.errors import not_found
+from clew.model.errors import ControlError
 from clew.report.filter import flow_of_most_orders
 from clew.store.contract import Store
 from clew.store.lookups import both
 from clew.store.minutes import Window, read_counts, read_durations, services_between
 from clew.store.order_figures import orders_closed, stage_failures, stage_times
+from clew.watch.desk import Desk
 from clew.web.frame import viewer_zone
-from clew.web.pages.figures.asked import Asked, Orders
+from clew.web.pages.figures.asked import Asked, Handled, Orders
 from clew.web.pages.figures.context import FiguresPage, figures_page
 from clew.web.pages.figures.measures import Minutes
 from clew.web.rendering import Pages
 from clew.web.tidy import TidyRoute
 from clew.web.time_range import time_range
+
+log = logging.getLogger(__name__)
 
 
 def figures_routes(deps: ApiDeps, pages: Pages) -> APIRouter:
@@ -48,7 +54,18 @@ def _page(deps: ApiDeps, asked: Asked) -> FiguresPage:
         lambda: (_minutes(deps.store, now, asked.service), _minutes(deps.store, before, asked.service)),
         lambda: _orders(deps.store, now, before, asked.flow.name),
     )
-    return figures_page(asked, told, was, orders, services, flows)
+    return figures_page(asked, told, was, orders, _handled(deps.desk, now, before), services, flows)
+
+
+def _handled(desk: Desk | None, now: Window, before: Window) -> Handled | None:
+    """None where nobody watches, or it can't be told: key figures don't hang on the control database."""
+    if desk is None:
+        return None
+    try:
+        return Handled(*(desk.figures(each.since_ns, each.until_ns) for each in (now, before)))
+    except ControlError as error:
+        log.warning("how fast incidents are handled can't be told: %s", error)
+        return None
 
 
 def _minutes(store: Store, window: Window, service: str) -> Minutes:
