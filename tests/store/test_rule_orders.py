@@ -25,7 +25,7 @@ from clew.model.rule import (
 )
 from clew.store.codec import journey_to_json
 from clew.store.embedded import open_store
-from clew.store.orders import OrderRow, encode_order, write_encoded
+from clew.store.orders import OrderRow, encode_order, read_stored_orders, write_encoded
 from clew.store.rule_orders import candidate_orders, read_journeys
 from tests.detect.stories import STAGES, rule
 from tests.journey.timeline import DAY, FLOW, HOUR, MINUTE, START, at, event, failed, hold, loss, resume
@@ -119,6 +119,18 @@ def test_ended_orders_are_read_only_where_a_rule_asks_and_when_they_ended_since(
     }
     stuck = candidates_of(rule(Judged((VerdictKind.STUCK,))), [FLOW])
     assert not {each.order_id for each in candidate_orders(store, stuck, NOW, START)} & terminals.keys()
+
+
+def test_an_end_that_is_told_late_is_found_for_as_long_as_one_that_is_told_at_once(store):
+    asked = replace(candidates_of(rule(Judged((VerdictKind.CLOSED,))), [FLOW]), paths=("late",))
+    events = [event(stage, minutes) for minutes, stage in enumerate(STAGES)]
+    for number, (ended, told) in enumerate([(200, 290), (200, 250), (-8 * 24 * 60, 290)]):
+        journey = rebuild(
+            f"T-{number}", [each._replace(at_ns=each.at_ns + ended * MINUTE, path="late") for each in events], FLOW
+        )
+        write_encoded(store, [encode_order(OrderRow(journey, journey_to_json(journey), 1, (), at(told)))], [])
+    assert [each.order_id for each in candidate_orders(store, asked, NOW, at(280))] == ["T-0"]
+    write_encoded(store, [], read_stored_orders(store, ["T-0", "T-1", "T-2"]))
 
 
 def test_where_no_stage_has_a_limit_no_share_of_one_is_used(store):

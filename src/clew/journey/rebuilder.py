@@ -150,9 +150,9 @@ class Rebuilder:
             losses = [each.loss for each in said if each.loss]
             journey = self.project(rebuild(speaker, events, choose_flow(flows, events), losses))
             others = _other_ids(journey, group)
-            rows.append(
-                encode_order(OrderRow(journey, journey_to_json(journey), _version(epoch, journey, said), others))
-            )
+            told_ns = max((each.received_ns for each in events if each.source is not Source.IMPORT), default=0)
+            version = _version(epoch, journey, said)
+            rows.append(encode_order(OrderRow(journey, journey_to_json(journey), version, others, told_ns)))
             if journey.facts > LARGE_FACTS:
                 large.update((speaker, *others))
             elif self.large:

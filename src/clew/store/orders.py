@@ -81,12 +81,14 @@ class OrderPage:
 
 @dataclass(frozen=True, slots=True)
 class OrderRow:
-    """A journey as the table holds it: its JSON, its version and every other id it goes by."""
+    """A journey as the table holds it: its JSON, its version and every other id it goes by. ``told_ns`` is when the last
+    fact of it arrived that no import told (0: none did)."""
 
     journey: Journey
     journey_json: str
     version: int
     other_ids: tuple[str, ...]
+    told_ns: int = 0
 
 
 def order_where(filter_: OrderFilter) -> tuple[str, dict[str, object]]:
@@ -252,7 +254,7 @@ def _monday(days: int) -> date:
 
 COLUMNS = (
     "bucket", "order_id", "version", "gone", "flow", "flow_version", "path", "stage", "entered", "first_seen",
-    "last_seen", "terminal", "on_hold", "hold_since", "lost", "lost_since", "lost_from", "failed", "failed_at",
+    "last_seen", "told", "terminal", "on_hold", "hold_since", "lost", "lost_since", "lost_from", "failed", "failed_at",
     "warn_at", "deadline_at", "due_at", "user_id", "alias_values", "errors", "deviations", "accepted", "attrs",
     "imported", "stages", "entered_at", "traces", "journey",
 )  # fmt: skip
@@ -288,7 +290,8 @@ def _row_values(row: OrderRow, bucket: date) -> tuple[object, ...]:
     loss = journey.losses[0] if journey.lost_from_ns is not None else None
     return (
         bucket, journey.order_id, 2 * row.version + 1, 0, journey.flow, journey.flow_version, journey.path,
-        journey.stage, journey.entered_ns, journey.first_ns, journey.last_ns, journey.terminal or "",
+        journey.stage, journey.entered_ns, journey.first_ns, journey.last_ns, row.told_ns,
+        journey.terminal or "",
         int(journey.on_hold), journey.holds[-1].begin_ns if journey.on_hold else 0,
         loss.reason if loss else "", loss.published_ns if loss else 0, journey.lost_from_ns or 0,
         int(journey.failure is not None), journey.failure.at_ns if journey.failure else 0,
@@ -305,7 +308,7 @@ def _row_values(row: OrderRow, bucket: date) -> tuple[object, ...]:
 def _tombstone(row: StoredOrder) -> tuple[object, ...]:
     # Kept as long as the row it lies over: else the time to live, when it takes the tombstone, brings that row back.
     return (
-        row.bucket, row.order_id, row.version + 1, 1, "", 0, "", "", 0, 0, 0, "", 0, 0, "", 0, 0, 0, 0, 0, 0, 0, "", [],
+        row.bucket, row.order_id, row.version + 1, 1, "", 0, "", "", 0, 0, 0, 0, "", 0, 0, "", 0, 0, 0, 0, 0, 0, 0, "", [],
         0, [], [], {}, int(row.imported), [], [], [], "",
     )  # fmt: skip
 

@@ -51,11 +51,13 @@ _CONDITIONS = {
 }
 _NEVER_NS = 1 << 61
 
-# Ended orders lie in the week in which they ended; a telemetry that came late may have ended one some time ago.
+# Ended orders lie in the week in which they ended, which may be some days ago when it was told late.
+_TOLD_WITHIN_NS = 7 * _DAY_NS
 _OPEN = "bucket = toDate(0)"
 _AND_ENDED = (
     "bucket IN {buckets:Array(Date)} "
-    "AND (bucket = toDate(0) OR entered > fromUnixTimestamp64Nano({ended:Int64}, 'UTC'))"
+    "AND (bucket = toDate(0) OR entered > fromUnixTimestamp64Nano({ended:Int64}, 'UTC') "
+    "OR entered > fromUnixTimestamp64Nano({oldest:Int64}, 'UTC') AND told > fromUnixTimestamp64Nano({ended:Int64}, 'UTC'))"
 )
 
 
@@ -73,8 +75,9 @@ def candidate_orders(
 ) -> list[Candidate]:
     """The watched orders that a rule may find at a moment, by id.
 
-    ``ended_since_ns``: where the rule asks for ended orders, those that ended after that moment are among them (None:
-    open orders only). A journey that changed since has another version.
+    ``ended_since_ns``: where the rule asks for ended orders, those that ended after that moment are among them, and
+    those of the last week of which something was told after it (None: open orders only). A journey that changed since
+    has another version.
     """
     where, bind = candidates_where(asked, now_ns, ended_since_ns)
     found = store.columns(
@@ -95,7 +98,8 @@ def candidates_where(asked: Candidates, now_ns: int, ended_since_ns: int | None)
     where = [_OPEN, "imported = 0"]
     if asked.ended and ended_since_ns is not None:
         where[0] = _AND_ENDED
-        bind |= {"buckets": _buckets(ended_since_ns, now_ns), "ended": ended_since_ns}
+        oldest_ns = ended_since_ns - _TOLD_WITHIN_NS
+        bind |= {"buckets": _buckets(oldest_ns, now_ns), "ended": ended_since_ns, "oldest": oldest_ns}
     for name in ("flows", "stages", "paths", "verdicts", "lost_reasons"):
         if value := getattr(asked, name):
             where.append(_CONDITIONS[name])

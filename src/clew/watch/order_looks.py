@@ -23,8 +23,9 @@ _AGAIN_NS = 30 * _SECOND_NS
 _AGAIN_OF_MANY_NS = 300 * _SECOND_NS
 _MANY = 500
 _NOT_YET_NS = 5 * _SECOND_NS
-ENDED_WITHIN_NS = 600 * _SECOND_NS
-"""An order that ended is looked at for so long: what is told of its end comes some seconds later at best."""
+ENDED_WITHIN_NS = 900 * _SECOND_NS
+"""An order that ended is looked at for so long after it ended, or after something of it was told: longer than rules
+wait after Clew was down."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,7 +143,8 @@ SETTINGS ${durable};
 -- One row an order: the journey as last rebuilt. Open orders lie in the bucket 1970-01-01, ended ones in the
 -- week of their end; the ticker writes a tombstone (gone = 1) into a bucket that an order leaves. The version grows
 -- with knowledge, so a row written twice or late changes nothing. An order of which only imports tell is never open:
--- it lies in the week of its last event. stages and entered_at are the visits that reports count.
+-- it lies in the week of its last event. stages and entered_at are the visits that reports count. told is when the last
+-- fact arrived, however long ago it happened.
 TABLE orders SHARD BY cityHash64(order_id)
 (
     bucket Date,
@@ -157,6 +158,7 @@ TABLE orders SHARD BY cityHash64(order_id)
     entered DateTime64(9, 'UTC'),
     first_seen DateTime64(9, 'UTC'),
     last_seen DateTime64(9, 'UTC'),
+    told DateTime64(9, 'UTC'),
     terminal ${text},
     on_hold UInt8,
     hold_since DateTime64(9, 'UTC'),
