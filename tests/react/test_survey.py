@@ -74,7 +74,7 @@ def test_what_two_reactions_share_is_named_once_with_its_mend(folder):
 
 def test_the_kubernetes_client_is_not_loaded_until_a_cluster_is_acted_on():
     code = (
-        "import sys, clew.app, clew.cli.reactions, clew.react.survey; "
+        "import sys, clew.watching, clew.cli.reactions, clew.react.survey; "
         "from clew.react.load import default_reactions_text, parse_reactions; "
         "from clew.react.outside import outside_of; from pathlib import Path; "
         "list(clew.react.survey.survey(parse_reactions(default_reactions_text()), outside_of({}, Path(), int))); "
