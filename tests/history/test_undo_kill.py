@@ -7,7 +7,10 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-CLEW = str(Path(sys.executable).with_name("clew"))
+from click.testing import CliRunner
+
+from clew.cli.main import main
+
 UNTIL_NOTED = """
 import sys, time
 from clew.cli import main
@@ -41,10 +44,8 @@ def write_history(file: Path, orders: int, shift: timedelta) -> Path:
 
 
 def clew(data: Path, *arguments: object) -> dict:
-    done = subprocess.run(
-        [CLEW, *map(str, arguments), "--data", str(data), "--json"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    done = CliRunner().invoke(main, [*map(str, arguments), "--data", str(data), "--json"])
+    assert done.exit_code == 0, done.output
     return json.loads(done.stdout)
 
 
