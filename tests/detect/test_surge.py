@@ -9,7 +9,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clew.detect.surge import AFTER, BEFORE, DAY, WEEK, WEEKS, SurgeParams, Surging, baseline, judge, looked_at, tail
+from clew.detect.surge import (
+    AFTER,
+    BEFORE,
+    DAY,
+    WEEK,
+    WEEKS,
+    SurgeParams,
+    Surging,
+    baseline,
+    judge,
+    looked_at,
+    shared,
+    tail,
+)
 
 NOW = 2_967 * WEEK + 5_000
 """Some minute of some week."""
@@ -218,3 +231,24 @@ def test_weeks_of_chance_alarm_no_more_than_promised():
         for minute in range(WEEK + BEFORE, 2 * WEEK, 5):
             found += judge(counts, minute) is not None
     assert found <= 1
+
+
+@pytest.mark.parametrize(
+    ("rate", "added", "surges"),
+    [
+        pytest.param(0.5, (0, 0, 0, 0, 35), (True, False), id="very many in one minute"),
+        pytest.param(5.0, (25, 25, 25, 25, 25), (True, True), id="six times as many"),
+    ],
+)
+def test_each_of_many_series_of_a_rule_needs_more_to_surge(rate, added, surges):
+    counts = last(steady(rate), *added)
+    few, many = (judge(counts, NOW, params=shared(SurgeParams(), series)) for series in (2, 20))
+    assert (few is not None, many is not None) == surges
+
+
+@given(st.integers(0, 60), st.lists(st.integers(0, 30), min_size=5, max_size=5))
+@settings(max_examples=30, deadline=None)
+def test_what_surges_in_a_rule_of_many_series_surges_in_one_of_few(series, added):
+    counts = last(steady(1.0), *added)
+    many = judge(counts, NOW, params=shared(SurgeParams(), series))
+    assert many is None or judge(counts, NOW) is not None

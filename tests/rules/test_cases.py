@@ -192,7 +192,7 @@ def test_check_and_show_need_no_server(tmp_path):
 
 def test_rules_are_checked_against_the_flow_of_the_settings(tmp_path):
     flow, rules = tmp_path / "flow.yaml", tmp_path / "rules.yaml"
-    flow.write_text(default_flow_text().replace("PRICE_CALCULATED", "PRICED").replace("flow: ", "flow: my-", 1))
+    flow.write_text(default_flow_text().replace("PRICE_CALCULATED", "PRICED").replace("\nflow: ", "\nflow: my-", 1))
     rules.write_text("rules: r\nalerts: {a: {in_stage: {longer_than: 1h, stages: [PRICED]}}}\n")
     assert "PRICED" in invoke("check", CLEW_RULES=str(rules)).output
     done = invoke("check", CLEW_RULES=str(rules), CLEW_FLOW=str(flow))

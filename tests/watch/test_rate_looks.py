@@ -8,18 +8,24 @@ import pytest
 
 from clew.control.database import open_database
 from clew.control.flagged import FlaggedWindows
+from clew.flow import default_flow
 from clew.model.flow import Terminal
 from clew.model.journey import Journey, Milestone, Visit
 from clew.model.rule import Rule, SeriesKind, Silence, SpanCondition, Surge
+from clew.rehearse.past_rates import SILENCE_EVERY, found_silent, found_surging
+from clew.rehearse.told import SpanTold, Told
+from clew.rehearse.world import World
 from clew.store.codec import journey_to_json
 from clew.store.contract import Store
 from clew.store.embedded import open_store
+from clew.store.minutes import roll_up
 from clew.store.orders import OrderRow, encode_order, write_encoded
 from clew.watch.awake import Awake
-from clew.watch.rate_looks import MINUTE_NS, RateLooks
+from clew.watch.rate_looks import RateLooks
 from tests.builders import ingest, span, traces
 
 HOUR = 60
+MINUTE_NS = 60 * 10**9
 NOW = 1_795_000_000 // 60  # a whole minute in 2026
 FAILING = SpanCondition(services=("shop-api",), errors_only=True)
 
@@ -107,3 +113,36 @@ def test_a_service_that_falls_silent_is_told_but_not_when_clew_was_away(store, f
     # Nobody was heard for an hour in which Clew was down: that is no silence of everybody, nor of each.
     later = looks_of(store, flagged, NOW + HOUR)
     assert [each.subject for each in later.look(rule, at(NOW + HOUR))] == ["service:mes"]
+
+
+def test_the_past_and_a_written_case_tell_what_watching_told(store, flagged):
+    """A service with a past outage falls silent again, while another one fails by the hundred."""
+    begin, day = NOW - 34 * HOUR, 24 * HOUR
+    outage = range(begin + day + HOUR, begin + day + 3 * HOUR)
+    heard = [each for each in range(begin, NOW - 20) if each not in outage]
+    failing = sorted([*range(begin, NOW, 5), *(NOW - 10 + n % 5 for n in range(200))])
+    ingest(
+        store, NOW * MINUTE_NS, spans_of("mes", 1, heard), spans_of("shop-api", 5_000, range(begin, NOW)),
+        spans_of("shop-api", 10_000, failing, status="error"),
+    )  # fmt: skip
+    roll_up(store, begin * MINUTE_NS, (begin + 1) * MINUTE_NS)
+    told = [
+        *(SpanTold("mes", "work", "server", minute * MINUTE_NS) for minute in heard),
+        *(SpanTold("shop-api", "work", "server", minute * MINUTE_NS) for minute in range(begin, NOW)),
+        *(SpanTold("shop-api", "work", "server", minute * MINUTE_NS, error="E") for minute in failing),
+    ]
+    silent, errors = Rule("silent", Silence()), Rule("errors", Surge(SeriesKind.SPANS, spans=FAILING))
+    for rule, every, first in ((silent, SILENCE_EVERY, outage.start), (errors, 1, NOW - 30)):
+        minutes = range(first, NOW, every)
+        live = looks_of(store, flagged)
+        watched = [[(each.subject, each.since_ns // MINUTE_NS) for each in live.look(rule, at(minute))] for minute in minutes]
+        replayed = found_silent if rule is silent else found_surging
+        past = replayed(store, rule, rule.shape, first * MINUTE_NS, NOW * MINUTE_NS, {})
+        assert [[(each.subject, each.since_ns // MINUTE_NS) for each in found] for _, found in past] == watched
+        world = World((Told(each, each.end_ns) for each in told), default_flow(), every * MINUTE_NS)
+        for minute, expected in zip(minutes, watched, strict=True):
+            world.move((minute + 1) * MINUTE_NS)
+            assert [each.subject for each in world.findings(rule)] == [subject for subject, _ in expected], minute
+        assert [bool(found) for found in watched].count(True) > 3
+        # The outage that was told makes nobody patient: the next silence is found as soon as the first.
+        assert watched[-1]

@@ -14,7 +14,7 @@ counted nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, exp, lgamma, log, sqrt
 from statistics import median
 
@@ -42,7 +42,8 @@ _LEVEL_CALM = 10.0
 _DRIFT = 0.04
 # A week may differ by so many standard deviations from the median of all; beyond, it is cut.
 _WEEK_SPREAD = 2.0
-_SURELY_TIMES = 10.0
+# So many series of a rule alarm falsely no more often than a rule may.
+_ALONE = 2
 _SURELY_COUNT = 4
 # How much stricter it is while less than a week is known.
 _COLD_CHANCE, _COLD_TIMES = 0.1, 1.5
@@ -52,7 +53,8 @@ _COLDEST_NEEDS = 30
 @dataclass(frozen=True, slots=True)
 class SurgeParams:
     """What counts as a surge: at least ``at_least`` events, ``times`` what is expected, and by chance no more often
-    than in a share ``chance`` of looks; ``chance_without_peak`` bounds the same without the largest minute.
+    than in a share ``chance`` of looks; ``chance_without_peak`` bounds the same without the largest minute, but of what
+    is ``blip_times`` what is expected.
 
     ``windows`` are the lengths (minutes) that are judged. A surge goes on while the count of 15 minutes is at least
     ``recover_times`` what is expected.
@@ -64,6 +66,7 @@ class SurgeParams:
     chance_without_peak: float = 1e-3
     windows: tuple[int, ...] = (5, 15, 30)
     recover_times: float = 1.4
+    blip_times: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,23 @@ def judge(
             since = _began(counts, minute, found.per_minute * params.times)
             return _since(surging, since if since_minute is None else since_minute)
     return None if since_minute is None else _goes_on(last, found, minute, since_minute, params)
+
+
+def shared(params: SurgeParams, series: int) -> SurgeParams:
+    """The same for each of so many series, so that all of them alarm falsely no more often than one rule may.
+
+    By Bonferroni's inequality what is allowed is divided among them; squared, as counts have heavier tails than their
+    model: with half the chance they alarm three quarters as often. `_ALONE` series need no share.
+    """
+    if series <= _ALONE:
+        return params
+    share = _ALONE / series
+    return replace(
+        params,
+        chance=params.chance * share * share,
+        chance_without_peak=params.chance_without_peak * share * share,
+        blip_times=params.blip_times / share,
+    )
 
 
 def looked_at(minute: int, ahead: int = 0, known_since: int = 0) -> list[tuple[int, int]]:
@@ -201,7 +221,7 @@ def _surging(last: Sequence[int], known: Baseline, minute: int, params: SurgePar
         return None
     if tail(value, expected, variance) >= params.chance:
         return None
-    surely = value >= _SURELY_COUNT * params.at_least and value >= _SURELY_TIMES * expected
+    surely = value >= _SURELY_COUNT * params.at_least and value >= params.blip_times * expected
     if not surely and tail(value - max(last), expected, variance) >= params.chance_without_peak:
         return None
     bound = _least(value, expected, variance, params)
@@ -348,11 +368,12 @@ def _of_last_hours(counts: Mapping[int, int], minute: int, flagged: Flagged, kno
 def _colder(params: SurgeParams, known: int) -> SurgeParams:
     """Stricter, as hours of a day differ; with less than an hour to compare with, only a multiple of ten counts."""
     coldest = known < _LEVEL_NEEDS + _LEVEL_ENDS
-    return SurgeParams(
-        params.at_least * (_SURELY_COUNT if coldest else 1),
-        max(params.times, _SURELY_TIMES) if coldest else params.times * _COLD_TIMES,
-        params.chance * _COLD_CHANCE,
-        params.chance_without_peak * _COLD_CHANCE,
-        params.windows[:1] if coldest else params.windows,
-        params.recover_times * _COLD_TIMES,
+    return replace(
+        params,
+        at_least=params.at_least * (_SURELY_COUNT if coldest else 1),
+        times=max(params.times, params.blip_times) if coldest else params.times * _COLD_TIMES,
+        chance=params.chance * _COLD_CHANCE,
+        chance_without_peak=params.chance_without_peak * _COLD_CHANCE,
+        windows=params.windows[:1] if coldest else params.windows,
+        recover_times=params.recover_times * _COLD_TIMES,
     )

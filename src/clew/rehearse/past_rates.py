@@ -6,12 +6,12 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from clew.detect import surge as surging
-from clew.detect.rates import silence_findings, surge_finding
-from clew.detect.silence import WEEKS, Activity, SilenceParams, judge_senders, judge_services
+from clew.detect.rate_rules import RateRules, Window, told_before
+from clew.detect.silence import WEEKS, Activity
 from clew.detect.spans import burning, slow, spans_seen
+from clew.detect.surge import looked_at
 from clew.model.alert import Finding
-from clew.model.rule import BurnRate, Rule, SeriesKind, Silence, Slow, SourceKind, SpansSeen, Surge
+from clew.model.rule import BurnRate, Rule, SeriesKind, Silence, Slow, SpansSeen, Surge
 from clew.model.watched import SpanGroup
 from clew.store.activity import Heard, read_heard
 from clew.store.contract import Store
@@ -26,6 +26,8 @@ SILENCE_EVERY = 5
 
 Moment = tuple[int, list[Finding]]
 """A moment (Unix ns), and what a look then would have found."""
+Windows = Mapping[str, Sequence[Window]]
+"""Windows that were told while Clew watched, by series, in minutes."""
 
 
 def found_in_spans(store: Store, rule: Rule, from_ns: int, until_ns: int) -> Iterator[Moment]:
@@ -86,47 +88,31 @@ def found_burning(store: Store, rule: Rule, shape: BurnRate, from_ns: int, until
         yield now_ns, burning(rule, shape, burned_of(shape, spans, bad, minute), now_ns) if recent else []
 
 
-def found_surging(store: Store, rule: Rule, shape: Surge, from_ns: int, until_ns: int) -> Iterator[Moment]:
-    """When a series would have surged; a surge never enters what is expected later."""
+def found_surging(
+    store: Store, rule: Rule, shape: Surge, from_ns: int, until_ns: int, windows: Windows
+) -> Iterator[Moment]:
+    """When a series would have surged; ``windows`` are those that were told by then, of any series."""
     first, last = from_ns // MINUTE_NS, until_ns // MINUTE_NS
-    begin = surging.looked_at(first)[0][0]
-    series = read_series(store, shape, [(begin, last)])
+    series = read_series(store, shape, [(looked_at(first)[0][0], last)])
     since = known_since(store, shape.series) or 0
-    params = surging.SurgeParams(at_least=shape.at_least, times=shape.times)
-    flagged: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    going_on: dict[str, int] = {}
+    rates = RateRules(told_before(windows, first))
     for minute in range(first, last):
-        found = []
-        for name, counts in series.items():
-            told = surging.judge(
-                counts, minute, flagged[name], known_since=since, params=params, since_minute=going_on.get(name)
-            )
-            if told is None:
-                begun = going_on.pop(name, None)
-                if begun is not None:
-                    flagged[name].append((begun, minute))
-                continue
-            going_on[name] = told.since_minute
-            found.append(surge_finding(rule.name, shape, name, told))
-        yield (minute + 1) * MINUTE_NS, found
+        yield (minute + 1) * MINUTE_NS, rates.surges(rule.name, shape, series, minute, since)
 
 
-def found_silent(store: Store, rule: Rule, shape: Silence, from_ns: int, until_ns: int) -> Iterator[Moment]:
+def found_silent(
+    store: Store, rule: Rule, shape: Silence, from_ns: int, until_ns: int, windows: Windows
+) -> Iterator[Moment]:
     """Who would have been silent, judged every `SILENCE_EVERY` minutes by what was known then."""
     first, last = from_ns // MINUTE_NS, until_ns // MINUTE_NS
     sources: dict[str, Heard] = {}
     for name, service, minute, last_ns in read_heard(store, shape.source, first - WEEKS * _WEEK, last):
-        if (not shape.only or name in shape.only) and name not in shape.except_:
-            sources.setdefault(name, Heard(service)).add(minute, last_ns)
-    judging = judge_services if shape.source is SourceKind.SERVICE else judge_senders
-    params = SilenceParams(shape.times, max(1, shape.at_least_ns // MINUTE_NS))
+        sources.setdefault(name, Heard(service)).add(minute, last_ns)
+    rates = RateRules(told_before(windows, first), apart=SILENCE_EVERY)
     for minute in range(first, last, SILENCE_EVERY):
         known = {name: _known_at(heard, minute) for name, heard in sources.items() if heard.minutes[0] <= minute}
-        quiet = any(minute - each.minutes[-1] >= params.at_least for each in known.values())
         since = min((each.minutes[0] for each in known.values()), default=minute)
-        silent = judging(known, minute, known_since=since, params=params) if quiet else {}
-        found = silence_findings(rule.name, shape.source, silent, known, len(known)) if silent else []
-        yield (minute + 1) * MINUTE_NS, found
+        yield (minute + 1) * MINUTE_NS, rates.silences(rule.name, shape, known, minute, since)
 
 
 def _known_at(heard: Heard, minute: int) -> Activity:

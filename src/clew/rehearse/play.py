@@ -45,7 +45,7 @@ def play(case: Case, rules: RuleSet, flow: Flow, begin_ns: int) -> Played:
 
 
 def _alerts(case: Case, rules: RuleSet, flow: Flow, begin_ns: int) -> list[Fired]:
-    world = World(case.told, flow)
+    world = World(case.told, flow, case.every_ns)
     looked = [rule for rule in rules.rules if rule.name in case.rules]
     active: dict[str, dict[str, Alert]] = {rule.name: {} for rule in looked}
     fired: dict[tuple[str, str, int], Fired] = {}

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from clew.journey.in_force import FlowInForce
 from clew.learn.remaining import read_remaining
@@ -18,7 +19,7 @@ from clew.model.rule import BurnRate, OrderShape, ProjectedLate, Rule, Severity,
 from clew.notify.alerting import advance_all
 from clew.notify.grouping import incident_key
 from clew.rehearse.past_orders import MOST, Held, held_in_orders
-from clew.rehearse.past_rates import Moment, found_burning, found_in_spans, found_silent, found_surging
+from clew.rehearse.past_rates import Moment, Windows, found_burning, found_in_spans, found_silent, found_surging
 from clew.store.contract import Store
 from clew.store.rule_history import orders_under_way
 
@@ -59,11 +60,17 @@ class RuleReplay:
 
 
 def replay_rules(
-    store: Store, flows: Sequence[FlowInForce], rules: Sequence[Rule], from_ns: int, until_ns: int
+    store: Store,
+    flows: Sequence[FlowInForce],
+    rules: Sequence[Rule],
+    from_ns: int,
+    until_ns: int,
+    windows: Windows = MappingProxyType({}),
 ) -> tuple[RuleReplay, ...]:
     """What each rule would have done in a range, in their order. Raises StoreError.
 
-    Of very many orders a sample is tried, and the note says so."""
+    ``windows`` are surges, silences and outages that were told before, in minutes by series. Of very many orders a
+    sample is tried, and the note says so."""
     of_orders = [rule for rule in rules if isinstance(rule.shape, OrderShape)]
     held: dict[str, list[PastAlert]] = defaultdict(list)
     every = 1
@@ -76,7 +83,7 @@ def replay_rules(
             alert = _alert_of(by_name[each.rule], each, until_ns)
             if alert is not None and alert.from_ns >= from_ns:
                 held[each.rule].append(alert)
-    tried = [_replay(store, rule, held, from_ns, until_ns) for rule in rules]
+    tried = [_replay(store, rule, held, from_ns, until_ns, windows) for rule in rules]
     if every == 1:
         return tuple(tried)
     sample = f"one order in {every} was tried"
@@ -86,16 +93,18 @@ def replay_rules(
     )
 
 
-def _replay(store: Store, rule: Rule, held: Mapping[str, list[PastAlert]], from_ns: int, until_ns: int) -> RuleReplay:
+def _replay(
+    store: Store, rule: Rule, held: Mapping[str, list[PastAlert]], from_ns: int, until_ns: int, windows: Windows
+) -> RuleReplay:
     match rule.shape:
         case SpansSeen() | Slow():
             return _summed(rule, _advanced(rule, found_in_spans(store, rule, from_ns, until_ns)))
         case BurnRate():
             return _summed(rule, _advanced(rule, found_burning(store, rule, rule.shape, from_ns, until_ns)))
         case Surge():
-            return _summed(rule, _advanced(rule, found_surging(store, rule, rule.shape, from_ns, until_ns)))
+            return _summed(rule, _advanced(rule, found_surging(store, rule, rule.shape, from_ns, until_ns, windows)))
         case Silence():
-            return _summed(rule, _advanced(rule, found_silent(store, rule, rule.shape, from_ns, until_ns)))
+            return _summed(rule, _advanced(rule, found_silent(store, rule, rule.shape, from_ns, until_ns, windows)))
         case ProjectedLate():
             return _summed(rule, _together(rule, held.get(rule.name, [])), BY_NOW)
         case _ if isinstance(rule.shape, OrderShape):

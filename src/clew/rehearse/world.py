@@ -11,12 +11,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from math import ceil
 
-from clew.detect import surge as surging
 from clew.detect.orders import finding_of
 from clew.detect.pipeline import in_trouble
 from clew.detect.queues import waiting
-from clew.detect.rates import silence_findings, surge_finding
-from clew.detect.silence import Activity, SilenceParams, judge_senders, judge_services
+from clew.detect.rate_rules import RateRules
+from clew.detect.silence import Activity
 from clew.detect.spans import burning, slow, spans_seen
 from clew.journey.hops import Known, judge_message
 from clew.journey.losses import EXPORT_GRACE_NS, transit_limits
@@ -54,8 +53,8 @@ MINUTE_NS = 60 * 10**9
 class World:
     """What is known at a moment that only moves on. Not for several threads."""
 
-    def __init__(self, told: Iterable[Told], flow: Flow) -> None:
-        """Nothing has arrived before the first `move`."""
+    def __init__(self, told: Iterable[Told], flow: Flow, every_ns: int = MINUTE_NS) -> None:
+        """Nothing has arrived before the first `move`; rules look ``every_ns``."""
         self._coming = sorted(told, key=lambda each: each.arrives_ns, reverse=True)
         self._flow = flow
         self._limits = transit_limits([flow])
@@ -63,7 +62,7 @@ class World:
         self._events: dict[str, list[StageEvent]] = defaultdict(list)
         self._journeys: dict[str, Journey] = {}
         self._losses: dict[str, list[Loss]] = {}
-        self._surging: dict[tuple[str, str], int] = {}
+        self._rates = RateRules(apart=max(1, every_ns // MINUTE_NS))
         self._minutes_told: dict[tuple[SeriesKind, str, int], dict[str, dict[int, int]]] = {}
         self.now_ns = 0
 
@@ -102,7 +101,7 @@ class World:
             return waiting(rule, shape, waiting_of(self._untaken(), self._taken()), now_ns)
         if isinstance(shape, Pipeline):
             return in_trouble(rule, shape, self._state(), now_ns)
-        return self._silences(rule, shape) if isinstance(shape, Silence) else list(self._surges(rule, shape))
+        return self._silences(rule, shape) if isinstance(shape, Silence) else self._surges(rule, shape)
 
     def _remaining(self) -> dict[tuple[str, str, str], Remaining]:
         return {
@@ -185,18 +184,10 @@ class World:
 
     def _silences(self, rule: Rule, shape: Silence) -> list[Finding]:
         services, senders = self._activity()
-        now = self.now_ns // MINUTE_NS
+        minute = self.now_ns // MINUTE_NS - 1
         sources = services if shape.source is SourceKind.SERVICE else senders
-        picked = {
-            name: each
-            for name, each in sources.items()
-            if (not shape.only or name in shape.only) and name not in shape.except_
-        }
-        since = min((each.minutes[0] for each in services.values() if each.minutes), default=now)
-        judge = judge_services if shape.source is SourceKind.SERVICE else judge_senders
-        params = SilenceParams(shape.times, ceil(shape.at_least_ns / MINUTE_NS))
-        silent = judge(picked, now, known_since=since, params=params)
-        return silence_findings(rule.name, shape.source, silent, picked, len(picked))
+        since = min((each.minutes[0] for each in services.values() if each.minutes), default=minute)
+        return self._rates.silences(rule.name, shape, sources, minute, since)
 
     def _activity(self) -> tuple[dict[str, Activity], dict[str, Activity]]:
         """When services and senders were heard of: by what is told of it, by spans and by stage events."""
@@ -216,20 +207,11 @@ class World:
         senders = {sender: _active(minutes, service) for (service, sender), minutes in heard.items() if sender}
         return {name: _active(minutes, name) for name, minutes in services.items() if name}, senders
 
-    def _surges(self, rule: Rule, shape: Surge) -> Iterator[Finding]:
+    def _surges(self, rule: Rule, shape: Surge) -> list[Finding]:
         minute = self.now_ns // MINUTE_NS - 1
         series = self._series(shape)
         since = min((min(counts) for counts in series.values() if counts), default=minute)
-        for name, counts in sorted(series.items()):
-            params = surging.SurgeParams(at_least=shape.at_least, times=shape.times)
-            found = surging.judge(
-                counts, minute, known_since=since, params=params, since_minute=self._surging.get((rule.name, name))
-            )
-            if found is None:
-                self._surging.pop((rule.name, name), None)
-                continue
-            self._surging[rule.name, name] = found.since_minute
-            yield surge_finding(rule.name, shape, name, found)
+        return self._rates.surges(rule.name, shape, series, minute, since)
 
     def _series(self, shape: Surge) -> dict[str, dict[int, int]]:
         key = (shape.series, shape.stage, len(self._of(Counted)))
