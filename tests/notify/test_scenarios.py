@@ -237,7 +237,11 @@ def test_an_acknowledgement_that_goes_stale_pages_again(database):
         (420, "slack", "escalated"),
         (435, "duty", "escalated"),
     ]
-    assert world.outbox()[2].text == "ann acknowledged it, and 1 alert still fires."
+    assert [row.text for row in world.outbox()[2:]] == [
+        "ann acknowledged it, and 1 alert still fires. "
+        "Next is duty, at 2026-01-05 07:15:00 UTC unless somebody acknowledges it.",
+        "Nobody else will be told.",
+    ]
     again = world.act(lambda one: acknowledged(one, "ben", world.now_ns, world.policies))
     assert (again.acknowledged_by, again.acknowledged_ns) == ("ben", MONDAY)
     world.check()
@@ -522,7 +526,7 @@ def test_what_still_fires_long_after_a_person_resolved_it_is_told_as_a_new_incid
     world.act(lambda one: resolved_by(one, "ann", "", world.now_ns))
     world.until(MONDAY + 5 * HOUR, 5 * MINUTE)
     assert world.told()[2:] == [(240, "slack", "opened")]
-    assert world.outbox()[2].text == "ann resolved incident 1 4 h ago"
+    assert world.outbox()[2].text == "ann resolved incident 1, 4 h ago. Nobody else will be told."
     world.check()
 
 

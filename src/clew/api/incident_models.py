@@ -13,6 +13,7 @@ from clew.model.alert import Alert
 from clew.model.incident import Incident, PlannedSilence, Transition
 from clew.notify.coverage import Coverage
 from clew.notify.figures import Figure
+from clew.notify.outlook import stands
 
 
 class IncidentModel(BaseModel):
@@ -20,7 +21,8 @@ class IncidentModel(BaseModel):
 
     ``alerts`` counts those that ever joined it, ``firing`` those that fire now. ``explained_by`` is the number of the
     incident that is its cause; such a one and a ``silenced`` one notify nobody. ``next_step_at`` is when somebody else
-    is told unless it is acknowledged.
+    is told unless it is acknowledged. ``reason`` says why there is an incident; of one that is over it says so, what
+    was before and what happens next. ``quiet_at`` is since when none of its alerts fires (null: some do).
     """
 
     incident_id: int
@@ -44,6 +46,7 @@ class IncidentModel(BaseModel):
     silenced: bool
     policy: str
     next_step_at: str | None
+    quiet_at: str | None
 
 
 class FigureModel(BaseModel):
@@ -105,8 +108,12 @@ class NoticeModel(BaseModel):
 
 
 class WholeIncidentModel(IncidentModel):
-    """An incident with its record, its alerts (firing ones first, up to 1,000) and what channels were told."""
+    """An incident with its record, its alerts (firing ones first, up to 1,000) and what channels were told.
 
+    ``escalation`` says who was told and who is next, or that nobody is left.
+    """
+
+    escalation: str
     record: list[TransitionModel]
     evidence: list[AlertModel]
     notices: list[NoticeModel]
@@ -180,17 +187,23 @@ class NewSilence(BaseModel):
     hours: SilenceHours | None = None
 
 
-def incident_model(incident: Incident) -> IncidentModel:
-    """An incident."""
-    return IncidentModel(**_fields(incident))
+def incident_model(incident: Incident, now_ns: int) -> IncidentModel:
+    """An incident as it stands now."""
+    return IncidentModel(**_fields(incident, now_ns))
 
 
 def whole_incident_model(
-    incident: Incident, record: Sequence[Transition], alerts: Sequence[Alert], told: Sequence[Told]
+    incident: Incident,
+    record: Sequence[Transition],
+    alerts: Sequence[Alert],
+    told: Sequence[Told],
+    escalation: str,
+    now_ns: int,
 ) -> WholeIncidentModel:
     """An incident with all that belongs to it."""
     return WholeIncidentModel(
-        **_fields(incident),
+        **_fields(incident, now_ns),
+        escalation=escalation,
         record=[
             TransitionModel(at=moment(each.at_ns), kind=each.kind.value, by=each.by, text=each.text) for each in record
         ],
@@ -273,14 +286,14 @@ def _coverage_fields(coverage: Coverage) -> dict[str, Any]:
     }
 
 
-def _fields(incident: Incident) -> dict[str, Any]:
+def _fields(incident: Incident, now_ns: int) -> dict[str, Any]:
     return {
         "incident_id": incident.id,
         "rule": incident.rule,
         "title": incident.title,
         "severity": incident.severity.value,
         "state": incident.state.value,
-        "reason": incident.reason,
+        "reason": stands(incident, now_ns),
         "labels": dict(incident.labels),
         "owner": incident.owner,
         "runbook": incident.runbook,
@@ -296,4 +309,5 @@ def _fields(incident: Incident) -> dict[str, Any]:
         "silenced": incident.silenced,
         "policy": incident.policy,
         "next_step_at": moment_or_none(incident.step_at_ns),
+        "quiet_at": moment_or_none(incident.quiet_ns),
     }

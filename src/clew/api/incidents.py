@@ -72,7 +72,8 @@ def _reading(routes: APIRouter, deps: ApiDeps) -> None:
         found = desk.incidents.find(IncidentQuery(tuple(state or ()), rule, order, None, None, after, limit + 1))
         shown = found[:limit]
         return IncidentPageModel(
-            items=[incident_model(each) for each in shown], next=shown[-1].id if len(found) > limit else None
+            items=[incident_model(each, deps.now_ns()) for each in shown],
+            next=shown[-1].id if len(found) > limit else None,
         )
 
     @routes.get("/incidents/figures", summary="How fast incidents are found, taken and resolved")
@@ -99,6 +100,8 @@ def _reading(routes: APIRouter, deps: ApiDeps) -> None:
             desk.incidents.transitions(incident_id),
             desk.incidents.alerts_of(incident_id),
             desk.outbox.told(incident_id),
+            desk.outlook(incident),
+            deps.now_ns(),
         )
 
 
@@ -106,19 +109,19 @@ def _acting(routes: APIRouter, deps: ApiDeps) -> None:
     @routes.post("/incidents/{incident_id}/acknowledge", summary="Somebody takes it")
     def acknowledge(incident_id: _Id, act: Act) -> IncidentModel:
         with refusals():
-            return incident_model(desk_of(deps).acknowledge(incident_id, act.by))
+            return incident_model(desk_of(deps).acknowledge(incident_id, act.by), deps.now_ns())
 
     @routes.post("/incidents/{incident_id}/resolve", summary="Somebody says that it is over")
     def resolve(incident_id: _Id, act: Act) -> IncidentModel:
         with refusals():
-            return incident_model(desk_of(deps).resolve(incident_id, act.by, act.text))
+            return incident_model(desk_of(deps).resolve(incident_id, act.by, act.text), deps.now_ns())
 
     @routes.post("/incidents/{incident_id}/note", summary="Somebody adds to its record")
     def note(incident_id: _Id, act: Act) -> IncidentModel:
         if not act.text.strip():
             raise invalid("a note needs a text", "write what others should know")
         with refusals():
-            return incident_model(desk_of(deps).note(incident_id, act.by, act.text))
+            return incident_model(desk_of(deps).note(incident_id, act.by, act.text), deps.now_ns())
 
 
 def _silences(routes: APIRouter, deps: ApiDeps) -> None:

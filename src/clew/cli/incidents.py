@@ -153,7 +153,7 @@ def _facts(each: dict[str, Any]) -> list[tuple[str, str]]:
     told = [
         ("since", clock(each["since_at"])), ("told", clock(each["opened_at"])), ("who acts", each["owner"]),
         ("what to do", each["runbook"]), ("acknowledged", taken), ("resolved", over),
-        ("next is told", clock(each["next_step_at"])),
+        ("escalation", each["escalation"]), ("rule", each["rule"]),
         ("labels", ", ".join(f"{name}={value}" for name, value in each["labels"].items())),
     ]  # fmt: skip
     return [(name, value) for name, value in told if value]

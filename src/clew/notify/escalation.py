@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 
 from clew.model.incident import Incident, NoticeKind, Policy, Route, TransitionKind
 from clew.model.rule import Rule, Severity
+from clew.notify.channels.texts import moment
 from clew.notify.draft import Draft
+from clew.notify.outlook import next_words
 
 LEAST_GAP_NS = 5 * 60 * 10**9
 """Rounds of a policy begin no faster after each other, whatever its steps say."""
@@ -68,23 +70,28 @@ def halt(draft: Draft) -> None:
 
 
 def go_on(draft: Draft, policy: Policy | None, why: str = "") -> None:
-    """Take the steps that are due, and say when the next one is. ``why`` tells channels what happened before."""
+    """Take the steps that are due, and say who is next and when. ``why`` tells channels what happened before."""
     if policy is None or not policy.steps:
         halt(draft)
         return
     kind = NoticeKind.ESCALATED if draft.incident.told else NoticeKind.OPENED
+    called: list[str] = []
     while (due_ns := draft.incident.step_at_ns) is not None and due_ns <= draft.now_ns:
         number = min(draft.incident.step, len(policy.steps) - 1)
         step = policy.steps[number]
         if step.hours is None or step.hours.holds_at(draft.now_ns):
-            draft.tell(step.channels, kind, why)
+            called += step.channels
             if draft.incident.id:
                 draft.record(
                     TransitionKind.ESCALATED, f"told {', '.join(step.channels)}{_place(draft, policy, number)}"
                 )
         elif number == len(policy.steps) - 1:
-            return
+            break
         _move_on(draft, policy, number)
+    if called:
+        after = next_words(draft.incident, policy, lambda at_ns: f"at {moment(at_ns)}")
+        before = f"{why.removesuffix('.')}. " if why else ""
+        draft.tell(dict.fromkeys(called), kind, f"{before}{after[0].upper()}{after[1:]}.")
 
 
 def stale_at_ns(policy: Policy | None, now_ns: int) -> int | None:

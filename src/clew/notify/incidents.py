@@ -17,10 +17,8 @@ from clew.model.rule import Rule, Severity
 from clew.notify.draft import Draft
 from clew.notify.escalation import Policies, begin, go_on, halt, stale_at_ns
 from clew.notify.grouping import group_labels, listed, name_of, owner_of, reason_of, title_of
+from clew.notify.outlook import SETTLE_NS
 from clew.notify.silences import covering
-
-SETTLE_NS = 2 * 60 * 10**9
-"""An incident is resolved when none of its alerts has fired for so long: what flaps stays one incident."""
 
 EXPLAINED_GRACE_NS = 5 * 60 * 10**9
 """When a root is resolved, what it explained has so long to end before people are told of it."""

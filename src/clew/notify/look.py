@@ -166,4 +166,4 @@ def _open(rule: Rule, group: Group, settled: Sequence[Incident], around: Around)
         policy = around.policies.kept(last)
         if policy is None or policy.stale_after_ns is None or ago_ns < policy.stale_after_ns:
             return None
-    return opened(rule, group, around, f"{last.resolved_by} resolved incident {last.id} {largest_unit(ago_ns)} ago")
+    return opened(rule, group, around, f"{last.resolved_by} resolved incident {last.id}, {largest_unit(ago_ns)} ago")

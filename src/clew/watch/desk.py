@@ -16,6 +16,7 @@ from clew.notify import incidents as lives
 from clew.notify.coverage import Coverage, coverage, known_labels
 from clew.notify.escalation import Policies
 from clew.notify.figures import Figures, figures
+from clew.notify.outlook import outlook
 from clew.rules.check import labels_of
 
 _TRIES = 10
@@ -84,6 +85,10 @@ class Desk:
         """Alerts with these labels notify nobody from now, or a moment, on for so long; with hours in these only."""
         begin_ns = self.now_ns() if from_ns is None else from_ns
         return self.incidents.add_silence(labels, begin_ns, begin_ns + length_ns, by, reason, hours)
+
+    def outlook(self, incident: Incident) -> str:
+        """Who was told of it, and who is next and when, or that nobody is left."""
+        return outlook(incident, self.policies.kept(incident), self.now_ns())
 
     def coverage(self, labels: Mapping[str, str]) -> Coverage:
         """What a silence of these labels would cover if it held now, and which of them nobody knows."""

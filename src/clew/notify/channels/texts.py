@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from clew.model.incident import Incident, IncidentState, Notice, NoticeKind
 from clew.model.lengths import how_long
+from clew.notify.outlook import is_over
 
 ORDERS_SHOWN = 10
 TRACES_SHOWN = 3
@@ -148,8 +149,7 @@ def reasons(notice: Notice) -> list[str]:
     """Why it holds, in sentences: that of the incident, then of some of its alerts; of one that is over, what was."""
     told = [line(each) for each in (notice.incident.reason, *notice.reasons)]
     shown = list(dict.fromkeys(filter(None, told)))[: REASONS_SHOWN + 1]
-    over = notice.kind is NoticeKind.RESOLVED and not notice.incident.firing
-    return [f"Before: {each}" for each in shown] if over else shown
+    return [f"Before: {each}" for each in shown] if is_over(notice.incident) else shown
 
 
 def facts(notice: Notice) -> list[tuple[str, str]]:

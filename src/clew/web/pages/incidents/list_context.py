@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from clew.model.incident import Incident, IncidentState, PlannedSilence
 from clew.model.rule import Severity
 from clew.notify.figures import Figure
+from clew.notify.outlook import stands
 from clew.web.pages.incidents.asked import NOTHING_SENT, Sent
 
 SHOWN = {
@@ -135,7 +136,7 @@ class Read:
 def incidents_page(shown: str, rule: str, more: bool, read: Read) -> IncidentsPage:
     """The page for a part of the list; ``more``: older ones follow."""
     incidents = sorted(read.incidents, key=_worst_first) if shown == "unresolved" else list(read.incidents)
-    lines = tuple(line_of(each) for each in incidents)
+    lines = tuple(line_of(each, read.now_ns) for each in incidents)
     oldest = min((each.id for each in read.incidents), default=0)
     return IncidentsPage(
         open=sum(each.state is IncidentState.OPEN for each in read.unresolved),
@@ -159,13 +160,13 @@ def incidents_page(shown: str, rule: str, more: bool, read: Read) -> IncidentsPa
     )
 
 
-def line_of(incident: Incident) -> Line:
-    """An incident in a line."""
+def line_of(incident: Incident, now_ns: int) -> Line:
+    """An incident in a line, as it stands now."""
     return Line(
         id=incident.id,
         href=incident_href(incident.id),
         title=incident.title,
-        reason=incident.reason,
+        reason=stands(incident, now_ns),
         severity=incident.severity.value,
         state=incident.state.value,
         since_ns=incident.since_ns,

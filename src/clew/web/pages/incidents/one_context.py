@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
@@ -96,9 +96,10 @@ class IncidentPage:
 
     ``line`` is the incident as in the list, ``rule`` the name of its rule, ``labels`` what its alerts share,
     ``runbook`` the address of what to do (empty: none) and ``runbook_href`` the same where it can be followed.
-    ``policy`` is who is told by. ``open`` and ``taken`` say where it stands: not resolved, acknowledged. ``orders`` are
-    some of its orders, ``more_orders`` counts the others; ``others`` are alerts about no order. ``traces`` are the best
-    evidence. ``root`` is the incident that explains it (None: none), ``explains`` are those that it explains.
+    ``policy`` is who is told by, with who was told and who is next. ``open`` and ``taken`` say where it stands: not
+    resolved, acknowledged. ``orders`` are some of its orders, ``more_orders`` counts the others; ``others`` are alerts
+    about no order. ``traces`` are the best evidence. ``root`` is the incident that explains it (None: none),
+    ``explains`` are those that it explains.
     ``record`` is what happened, newest first, ``notices`` what channels were told, ``runs`` automated actions.
     ``firing`` counts alerts over the time around it, ``requests`` what the ``service`` was asked for then (None: no
     service, or nothing); ``service_href`` is its page. ``name`` is what the viewer called himself last,
@@ -134,13 +135,15 @@ class IncidentPage:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """What was read of one incident: it and its ``alerts``, ``record``, what channels were ``told``, automated
-    ``runs``, its ``root`` and those it ``explains``, and what its service was asked for in ``window`` (``counts``)."""
+    """What was read of one incident: it and its ``alerts``, ``record``, what channels were ``told``, in words
+    (``escalation``) who is next, automated ``runs``, its ``root`` and those it ``explains``, and what its service was
+    asked for in ``window`` (``counts``)."""
 
     incident: Incident
     alerts: Sequence[Alert]
     record: Sequence[Transition]
     told: Sequence[Told]
+    escalation: str
     runs: Sequence[ReactionRun]
     root: Incident | None
     explains: Sequence[Incident]
@@ -152,26 +155,26 @@ class Whole:
 
 def incident_page(whole: Whole) -> IncidentPage:
     """The page of an incident."""
-    incident = whole.incident
+    incident, now_ns = whole.incident, whole.window.now_ns
     subjects = [(each, subject_of(each)) for each in whole.alerts]
     orders = [subject for alert, subject in subjects if alert.finding.order_id]
     others = [subject for alert, subject in subjects if not alert.finding.order_id]
     service = incident.labels.get("service", "")
     return IncidentPage(
-        line=line_of(incident),
+        line=replace(line_of(incident, now_ns), next_ns=None),  # its policy tells of the next step
         rule=incident.rule,
         labels=tuple(Label(name, value, _label_href(name, value)) for name, value in sorted(incident.labels.items())),
         runbook=incident.runbook,
         runbook_href=incident.runbook if urlsplit(incident.runbook).scheme in ("http", "https") else "",
-        policy=incident.policy,
+        policy=f"{incident.policy}: {whole.escalation}" if incident.policy else "",
         open=incident.state is not IncidentState.RESOLVED,
         taken=incident.state is IncidentState.ACKNOWLEDGED,
         orders=tuple(orders[:ORDERS_SHOWN]),
         more_orders=len(orders) - len(orders[:ORDERS_SHOWN]) + max(0, incident.alerts - len(whole.alerts)),
         others=tuple(others[:_OTHERS_SHOWN]),
         traces=_traces(whole.alerts),
-        root=line_of(whole.root) if whole.root else None,
-        explains=tuple(line_of(each) for each in whole.explains),
+        root=line_of(whole.root, now_ns) if whole.root else None,
+        explains=tuple(line_of(each, now_ns) for each in whole.explains),
         record=tuple(entry_of(each) for each in reversed(whole.record)),
         notices=tuple(notice_line(each) for each in whole.told),
         runs=tuple(run_line(each) for each in whole.runs),

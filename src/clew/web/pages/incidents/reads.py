@@ -56,6 +56,7 @@ def _whole(deps: ApiDeps, incident: Incident, request: Request, now_ns: int) -> 
         alerts=desk.incidents.alerts_of(incident.id),
         record=desk.incidents.transitions(incident.id),
         told=desk.outbox.told(incident.id),
+        escalation=desk.outlook(incident),
         runs=deps.reactions.runs.runs(RunQuery(incident_id=incident.id, limit=_RUNS)) if deps.reactions else (),
         root=root,
         explains=[each for each in desk.incidents.unresolved() if each.explained_by == incident.id],
