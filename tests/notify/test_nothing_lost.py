@@ -104,6 +104,9 @@ def check_stories(world):
         kept_quiet = {"explained", "silenced"} & set(record)
         assert openings[one.id] == 1 or (kept_quiet and openings[one.id] == 0)
         assert record.count("acknowledged") >= record.count("acknowledgement_stale")
+        # Nothing happened that the record doesn't tell.
+        assert not one.acknowledged_by or "acknowledged" in record
+        assert one.explained_by is None or "explained" in record
         alerts = world.incidents.alerts_of(one.id)
         assert {alert.phase for alert in alerts} <= {AlertPhase.ENDED}
 
