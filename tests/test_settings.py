@@ -19,6 +19,16 @@ def test_nothing_set_is_a_good_setting():
     assert repr(load_settings(None, {})) == repr(Settings())
 
 
+def test_an_empty_file_name_is_not_set(tmp_path):
+    file = tmp_path / "clew.yaml"
+    file.write_text("notify:\nrules: ''\n")
+    for settings in (
+        load_settings(None, {f"CLEW_{name}": "" for name in ("FLOW", "RULES", "NOTIFY", "REACTIONS")}),
+        load_settings(file, {"CLEW_RULES": ""}),
+    ):
+        assert (settings.flow, settings.rules, settings.notify, settings.reactions) == ((), None, None, None)
+
+
 def test_every_kind_of_value_is_read_from_a_file(tmp_path):
     read = settings_of(
         tmp_path,

@@ -195,6 +195,8 @@ _KEYS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "engine.memory": ("engine_memory", _at_least(256 << 20, parse_size)),
     "log.level": ("log_level", _level),
 }
+# Files that need not be there: an empty one is not set.
+_FILE_KEYS = {"flow", "rules", "notify", "reactions"}
 # A secret, and the key by which a file that holds it is named instead.
 _SECRET_KEYS = {"encryption.key": "encryption.key_file", "control.url": "control.url_file"}
 
@@ -215,6 +217,8 @@ def load_settings(path: Path | None, env: Mapping[str, str], overrides: Mapping[
     texts |= overrides or {}
     found: dict[str, Any] = {}
     for key, text in texts.items():
+        if not text and key in _FILE_KEYS:
+            continue  # an empty path would be the folder itself
         name, parse = _KEYS[key]
         try:
             found[name] = parse(text)

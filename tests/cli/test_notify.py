@@ -96,7 +96,7 @@ def test_without_a_file_it_says_how_to_name_one(clew):
 def test_a_file_that_is_no_yaml_is_told_without_its_lines(clew, tmp_path):
     file = tmp_path / "wrong.yaml"
     file.write_text(f"channels: [{SECRET}\n")
-    found = clew("list", "--file", str(file))
+    found = clew("list", str(file))
     assert found.exit_code == 1
     assert "not YAML" in found.output
 
@@ -106,7 +106,7 @@ def test_a_file_is_checked_whole_and_its_example_is_a_good_one(clew, tmp_path):
     genie = "\\1  genie: {kind: opsgenie, api_key: env:GENIE}\n"
     file.write_text(re.sub(r"(?m)^(channels:\n)", genie, clew("example").output))
     secrets = {"SLACK_WEBHOOK": "https://hooks.slack.com/services/T/B/x", "PAGERDUTY_KEY": "a" * 32, "GENIE": "g"}
-    good = clew("check", "--file", str(file), **secrets)
+    good = clew("check", str(file), **secrets)
     assert (good.exit_code, good.output.splitlines()[1:]) == (
         0,
         [

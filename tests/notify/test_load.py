@@ -139,7 +139,7 @@ def test_the_example_is_a_good_file_when_its_secrets_are_there(tmp_path):
             "",
             (14, "routes[2]", "no incident comes to this route", "put the one that takes all at the end"),
         ),
-        ("per_minute: 7", "per_minute: no", (16, "limits.per_minute", "'no' is not a whole number from 1", "write for example 1")),
+        ("per_minute: 7", "per_minute: no", (16, "limits.per_minute", "'no' is not a whole number from 1 to 999,999,999", "write for example 1")),
         ("limits:", "limit:", (16, "limit", "unknown key 'limit'", "did you mean 'limits'?")),
         ("Europe/Berlin", "Europe/Berlyn", (7, "hours.office.zone", "no time zone 'Europe/Berlyn' is known", "write one such as Europe/Berlin or UTC")),
     ],

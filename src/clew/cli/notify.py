@@ -23,16 +23,15 @@ from clew.notify.channels.registry import Registry
 from clew.notify.channels.survey import Surveyed, survey
 from clew.notify.load import example_text, load_notify
 
-_FILE = click.option(
-    "--file",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Read this file instead of the one that the settings name (CLEW_NOTIFY).",
-)
+_FILE = click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False), required=False)
 
 
 @click.group()
 def notify() -> None:
-    """Whom Clew tells: the channels, and a test of each. Needs no server."""
+    """Whom Clew tells: the channels, and a test of each. Needs no server.
+
+    Each command reads FILE, without one that which the settings name (CLEW_NOTIFY).
+    """
 
 
 @notify.command("list", epilog="Exit code 1 when a channel has mistakes.")
@@ -78,7 +77,7 @@ def show_example() -> None:
     click.echo(example_text(), nl=False)
 
 
-@notify.command("test", epilog="\b\nExample:\n  clew notify test duty")
+@notify.command("test", epilog="\b\nExamples:\n  clew notify test duty\n  clew notify test duty new.yaml")
 @click.argument("channel")
 @_FILE
 def test_channel(channel: str, file: Path | None) -> None:
@@ -115,7 +114,7 @@ def _file(given: Path | None) -> Path:
     if settings.notify is None:
         raise CommandError(
             "no file says whom to tell",
-            "set notify (CLEW_NOTIFY) to your notify.yaml, or give --file; see docs/tell-people.md",
+            "set notify (CLEW_NOTIFY) to your notify.yaml, or give the file; see docs/tell-people.md",
         )
     return settings.notify
 

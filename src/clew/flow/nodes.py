@@ -117,12 +117,12 @@ class Reader:
         return tuple(found)
 
     def whole(self, node: yaml.Node | None, key: str, default: int) -> int:
-        """A whole number from 1; the default when absent or wrong."""
+        """A whole number from 1 to 999,999,999; the default when absent or wrong."""
         text = self.text(node, key)
         if not text:
             return default
         if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) >= 1):
-            self.report(key, f"{text!r} is not a whole number from 1", "write for example 1", node)
+            self.report(key, f"{text!r} is not a whole number from 1 to 999,999,999", "write for example 1", node)
             return default
         return int(text)
 
