@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 
 from clew.api import ApiDeps, create_api
+from clew.api.deps import Watched
 from clew.control.reactions import RunQuery
 from clew.model.incident import IncidentState
 from clew.store.embedded import open_store
@@ -59,7 +62,7 @@ def test_the_list_shows_what_waits_worst_first(viewer):
     assert "acknowledged by anna" in first
 
 
-@pytest.mark.parametrize("path", ["/incidents", "/incidents/1", "/incidents?show=all"])
+@pytest.mark.parametrize("path", ["/incidents", "/incidents/1", "/incidents?show=all", "/rules"])
 def test_its_pages_are_accessible_in_both_themes_and_narrow(viewer_of, path):
     viewer = viewer_of(width=390)
     page = viewer.open(path)
@@ -116,6 +119,26 @@ def test_an_incident_is_acknowledged_without_javascript_and_remembers_who(viewer
     kept = told.desk.incidents.incident(incident.id)
     assert (kept.state, kept.acknowledged_by) == (IncidentState.ACKNOWLEDGED, "clara")
     assert [each.text for each in told.desk.incidents.transitions(incident.id)][-1] == "on it"
+
+
+def test_the_rules_lead_to_their_incidents_and_an_incident_to_its_rule(viewer_of):
+    page = viewer_of(java_script_enabled=False).open("/incidents")
+    page.get_by_role("link", name="rules that watch").click()
+    page.get_by_label("Word").fill("stuck in submitted")
+    page.locator("tr#rule-stuck").get_by_role("link", name="1 incident").click()
+    assert page.url.endswith("/incidents?rule=stuck")
+    page.locator("#rows a.case").click()
+    page.locator("#head").get_by_role("link", name="stuck", exact=True).click()
+    assert page.url.endswith("/rules#rule-stuck")
+
+
+def test_the_api_tells_how_each_rule_stands(url, told):
+    told.desk.silence({"rule": "lost"}, 3600 * 10**9, "anna", "known")
+    rules = {each["name"]: each for each in httpx.get(f"{url}/api/v1/rules").json()["rules"]}
+    stuck, lost = rules["stuck"], rules["lost"]
+    assert (stuck["incidents"], stuck["told_by"], stuck["trouble"], stuck["looked_at"]) == (1, ["default"], "", None)
+    assert (stuck["silenced_until"], bool(lost["silenced_until"])) == (None, True)
+    assert rules["approved-too-fast"]["told_by"] == []
 
 
 @pytest.mark.parametrize(("button", "state"), [("Allow restart-crm", "approved"), ("Refuse restart-crm", "refused")])
@@ -232,6 +255,23 @@ def test_a_silence_with_a_mistake_comes_back_open_has_no_barriers_and_keeps_stil
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
 
+def test_a_silence_says_what_it_would_cover_and_asks_again_when_nobody_knows_what_it_names(viewer_of, told):
+    page = viewer_of(java_script_enabled=False).open("/incidents")
+    page.get_by_text("Declare a silence").click()
+    form = page.locator("form[action='/incidents']")
+    form.get_by_label("Rule").fill("stuck")
+    form.get_by_role("button", name="What would it cover?").click()
+    stuck = incident_of(told, "stuck")
+    assert f"{stuck.title} (incident {stuck.id})" in page.locator(".notice", has_text="It would cover").inner_text()
+    for label, text in (("Your name", "clara"), ("Rule", "stuk"), ("Why", "works")):
+        form.get_by_label(label).fill(text)
+    form.get_by_role("button", name="Silence", exact=True).click()
+    assert "did you mean 'stuck'?" in page.get_by_role("alert").first.inner_text()
+    assert "works" not in [each.reason for each in told.desk.incidents.silences(told.now_ns())]
+    form.get_by_role("button", name="Silence all the same").click()
+    assert page.locator("tr", has_text="rule stuk").count() == 1
+
+
 def test_who_acts_on_what_somebody_else_resolved_meanwhile_is_told_and_loses_nothing(viewer, told):
     incident = incident_of(told, "stuck")
     page = viewer.open(f"/incidents/{incident.id}")
@@ -244,10 +284,10 @@ def test_who_acts_on_what_somebody_else_resolved_meanwhile_is_told_and_loses_not
     assert "the CRM was down" in page.locator("#record").inner_text()
 
 
-@pytest.mark.parametrize("path", ["/incidents/999", "/incidents?show=none"])
+@pytest.mark.parametrize("path", ["/incidents/999", "/incidents?show=none", "/incidents?rule=stuk"])
 def test_what_is_not_there_is_said_and_leads_on(viewer, path):
     page = viewer.open(path, status=404)
-    assert "there is no" in page.locator("main").inner_text().lower()
+    assert re.search("there is no|no rule .*did you mean 'stuck'", page.locator("main").inner_text().lower(), re.DOTALL)
 
 
 def test_hostile_words_in_an_incident_are_shown_as_text(viewer, told):
@@ -260,7 +300,7 @@ def test_hostile_words_in_an_incident_are_shown_as_text(viewer, told):
 
 
 def test_where_nobody_watches_the_page_says_so(told, running):
-    alone = replace(told, desk=None)
+    alone = replace(told, watched=Watched)
     with serving(site(create_api(alone), create_web(alone))) as url:
         page = running.new_page()
         assert page.goto(f"{url}/incidents").status == 404

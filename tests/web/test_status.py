@@ -15,6 +15,7 @@ from clew.api.status import (
     TableModel,
     TickerModel,
     UnknownStageModel,
+    WatchingModel,
     status_model,
 )
 from clew.store.imports import Import
@@ -143,6 +144,34 @@ def test_hostile_names_are_shown_as_text(name):
     assert "<script>alert" not in html
     assert "<img src=x" not in html
     assert "2 open orders" in html
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "25 rules</a>, all of them look"),
+        ({"failing": {"stuck": "the store is away"}}, "stuck</a> can't look: the store is away"),
+        ({"failing": {"stuck": "away"}}, 'href="/rules">All 25 rules'),
+        ({"rules": 0}, "None watches"),
+        ({}, "2 channels, none in trouble"),
+        ({"troubles": {"slack": "no answer"}}, "clew notify test slack"),
+        ({"channels": 0}, "nobody is told of incidents but who looks"),
+        ({}, "none waits"),
+        ({"waiting": 2}, "2 notices wait"),
+        ({"waiting": None}, "the control database can't be read"),
+        ({}, "nobody outside hears"),
+        ({"heartbeat": ""}, "the external switch is told"),
+        ({"heartbeat": "it answered 500"}, "isn't told: it answered 500"),
+        ({"reactions_stopped_by": "ann"}, "stopped by ann: none begins"),
+    ],
+)
+def test_how_watching_does_is_said_with_the_mend(changes, said):
+    given = {"rules": 25, "channels": 2, "troubles": {}, "reactions_stopped_by": None, "waiting": 0}
+    assert said in rendered("status/status.html", page(status(watching=WatchingModel(**given | changes))), NOON)
+
+
+def test_that_nobody_watches_is_said():
+    assert "Nobody watches here" in rendered("status/status.html", page(status()), NOON)
 
 
 def test_what_costs_more_is_not_read_when_a_page_renews_itself(told):

@@ -12,11 +12,14 @@ from clew.api.deps import ApiDeps
 from clew.api.errors import RESPONSES, ApiError, invalid
 from clew.api.flows import YAML_BODY, FlowText
 from clew.api.times import moment, moment_or_none, parse_moment, seconds
+from clew.detect.rate_rules import KNOWN_NS, in_minutes
 from clew.flow.nodes import did_you_mean
 from clew.model.rule import Rule, RuleSet
+from clew.notify.escalation import Policies
 from clew.rehearse.replay import PastAlert, RuleReplay, replay_rules
 from clew.rules import default_rules, parse_rules
 from clew.rules.words import rule_told
+from clew.watch.health import RuleStanding, WatchHealth, rules_standing
 
 DAY_NS = 86_400 * 10**9
 LONGEST_NS = 92 * DAY_NS
@@ -55,11 +58,23 @@ class RuleModel(BaseModel):
     notifies: bool
 
 
+class StandingRuleModel(RuleModel):
+    """A rule and how it stands now: the escalation policies by which its incidents may be told (`told_by`; none: nobody
+    is), when it `looked_at` last (null: not yet) and why it can't (`trouble`, empty: it can), how many unresolved
+    `incidents` it has, and until when all of it is silenced (`silenced_until`; null: it isn't)."""
+
+    told_by: list[str]
+    looked_at: str | None
+    trouble: str
+    incidents: int
+    silenced_until: str | None
+
+
 class RulesModel(BaseModel):
     """The rules that watch, in the order of their `file`; empty: they ship with Clew."""
 
     file: str
-    rules: list[RuleModel]
+    rules: list[StandingRuleModel]
 
 
 class PastAlertModel(BaseModel):
@@ -103,7 +118,7 @@ def rule_routes(deps: ApiDeps) -> APIRouter:
     @routes.get("", summary="The rules that watch, and the file that they come from")
     def list_rules() -> RulesModel:
         file = deps.desk.rules_file if deps.desk else ""
-        return RulesModel(file=file, rules=[RuleModel(**rule_told(each)) for each in _in_force(deps).rules])
+        return RulesModel(file=file, rules=[_standing_model(each) for each in standing_of(deps)])
 
     summary = "What rules would have alerted over the past; nobody is told"
 
@@ -119,7 +134,8 @@ def rule_routes(deps: ApiDeps) -> APIRouter:
         now_ns = deps.now_ns()
         from_ns, to_ns = _range(from_ or "7d", to, now_ns)
         chosen = _chosen(rules, rule or [])
-        tried = replay_rules(deps.store, flows, chosen, from_ns, to_ns)
+        told = deps.desk.told_windows(from_ns - KNOWN_NS) if deps.desk else {}
+        tried = replay_rules(deps.store, flows, chosen, from_ns, to_ns, in_minutes(told))
         return RulesReplayModel(
             name=rules.name,
             version=rules.version,
@@ -129,6 +145,26 @@ def rule_routes(deps: ApiDeps) -> APIRouter:
         )
 
     return routes
+
+
+def standing_of(deps: ApiDeps) -> list[RuleStanding]:
+    """How each rule stands that watches; where nobody watches, the shipped ones, of which nothing is known."""
+    rules, desk, now_ns = _in_force(deps).rules, deps.desk, deps.now_ns()
+    if desk is None:
+        return rules_standing(rules, Policies(), (), (), WatchHealth(), now_ns)
+    unresolved, silences = desk.incidents.unresolved(), desk.incidents.silences(now_ns)
+    return rules_standing(rules, desk.policies, unresolved, silences, deps.watched().health(), now_ns)
+
+
+def _standing_model(standing: RuleStanding) -> StandingRuleModel:
+    return StandingRuleModel(
+        **rule_told(standing.rule),
+        told_by=[each.name for each in standing.policies],
+        looked_at=moment_or_none(standing.looked_ns),
+        trouble=standing.trouble,
+        incidents=len(standing.incidents),
+        silenced_until=moment_or_none(standing.silenced_until_ns),
+    )
 
 
 def _in_force(deps: ApiDeps) -> RuleSet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 
 from fastapi import APIRouter
@@ -14,7 +15,7 @@ from clew.api.errors import ApiError, ErrorAnswer
 from clew.api.flows import FlowSummaryModel, flow_summary
 from clew.api.times import moment, seconds
 from clew.journey.ticker import Ticker
-from clew.model.errors import ClewError
+from clew.model.errors import ClewError, ControlError
 from clew.store.contract import Store
 from clew.watch.desk import Desk
 
@@ -75,14 +76,19 @@ class UnknownStageModel(BaseModel):
 
 
 class WatchingModel(BaseModel):
-    """What watches: how many ``rules``, and how many ``channels`` are told. ``troubles`` are channels that couldn't be
-    told lately, each with why. ``reactions_stopped_by`` is who set the stop switch (null: nobody, or there are none).
+    """What watches: how many ``rules``, and how many ``channels`` are told. ``failing`` are rules that can't look and
+    ``troubles`` channels that couldn't be told lately, each with why. ``waiting`` counts notices yet to be told (null:
+    the control database can't be read). ``heartbeat`` is why the external switch isn't told (empty: it is, null: there
+    is none). ``reactions_stopped_by`` is who set the stop switch (null: nobody, or there are none).
     """
 
     rules: int
     channels: int
     troubles: dict[str, str]
     reactions_stopped_by: str | None
+    failing: dict[str, str] = {}
+    waiting: int | None = None
+    heartbeat: str | None = None
 
 
 class StatusModel(BaseModel):
@@ -163,17 +169,25 @@ def status_model(deps: ApiDeps, *, whole: bool = True) -> StatusModel:
         orders_without_stage=_orders_without_stage(deps.store) if whole else 0,
         unknown_stages=_unknown_stages(deps.store, day_ago_ns) if whole else [],
         services=_telemetry(deps.store, day_ago_ns) if whole else {},
-        watching=_watching_model(deps, deps.desk) if deps.desk and whole else None,
+        watching=_watching_model(deps, deps.desk) if deps.desk else None,
     )
 
 
 def _watching_model(deps: ApiDeps, desk: Desk) -> WatchingModel:
-    stopped = deps.reactions.runs.stopped() if deps.reactions else None
+    watched = deps.watched()
+    health = watched.health()
+    stopped = waiting = None
+    with contextlib.suppress(ControlError):  # it is told why by what can't work without
+        stopped = watched.reactions.runs.stopped() if watched.reactions else None
+        waiting = desk.outbox.counts()["waiting"]
     return WatchingModel(
         rules=len(desk.rules),
         channels=len(desk.channels),
-        troubles=dict(deps.channel_troubles()),
+        troubles=dict(watched.channel_troubles()),
         reactions_stopped_by=stopped.by if stopped else None,
+        failing=dict(health.failing),
+        waiting=waiting,
+        heartbeat=health.heartbeat,
     )
 
 

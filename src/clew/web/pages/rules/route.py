@@ -7,7 +7,7 @@ from starlette.responses import HTMLResponse
 
 from clew.api.deps import ApiDeps
 from clew.api.incidents import desk_of
-from clew.watch.health import rules_standing
+from clew.api.rules import standing_of
 from clew.web.pages.rules.context import Asked, rules_page
 from clew.web.rendering import Pages
 from clew.web.tidy import TidyRoute
@@ -19,12 +19,8 @@ def rules_page_routes(deps: ApiDeps, pages: Pages) -> APIRouter:
 
     @routes.get("/rules", include_in_schema=False)
     def show_rules(request: Request, severity: str = "", owner: str = "", word: str = "") -> HTMLResponse:
-        desk, now_ns = desk_of(deps), deps.now_ns()
-        standing = rules_standing(
-            desk.rules, desk.policies, desk.incidents.unresolved(), desk.incidents.silences(now_ns),
-            deps.watched().health(), now_ns,
-        )  # fmt: skip
-        page = rules_page(standing, Asked(severity, owner, word), desk.rules_file)
+        now_ns = deps.now_ns()
+        page = rules_page(standing_of(deps), Asked(severity, owner, word), desk_of(deps).rules_file)
         return pages.answer(request, "rules/rules.html", page, "Rules", now_ns=now_ns)
 
     return routes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from clew.api.status import StatusModel
+from clew.api.status import StatusModel, WatchingModel
 from clew.api.times import parse_moment
 from clew.store.imports import Import
 from clew.web.pages.status.recent import Sample, levels, rates
@@ -87,15 +87,39 @@ class UnknownLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Trouble:
+    """What doesn't work: its ``name``, and ``why``."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class WatchingPart:
+    """How watching and telling do: how many ``rules`` and ``channels`` there are, ``failing`` rules that can't look and
+    channels in ``troubles``, so many notices ``waiting`` to be told (None: it can't be known). ``heartbeat`` is why the
+    external switch isn't told (empty: it is, None: there is none), ``stopped_by`` who stopped all reactions (empty:
+    nobody)."""
+
+    rules: int
+    channels: int
+    failing: tuple[Trouble, ...]
+    troubles: tuple[Trouble, ...]
+    waiting: int | None
+    heartbeat: str | None
+    stopped_by: str
+
+
+@dataclass(frozen=True, slots=True)
 class StatusPage:
     """How Clew does.
 
-    ``problems`` say what isn't up to date, in words (none: all is well), ``late`` that journeys are behind all the
-    same, ``known`` whether this process takes telemetry and makes journeys, so that it can tell. ``version``,
-    ``engine`` and ``python`` are versions, ``started_ns`` is when it started (Unix ns), ``uptime_ns`` how long ago.
-    ``receiving`` is whether it takes telemetry here; ``gauges`` move, ``refused`` requests are those since the start.
-    ``tables``, ``flows``, ``imports``, ``senders`` and ``unknown`` stages are lists; ``rows`` and ``bytes`` sums of the
-    tables; ``without_stage`` open orders of which no stage is known.
+    ``problems`` say what isn't well, in words (none: all is), ``late`` that journeys are behind all the same, ``known``
+    whether this process takes telemetry and makes journeys, so that it can tell. ``version``, ``engine`` and ``python``
+    are versions, ``started_ns`` is when it started (Unix ns), ``uptime_ns`` how long ago. ``receiving`` is whether it
+    takes telemetry here; ``gauges`` move, ``refused`` requests are those since the start. ``tables``, ``flows``,
+    ``imports``, ``senders`` and ``unknown`` stages are lists; ``rows`` and ``bytes`` sums of the tables;
+    ``without_stage`` open orders of which no stage is known. ``watching`` is how rules do (None: none here).
     """
 
     problems: tuple[str, ...]
@@ -117,6 +141,7 @@ class StatusPage:
     senders: tuple[SenderLine, ...]
     unknown: tuple[UnknownLine, ...]
     without_stage: int
+    watching: WatchingPart | None
 
 
 _HOLDS = {
@@ -175,7 +200,20 @@ def status_page(
             UnknownLine(each.flow, each.stage, each.orders, tuple(each.services)) for each in status.unknown_stages
         ),
         without_stage=status.orders_without_stage,
+        watching=_watching(status.watching) if status.watching else None,
     )  # fmt: skip
+
+
+def _watching(told: WatchingModel) -> WatchingPart:
+    return WatchingPart(
+        rules=told.rules,
+        channels=told.channels,
+        failing=tuple(Trouble(name, why) for name, why in sorted(told.failing.items())),
+        troubles=tuple(Trouble(name, why) for name, why in sorted(told.troubles.items())),
+        waiting=told.waiting,
+        heartbeat=told.heartbeat,
+        stopped_by=told.reactions_stopped_by or "",
+    )
 
 
 def _import(found: Import) -> ImportLine:
