@@ -19,6 +19,7 @@ from clew.web.pages.flow import flow_routes
 from clew.web.pages.incidents import incident_page_routes
 from clew.web.pages.order import order_page_routes
 from clew.web.pages.orders import orders_routes
+from clew.web.pages.rules import rules_page_routes
 from clew.web.pages.services import services_routes
 from clew.web.pages.status import status_page_routes
 from clew.web.pages.status.recent import Recent
@@ -32,6 +33,7 @@ PAGES: tuple[Callable[[ApiDeps, Pages], APIRouter], ...] = (
     orders_routes,
     order_page_routes,
     incident_page_routes,
+    rules_page_routes,
     find_routes,
     trace_routes,
     figures_routes,
