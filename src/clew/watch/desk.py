@@ -34,6 +34,7 @@ class Unknown(Refused):
 class Desk:
     """Where people handle incidents. ``rules`` are those that watch, from a file of that name (empty: they ship with
     Clew), ``channels`` are told by ``policies``. ``waits`` says why some rules don't judge yet though nothing fails.
+    ``told_windows`` are those in which series surged or were silent since a moment, by series (Unix ns).
 
     Every method raises ControlError when the control database can't be reached.
     """
@@ -45,6 +46,7 @@ class Desk:
     policies: Policies = field(default_factory=Policies)
     now_ns: Callable[[], int] = field(default=time.time_ns)
     rules_file: str = ""
+    told_windows: Callable[[int], Mapping[str, list[tuple[int, int]]]] = field(default=lambda _: {})
     waits: Callable[[], str | None] = lambda: None
 
     def incident(self, incident_id: int) -> Incident:
