@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from clew.api import ApiDeps
 from clew.api.deps import Watched
-from clew.control.database import Database, open_database
+from clew.control.database import FILE, Database, open_database
 from clew.control.flagged import FlaggedWindows
 from clew.control.incidents import SqlIncidents
 from clew.control.outbox import SqlOutbox
@@ -20,6 +21,7 @@ from clew.notify.escalation import Policies
 from clew.react.outside import outside_of
 from clew.react.world import World
 from clew.rules import default_rules
+from clew.store.contract import Store
 from clew.watch.cycle import Watch
 from clew.watch.desk import Desk
 from clew.watch.looks import Looks
@@ -47,20 +49,40 @@ def watch_over(deps: ApiDeps, folder: Path, rules: Sequence[Rule] = ()) -> tuple
 def with_incidents(deps: ApiDeps, folder: Path) -> tuple[ApiDeps, Database]:
     """The same with the incidents of the day of tests.story: one open, one acknowledged, one resolved, and a silence.
 
-    On the open one automated actions were wanted: one waits for approval, one failed.
+    On the open one automated actions were wanted: one waits for approval, one failed. The last store is looked at once:
+    each call has a copy of what was written of it.
     """
-    watch, desk, database = watch_over(deps, folder)
-    watch.step()
-    by_rule = {each.rule: each.id for each in desk.incidents.unresolved()}
-    desk.acknowledge(by_rule["lost"], "anna")
-    desk.note(by_rule["lost"], "anna", "the broker's people know")
-    desk.resolve(by_rule["failed"], "bob", "price list mended")
-    desk.silence({"rule": "stuck", "service": "mes"}, 4 * QUARTER_NS, "anna", "the MES is moved")
-    watched = Watched(desk, _reactions(deps, desk, database, by_rule["stuck"]))
+    global _written
+    if _written is None or _written[:2] != (deps.store, deps.now_ns()):
+        _written = (deps.store, deps.now_ns(), _write_incidents(deps))
+    (folder / FILE).write_bytes(_written[2])
+    _, desk, database = watch_over(deps, folder)
+    none = ReactionSet("shop", 1, ())
+    outside = outside_of({}, Path(), deps.now_ns)
+    world = World(lambda: none, desk.incidents, ReactionRuns(database), outside, deps.now_ns)
+    watched = Watched(desk, world)
     return replace(deps, watched=lambda: watched), database
 
 
-def _reactions(deps: ApiDeps, desk: Desk, database: Database, incident_id: int) -> World:
+_written: tuple[Store, int, bytes] | None = None
+"""A store, the moment at which it was looked at, and the control database that came of it."""
+
+
+def _write_incidents(deps: ApiDeps) -> bytes:
+    with TemporaryDirectory() as folder:
+        watch, desk, database = watch_over(deps, Path(folder))
+        watch.step()
+        by_rule = {each.rule: each.id for each in desk.incidents.unresolved()}
+        desk.acknowledge(by_rule["lost"], "anna")
+        desk.note(by_rule["lost"], "anna", "the broker's people know")
+        desk.resolve(by_rule["failed"], "bob", "price list mended")
+        desk.silence({"rule": "stuck", "service": "mes"}, 4 * QUARTER_NS, "anna", "the MES is moved")
+        _propose_reactions(deps, database, by_rule["stuck"])
+        database.close()
+        return (Path(folder) / FILE).read_bytes()
+
+
+def _propose_reactions(deps: ApiDeps, database: Database, incident_id: int) -> None:
     runs, now_ns = ReactionRuns(database), deps.now_ns()
     for name, state, result in (
         ("scale-crm", RunState.FAILED, "Kubernetes answered 403: no right to scale"),
@@ -68,5 +90,3 @@ def _reactions(deps: ApiDeps, desk: Desk, database: Database, incident_id: int) 
     ):
         proposed = ReactionRun(0, name, incident_id, "deployment shop/crm-api", RunState.PROPOSED, now_ns)
         assert runs.propose(replace(proposed, state=state, result=result))
-    none = ReactionSet("shop", 1, ())
-    return World(lambda: none, desk.incidents, runs, outside_of({}, Path(), deps.now_ns), deps.now_ns)
