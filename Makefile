@@ -33,6 +33,7 @@ lint: $(READY)  ## check style, formatting and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy --strict $(CODE)
+	@$(BIN)/mypy --strict --follow-imports=silent bench
 
 # Compiled on Python 3.11, the oldest one supported: it needs everything that newer ones need.
 lock: $(READY)  ## resolve the dependencies into requirements/*.txt; ARGS=--upgrade for the newest ones

@@ -104,6 +104,7 @@ PARTS: Mapping[str, Callable[[Options], Iterator[Figure]]] = {
     "export": lambda o: export.measure(o.fresh("export"), o.orders),
     "learn": lambda o: learn.measure(o.fresh("learn"), o.orders // 50),
     "detectors": lambda o: detectors.measure(o.seconds),
+    "detectors-by-rule": lambda o: detectors.measure_by_rule(o.seconds),
     "incidents": _incidents,
     "import": lambda o: history.measure(o.fresh("import"), o.spans * 3 // 10, o.spans // 2),
 }
@@ -151,7 +152,7 @@ def _measure(name: str, options: Options) -> Part:
 
 def _asked(name: str, options: Options) -> str:
     """The part with the options that matter for it."""
-    if name == "detectors":
+    if name.startswith("detectors"):
         return f"{name} --seconds {options.seconds:g}"
     if name.startswith("ingest"):
         return f"{name} --seconds {options.seconds:g} --senders {options.senders}"

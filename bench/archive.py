@@ -161,7 +161,7 @@ def measure_traces(data: Path, repeats: int) -> Iterator[Figure]:
 
 
 def _trace_spans(clew: Clew, trace_id: str) -> tuple[object, ...]:
-    trace = read_trace(clew, trace_id)
+    trace = read_trace(clew.store, trace_id)
     if trace is None:
         raise RuntimeError(f"trace {trace_id} is not found")
     return trace.spans
@@ -169,7 +169,7 @@ def _trace_spans(clew: Clew, trace_id: str) -> tuple[object, ...]:
 
 def _journey(clew: Clew, order_id: str) -> int:
     """What a page of one order reads; gives how many spans it has."""
-    order = read_whole_order(clew, order_id)
+    order = read_whole_order(clew.store, order_id)
     if order is None:
         raise RuntimeError(f"order {order_id} is not found")
     return len(order.spans.lines)
@@ -194,7 +194,7 @@ def measure_orders(data: Path, repeats: int) -> Iterator[Figure]:
         clew.settle()
         count = clew.rows("SELECT count() AS n, countIf(bucket = toDate(0)) AS open FROM orders FINAL")[0]
         times_ms, sizes = _timed(
-            lambda _: len(find_orders(clew, stuck, time.time_ns(), limit=50).items), [""] * (repeats + 3)
+            lambda _: len(find_orders(clew.store, stuck, time.time_ns(), limit=50).items), [""] * (repeats + 3)
         )
     if min(sizes) == 0:
         raise RuntimeError("no order is stuck")

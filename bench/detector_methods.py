@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.detector_series import DAY, LEARN, WEEK, Real, Whole
-from clew.detect.surge import judge, tail
+from clew.detect.surge import SurgeParams, judge, shared, tail
 
 Alarms = npt.NDArray[np.bool_]
 _LEAST = 5
@@ -36,14 +36,29 @@ class Seen:
     def without_peak(self, window: int) -> Whole:
         """The same of the judged minutes, without the largest minute."""
         peaks = np.lib.stride_tricks.sliding_window_view(self.counts, window).max(axis=1)
-        return self.sums(window) - peaks[self.minutes - window + 1]
+        return np.asarray(self.sums(window) - peaks[self.minutes - window + 1])
 
     def judged(self) -> Alarms:
         """What Clew says of each minute."""
         if self._judged is None:
-            counts = {at: int(count) for at, count in enumerate(self.counts) if count}
-            self._judged = np.array([judge(counts, int(minute)) is not None for minute in self.minutes])
+            self._judged = self._of(self._likely(), SurgeParams())
         return self._judged
+
+    def judged_among(self, series: int) -> Alarms:
+        """The same where a rule has so many series: it only becomes stricter."""
+        return self._of(self.judged(), shared(SurgeParams(), series))
+
+    def _of(self, asked: Alarms, params: SurgeParams) -> Alarms:
+        counts = {at: int(count) for at, count in enumerate(self.counts) if count}
+        alarms = np.zeros(len(self.minutes), dtype=bool)
+        for at in np.nonzero(asked)[0]:
+            alarms[at] = judge(counts, int(self.minutes[at]), params=params) is not None
+        return alarms
+
+    def _likely(self) -> Alarms:
+        """Minutes with more in a window than in the quietest of the past weeks: in no other one anything surges."""
+        least = self.past.mean(axis=1).min(axis=0) / 5
+        return np.asarray(np.any([self.sums(window) > window * least for window in SurgeParams().windows], axis=0))
 
     def level(self) -> Real:
         """How the last three hours compare with those of past weeks."""
@@ -69,7 +84,7 @@ def robust_z(seen: Seen) -> Alarms:
     middle = np.median(slots, axis=0)
     spread = np.maximum(np.median(np.abs(slots - middle), axis=0) * 1.4826, np.sqrt(np.maximum(middle, 0.25)))
     now = seen.sums(5)
-    return (now >= _LEAST) & (now >= 2 * middle) & (now > middle + 6 * spread)
+    return np.asarray((now >= _LEAST) & (now >= 2 * middle) & (now > middle + 6 * spread))
 
 
 def tukey(seen: Seen) -> Alarms:
@@ -77,7 +92,7 @@ def tukey(seen: Seen) -> Alarms:
     slots = np.array([seen.sums(5, seen.minutes - 5 * back) for back in range(1, 49)])
     low, high = np.quantile(slots, (0.1, 0.9), axis=0)
     now = seen.sums(5)
-    return (now >= _LEAST) & (now > high + 3 * (high - low))
+    return np.asarray((now >= _LEAST) & (now > high + 3 * (high - low)))
 
 
 def negative_binomial(seen: Seen) -> Alarms:

@@ -23,6 +23,7 @@ _SOON = 15
 _BOUNDS = (0.2, 1.0, 5.0, 20.0)
 _USUAL = ("below 0.2", "0.2 to 1", "1 to 5", "5 to 20", "above 20")
 """Usual events a minute, as they are told apart."""
+_SERIES_OF_A_RULE = (1, 2, 5, 10, 20)
 
 
 @dataclass(slots=True)
@@ -72,6 +73,22 @@ def measure(seconds: float) -> Iterator[Figure]:
     yield from measure_silence(2 * weeks)
 
 
+def measure_by_rule(seconds: float) -> Iterator[Figure]:
+    """What a rule of so many series does, on other series: each has its share of the rule's false alarms. Two weeks of
+    each with surges for each ten minutes, four times as long without; with less time, one series in eight."""
+    weeks, one_in = max(1, round(seconds / 600)), 1 if seconds >= 600 else 8
+    scores = {number: {usual: Score() for usual in _USUAL} for number in _SERIES_OF_A_RULE}
+    for surges in (False, True):
+        for series in islice(suite((2 if surges else 8) * weeks, surges, seed=2), None, None, one_in):
+            seen = Seen(series.counts)
+            for number, by_usual in scores.items():
+                _count(by_usual, series, seen.minutes, seen.judged_among(number))
+    for number, by_usual in scores.items():
+        name, whole = f"a rule of {number} series", _whole(by_usual)
+        yield Figure(f"{name}: false alarms, rule and month", number * whole.per_month, "alarms", at_most=1)
+        yield from _found(name, whole)
+
+
 def _count(scores: dict[str, Score], series: Series, minutes: Whole, alarms: Alarms) -> None:
     """Surges count where the usual rate is at that time of the week, false alarms where it is on average."""
     first = int(minutes[0])
@@ -96,16 +113,25 @@ def _alarms(minutes: Whole) -> int:
 
 
 def _figures(name: str, by_usual: dict[str, Score]) -> Iterator[Figure]:
-    whole = Score()
-    for score in by_usual.values():
-        whole.add(score)
+    whole = _whole(by_usual)
     yield _false_alarms(name, whole)
-    for times in TIMES:
-        yield Figure(f"{name}: found, x{times}", 100 * whole.found(times), "%")
-        yield Figure(f"{name}: delay, x{times}", whole.delay(times), "min")
+    yield from _found(name, whole)
     if name == "Clew":
         for usual, score in by_usual.items():
             yield from _by_usual(f"{name}, {usual} a minute", score)
+
+
+def _whole(by_usual: dict[str, Score]) -> Score:
+    whole = Score()
+    for score in by_usual.values():
+        whole.add(score)
+    return whole
+
+
+def _found(name: str, score: Score) -> Iterator[Figure]:
+    for times in TIMES:
+        yield Figure(f"{name}: found, x{times}", 100 * score.found(times), "%")
+        yield Figure(f"{name}: delay, x{times}", score.delay(times), "min")
 
 
 def _by_usual(name: str, score: Score) -> Iterator[Figure]:

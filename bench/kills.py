@@ -189,7 +189,7 @@ def _compare_traces(
     for trace, span in spans:
         by_trace.setdefault(trace, set()).add(span)
     for trace in chance.sample(sorted(by_trace), min(most, len(by_trace))):
-        found = read_trace(clew, trace)
+        found = read_trace(clew.store, trace)
         ids = [span.span_id for span in found.spans] if found else []
         report.doubled += len(ids) - len(set(ids))
         report.missing_spans += len(by_trace[trace] - set(ids))
@@ -209,7 +209,7 @@ def _journeys_caught_up(clew: Clew, stages: dict[str, list[str]]) -> dict[str, J
 def _all_orders(clew: Clew) -> Iterator[Journey]:
     cursor, now_ns = None, time.time_ns()
     while True:
-        page = find_orders(clew, OrderFilter(), now_ns, limit=1000, after=cursor)
+        page = find_orders(clew.store, OrderFilter(), now_ns, limit=1000, after=cursor)
         yield from page.items
         if (cursor := page.next) is None:
             return

@@ -13,13 +13,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from multiprocessing.connection import Client
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.error import URLError
 from urllib.request import urlopen
 
 import numpy as np
 
 from bench.serve import DOOR
+from clew.store.contract import Store
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -75,8 +76,13 @@ class Clew:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def store(self) -> Store:
+        """This process for the store's readers, which ask for rows alone."""
+        return cast(Store, self)
+
     def rows(self, sql: str, bind: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-        """Rows of a query, as a Store gives them; so the store's readers work over this process."""
+        """Rows of a query, as a Store gives them."""
         return self._ask("rows", sql, bind)
 
     def command(self, sql: str, bind: Mapping[str, Any] | None = None) -> None:

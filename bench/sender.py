@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 
-import grpc
+import grpc  # type: ignore[import-untyped]
 import numpy as np
 
 from bench.holes import Ids, templates
