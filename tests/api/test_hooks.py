@@ -112,6 +112,9 @@ def test_a_silence_from_slack_covers_the_incident_and_its_like_once_however_ofte
     before = len(told.desk.incidents.silences(told.now_ns()))
     request = press(SILENCE)
     assert [post(client, "orders", request).status_code for _ in range(3)] == [200] * 3
+    with serving(create_api(told)) as again:  # somebody sends it again after Clew was started anew
+        body, headers = request
+        assert httpx.post(f"{again}/api/v1/hooks/orders", content=body, headers=headers, timeout=60).status_code == 200
     found = told.desk.incidents.silences(told.now_ns())
     assert len(found) == before + 1
     made = max(found, key=lambda each: each.id)

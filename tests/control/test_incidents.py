@@ -265,3 +265,12 @@ def test_what_somebody_else_wrote_into_a_row_is_refused_with_its_place(incidents
         connection.execute(tables.incidents.update().values(severity="bad"))
     with pytest.raises(ControlError, match=r"something else than Severity at Incident\.severity"):
         incidents.incident(first.id)
+
+
+def test_a_request_that_was_done_is_known_until_it_is_long_ago(incidents):
+    incidents.note_done("a", 10, 0)
+    incidents.note_done("a", 11, 0)
+    incidents.note_done("b", 20, 10)
+    assert [incidents.was_done(mark) for mark in "abc"] == [True, True, False]
+    incidents.note_done("c", 30, 20)
+    assert [incidents.was_done(mark) for mark in "abc"] == [False, True, True]

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.fakes.server import FakeServer, Reply, Request, reply
@@ -37,10 +38,10 @@ class FakePagerDuty(FakeServer):
         self._take(key, event)
         return reply(202, {"status": "success", "message": "Event processed", "dedup_key": key})
 
-    def tell_back(self, kind: str, key: str, who: str = "Anna") -> tuple[bytes, dict[str, str]]:
-        """Body and headers of a webhook that says what was done to the incident of a dedup key."""
+    def tell_back(self, kind: str, key: str, who: str = "Anna", at: str = "") -> tuple[bytes, dict[str, str]]:
+        """Body and headers of a webhook that says what was done to the incident of a dedup key, now or ``at``."""
         event = {
-            "id": "01DEF", "event_type": kind, "resource_type": "incident", "occurred_at": "2026-11-22T12:00:00Z",
+            "id": "01DEF", "event_type": kind, "resource_type": "incident", "occurred_at": at or f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
             "agent": {"id": "PA", "summary": who, "type": "user_reference"}, "client": None,
             "data": {"id": "PT4KHLK", "type": "incident", "incident_key": key, "status": kind.partition(".")[2]},
         }  # fmt: skip

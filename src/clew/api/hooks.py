@@ -16,7 +16,7 @@ from clew.api.body import whole_body
 from clew.api.deps import ApiDeps
 from clew.api.errors import RESPONSES, ApiError, ErrorAnswer, not_found
 from clew.api.incidents import desk_of
-from clew.notify.channels.contract import Action, NotGenuine, NotUnderstood, Wish
+from clew.notify.channels.contract import OLDEST_NS, Action, NotGenuine, NotUnderstood, Wish
 from clew.notify.channels.keys import vendor_key
 from clew.notify.silences import labels_to_silence
 from clew.watch.desk import Desk, Refused
@@ -28,6 +28,8 @@ LARGEST = 1 << 20
 ANSWER_WITHIN_S = 2.0
 """Slack waits 3 s. What takes longer, as while others write, is done after the answer."""
 _REMEMBERED = 10_000
+_KEPT_NS = 2 * OLDEST_NS
+"""Requests that were done are known for longer than vendors' are taken."""
 _AT_A_TIME = 4
 _REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {"model": ErrorAnswer, "description": "Genuine, but not in the vendor's form"},
@@ -37,7 +39,10 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
 
 
 class Replays:
-    """Which requests were done already. A vendor that waited too long sends a request again, and so may a thief."""
+    """Which requests were taken already since the start.
+
+    A vendor that waited too long sends a request again, and so may a thief.
+    """
 
     def __init__(self, most: int = _REMEMBERED) -> None:
         """Remember ``most`` requests, the newest ones."""
@@ -100,11 +105,13 @@ async def _in_time(work: asyncio.Future[None], action: Action, channel: str) -> 
 
 
 def _take(desk: Desk, replays: Replays, channel: str, action: Action, mark: bytes) -> None:
-    """Do what a request asks for, once. Raises ControlError."""
+    """Do what a request asks for, once, also when Clew was started anew meanwhile. Raises ControlError."""
     if not replays.first(mark):
         return
     try:
-        done(desk, action, channel)
+        if not desk.incidents.was_done(mark.hex()):
+            done(desk, action, channel)
+            desk.incidents.note_done(mark.hex(), desk.now_ns(), desk.now_ns() - _KEPT_NS)
     except BaseException:
         replays.forget(mark)
         raise

@@ -152,6 +152,14 @@ class Incidents(Protocol):
         """End a silence early; whether there was one that lasted."""
         ...
 
+    def was_done(self, mark: str) -> bool:
+        """Whether a vendor's request of that mark was done."""
+        ...
+
+    def note_done(self, mark: str, at_ns: int, forget_ns: int) -> None:
+        """A vendor's request was done; those that were done before ``forget_ns`` are forgotten."""
+        ...
+
 
 class Outbox(Protocol):
     """What is to be told to channels: at least once, in order for each incident and channel."""

@@ -27,7 +27,7 @@ FILE = "control.sqlite"
 BUSY_S = 10.0
 """How long a writer waits for another one before it gives up."""
 
-REVISION = "0002"
+REVISION = "0003"
 """The newest of the migrations: what the tables of this Clew are."""
 
 _WRITES = "clew_writes"

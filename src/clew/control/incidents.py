@@ -167,6 +167,20 @@ class SqlIncidents:
         with self._database.writing() as connection:
             return connection.execute(ended).rowcount == 1
 
+    def was_done(self, mark: str) -> bool:
+        """Whether a vendor's request of that mark was done."""
+        column = tables.done_requests.c
+        with self._database.reading() as connection:
+            return connection.scalar(select(column.mark).where(column.mark == mark)) is not None
+
+    def note_done(self, mark: str, at_ns: int, forget_ns: int) -> None:
+        """A vendor's request was done; those that were done before ``forget_ns`` are forgotten."""
+        column = tables.done_requests.c
+        wanted = self._database.insert(tables.done_requests).values(mark=mark, at_ns=at_ns)
+        with self._database.writing() as connection:
+            connection.execute(delete(tables.done_requests).where(column.at_ns < forget_ns))
+            connection.execute(wanted.on_conflict_do_nothing(index_elements=[column.mark]))
+
     def _incidents(self, wanted: Select[Any]) -> list[Incident]:
         with self._database.reading() as connection:
             return [_incident(row) for row in connection.execute(wanted)]

@@ -122,7 +122,7 @@ class SqlOutbox:
             if row is None:
                 return None
             other = _first_willing(connection, row, instead) if row.kind in _CALLING else None
-            told = f"The channel {row.channel} refused to tell this ({row.kind}): {error}"
+            told = f"The channel {row.channel} refused to tell this ({row.kind}): {error.rstrip('.')}."
             if other is not None:
                 connection.execute(tables.outbox.insert().values(**_instead(connection, row, other, told, at_ns)))
             note = {"incident_id": row.incident_id, "at_ns": at_ns, "kind": TransitionKind.NOTE.value, "by": "clew"}

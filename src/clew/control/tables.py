@@ -191,6 +191,14 @@ flagged_windows = Table(
     Column("until_ns", BigInteger, nullable=False),
 )
 
+# Signed requests of vendors that were done, by their hash: each is done once, whoever sends it again.
+done_requests = Table(
+    "done_requests",
+    META,
+    Column("mark", String(64), primary_key=True),
+    Column("at_ns", BigInteger, nullable=False, index=True),
+)
+
 # Small durable values by name: the stop switch of reactions, what the heartbeat last said.
 values = Table(
     "control_values",

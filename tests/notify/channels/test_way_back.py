@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import pytest
 
 from clew.model.secret import Secret
-from clew.notify.channels.contract import Action, NotGenuine, NotUnderstood, Wish
+from clew.notify.channels.contract import OLDEST_NS, Action, NotGenuine, NotUnderstood, Wish
 from clew.notify.channels.keys import vendor_key
 from clew.notify.channels.pagerduty.interaction import sign as pagerduty_sign
 from clew.notify.channels.slack.payload import ACKNOWLEDGE, SILENCE, SILENCE_NS, SlackOptions, build
@@ -118,6 +118,14 @@ def test_a_genuine_request_of_another_form_harms_nobody(body, understood):
 def test_what_is_done_in_pagerduty_reaches_clew(pagerduty, kind, wish):
     body, headers = pagerduty.tell_back(kind, KEY)
     assert PAGERDUTY(body, headers, AT) == Action(7, KEY, wish, "Anna (PagerDuty)")
+
+
+def test_what_happened_days_ago_in_pagerduty_is_somebody_who_sends_it_again(pagerduty):
+    old = pagerduty.tell_back("incident.resolved", KEY, at="2026-01-01T12:00:00+01:00")
+    begin_ns = 1_767_265_200 * 10**9
+    assert PAGERDUTY(*old, begin_ns + OLDEST_NS) is not None
+    with pytest.raises(NotGenuine, match="more than two days old"):
+        PAGERDUTY(*old, begin_ns + OLDEST_NS + 1)
 
 
 def test_other_events_and_other_peoples_incidents_are_nothing_of_clews(pagerduty):

@@ -71,6 +71,9 @@ class NotUnderstood(ChannelError):
 Parse = Callable[[bytes, Mapping[str, str], int], "Action | None"]
 """(body, headers, now in ns) to what is asked for; None: nothing for Clew. Raises NotGenuine and NotUnderstood."""
 
+OLDEST_NS = 2 * 86_400 * 10**9
+"""What happened longer ago at a vendor's isn't taken: none tries for so long, so somebody sends it again."""
+
 PAGING = frozenset({NoticeKind.OPENED, NoticeKind.ESCALATED, NoticeKind.UPDATED, NoticeKind.SUMMARY})
 SPOKEN = frozenset(NoticeKind) - {NoticeKind.TEST}
 

@@ -6,9 +6,10 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
+from datetime import datetime
 
 from clew.model.secret import Secret
-from clew.notify.channels.contract import Action, NotGenuine, NotUnderstood, Wish
+from clew.notify.channels.contract import OLDEST_NS, Action, NotGenuine, NotUnderstood, Wish
 from clew.notify.channels.keys import incident_of
 from clew.notify.channels.texts import cut, line
 
@@ -19,12 +20,11 @@ _WISHES = {
 }
 
 
-def parse(body: bytes, headers: Mapping[str, str], now_ns: int, secret: Secret) -> Action | None:  # noqa: ARG001
+def parse(body: bytes, headers: Mapping[str, str], now_ns: int, secret: Secret) -> Action | None:
     """What was done to an incident; None for other events, and for incidents that aren't Clew's.
 
-    ``headers`` are looked up in small letters. PagerDuty's signature holds no time, so an old request may be sent
-    again: it then asks for what was asked for before, of an incident that never opens again. Raises NotGenuine and
-    NotUnderstood.
+    ``headers`` are looked up in small letters. PagerDuty's signature holds no time, but what it signs does: an event
+    that is too old is one that somebody sends again. Raises NotGenuine and NotUnderstood.
     """
     verify(body, headers.get("x-pagerduty-signature", ""), secret)
     try:
@@ -32,8 +32,11 @@ def parse(body: bytes, headers: Mapping[str, str], now_ns: int, secret: Secret) 
         kind, data, agent = event["event_type"], event["data"], event.get("agent") or {}
         key = str(data.get("incident_key", ""))
         name = str(agent.get("summary") or agent.get("id") or "somebody")
+        at_ns = int(datetime.fromisoformat(event["occurred_at"]).timestamp()) * 10**9
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise NotUnderstood("the request holds no event of PagerDuty's webhooks v3") from error
+    if now_ns - at_ns > OLDEST_NS:
+        raise NotGenuine("what happened in PagerDuty is more than two days old, or this machine's clock is wrong")
     wish, incident_id = _WISHES.get(str(kind)), incident_of(key)
     if wish is None or incident_id is None:
         return None
