@@ -61,7 +61,7 @@ def test_a_worker_tells_what_fails_and_goes_on(monkeypatch, error, made):
     failing = Failing(error)
     worker = made(failing)
     told = []
-    monkeypatch.setattr("clew.workers.log.exception", lambda *_: told.append(worker.problem))
+    monkeypatch.setattr("clew.workers.log.error", lambda *_, **__: told.append(worker.problem))
     worker.start()
     try:
         assert failing.went_on.wait(30)
@@ -114,14 +114,15 @@ async def test_a_running_server_tells_what_its_upkeep_cannot_do(tmp_path, monkey
         raise StoreError("the disk is full")
 
     monkeypatch.setattr("clew.app.Forecast.refresh", fail)
-    monkeypatch.setattr("clew.workers.log.exception", lambda *_: loop.call_soon_threadsafe(failed.set))
+    monkeypatch.setattr("clew.workers.log.error", lambda *_, **__: loop.call_soon_threadsafe(failed.set))
     monkeypatch.setattr("clew.app._rest_the_collector", lambda: None)
     free, said = Address("127.0.0.1", 0), asyncio.Queue()
     settings = Settings(data=tmp_path, otlp_http=free, otlp_grpc=free, api_listen=free)
     store = open_store(tmp_path)
     served = asyncio.create_task(serve(settings, store, said.put_nowait))
     try:
-        api = re.search(r"API (\S+);", await said.get())[1]
+        async with asyncio.timeout(30):
+            api = re.search(r"API (\S+);", await said.get())[1]
         async with asyncio.timeout(30), httpx.AsyncClient() as client:
             await failed.wait()
             told = (await client.get(f"{api}/api/v1/status")).json()

@@ -2,6 +2,9 @@
 
 import threading
 
+import pytest
+
+from clew.model.errors import StoreError
 from clew.workers import Worker, stop_all
 
 
@@ -35,3 +38,21 @@ def test_all_are_asked_to_stop_before_any_is_waited_for():
 
 def test_one_that_never_started_is_stopped_too():
     stop_all((Worker("idle", lambda: 0.0, "fails"),))
+
+
+@pytest.mark.parametrize(("error", "traced"), [(StoreError("no room"), False), (KeyError("a mistake of ours"), True)])
+def test_what_lasts_is_logged_once_and_a_mistake_of_ours_with_its_place(caplog, monkeypatch, error, traced):
+    monkeypatch.setattr("clew.workers._PAUSE_AFTER_ERROR_S", 0.001)
+    tried = threading.Semaphore(0)
+
+    def fail() -> float:
+        tried.release()
+        raise error
+
+    worker = Worker("failing", fail, "nothing is done")
+    worker.start()
+    assert all(tried.acquire(timeout=60) for _ in range(5))
+    worker.stop()
+    (record,) = caplog.records
+    assert "nothing is done" in record.getMessage()
+    assert bool(record.exc_info) is traced

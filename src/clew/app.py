@@ -23,6 +23,8 @@ from anyio import to_thread
 
 from clew.api import ApiDeps, create_api
 from clew.api.turns import WORKERS
+from clew.declared import declared_by
+from clew.flow import parse_flow
 from clew.journey.backfill import Backfill
 from clew.journey.in_force import FlowBook
 from clew.journey.losses import LossDetector
@@ -39,12 +41,14 @@ from clew.store.embedded import open_store
 from clew.store.engine_config import EngineLimits
 from clew.store.render import Layout, Masking
 from clew.store.roll_up import RollUp
-from clew.watching import Health, declared_by, open_watching
+from clew.watching import Health, Watching
 from clew.web import create_web, site
 from clew.web.hosts import hosts_of
 from clew.web.pages.status.recent import Recent
 from clew.web.pages.status.route import sample_of
 from clew.workers import Worker, in_words, stop_all
+
+log = logging.getLogger(__name__)
 
 _TICK_S = 0.7
 _TICK_AT_LEAST_EVERY_S = 5.0
@@ -187,10 +191,11 @@ async def serve(settings: Settings, store: Store, announce: Callable[[str], None
     health = Health(
         lambda: watcher.problem, lambda: receiver.admission.refused, lambda: ticker.counts.horizon_ns
     )  # fmt: skip
-    watching = await asyncio.to_thread(open_watching, settings, declared, store, book, health)
+    watching = await asyncio.to_thread(Watching, settings, declared, store, book, health)
+    reload = reloading(settings, book, watching)
+    loop.add_signal_handler(signal.SIGHUP, lambda: loop.run_in_executor(None, _reload_told, reload))
     deps = ApiDeps(
-        store, book, backfill, receiver, ticker, desk=watching.desk, reactions=watching.world,
-        ways_back=watching.ways_back, channel_troubles=watching.courier.troubles,
+        store, book, backfill, receiver, ticker, watched=lambda: watching.watched, reload=reload,
         problem=lambda: watcher.problem, users_masked=masked,
         upkeep_problem=lambda: "; ".join(filter(None, (upkeep.problem, watching.problem()))) or None,
         public_url=settings.api_public_url,
@@ -222,6 +227,34 @@ async def serve(settings: Settings, store: Store, announce: Callable[[str], None
             each.ask_to_stop()
         await asyncio.to_thread(watching.close)
         await asyncio.to_thread(stop_all, (watcher, upkeep))
+
+
+def reloading(settings: Settings, book: FlowBook, watching: Watching) -> Callable[[], list[str]]:
+    """Reads the files again that the settings name: flows, rules, channels and policies, automated actions.
+
+    What it answers says what changed. It raises FlowError or SettingsError when a file is wrong, and changes nothing.
+    """
+
+    def reload() -> list[str]:
+        texts = flow_texts(settings)
+        flows = [parse_flow(text) for text in texts]
+        told = watching.reload()
+        in_force = {each.text for each in book.current}
+        for flow, text in zip(flows, texts, strict=True):
+            if text not in in_force:
+                book.apply(text)
+                told.append(f"flow {flow.name}: changed")
+        return told
+
+    return reload
+
+
+def _reload_told(reload: Callable[[], list[str]]) -> None:
+    """What a signal asks for is told in the log."""
+    try:
+        log.info("files were read again: %s", "; ".join(reload()) or "nothing changed")
+    except Exception as error:
+        log.exception("files can't be read again, the former stay in force: %s", in_words(error))
 
 
 def leave_readers_to_the_workers() -> None:

@@ -3,39 +3,41 @@
 rules thread: looks, and writes what it decides      notices thread: tells channels what waits in the outbox
 reactions thread: begins and judges actions          heartbeat thread: reports to an external switch
 retention thread: lets go of incidents that were over long ago
+
+The first two and the heartbeat are a `Shift`: they watch by one version of what people declared, and are relieved when
+the files are read again. What waits or runs (alerts, notices, actions) is in the control database, so nothing is lost.
 """
 
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
+from clew.api.deps import Watched
 from clew.control.database import Database, open_database
 from clew.control.flagged import FlaggedWindows
 from clew.control.incidents import SqlIncidents
 from clew.control.outbox import SqlOutbox
 from clew.control.reactions import ReactionRuns
 from clew.control.retention import SLICE, forget_resolved
+from clew.declared import Declared, DeclaredError, changes, declared_by
 from clew.journey.in_force import FlowBook
+from clew.model.flow import Flow
 from clew.model.reaction import ReactionSet
-from clew.model.rule import RuleSet
-from clew.notify.channels.contract import Channel, Parse
-from clew.notify.channels.heartbeat import Heartbeat, Switch
-from clew.notify.channels.registry import Registry
-from clew.notify.load import Notify, load_notify
+from clew.notify.channels.heartbeat import Heartbeat
 from clew.notify.outbox import Courier
-from clew.react.load import load_reactions
 from clew.react.outside import change_by, outside_of
 from clew.react.runner import Runner
 from clew.react.world import World
-from clew.rules import default_rules, load_rules
 from clew.settings import Settings
 from clew.store.contract import Store
 from clew.watch.cycle import Watch
 from clew.watch.desk import Desk
+from clew.watch.health import WatchHealth
 from clew.watch.looks import Looks
 from clew.watch.pipeline import PipelineBook
 from clew.workers import Worker, stop_all
@@ -45,111 +47,173 @@ _ACTIONS_END_WITHIN_S = 5.0
 _DAY_NS = 86_400 * 10**9
 _FORGETS_EVERY_S = 3_600.0
 _FORGETS_ON_AFTER_S = 1.0
+_NO_REACTIONS = ReactionSet("none", 1, ())
 
-
-@dataclass(frozen=True, slots=True)
-class Declared:
-    """What people declared: rules, who is told, and automated actions."""
-
-    rules: RuleSet
-    notify: Notify[Channel, Switch]
-    reactions: ReactionSet | None
-
-
-def declared_by(settings: Settings, environment: Mapping[str, str] = os.environ) -> Declared:
-    """What the files say that the settings name; without any, the shipped rules, and nobody is told.
-
-    Raises RulesError, NotifyError and ReactionsError, which name every mistake with its line and mend.
-    """
-    notify: Notify[Channel, Switch] = Notify("nobody", 1)
-    if settings.notify:
-        notify = load_notify(settings.notify, Registry(environment, settings.notify.parent))
-    policies = list(notify.policies.policies) if settings.notify else None
-    rules = load_rules(settings.rules, policies=policies) if settings.rules else default_rules()
-    names = [rule.name for rule in rules.rules]
-    return Declared(rules, notify, load_reactions(settings.reactions, names) if settings.reactions else None)
-
-
-@dataclass(slots=True)
-class Watching:
-    """What watches. ``desk`` is where people handle incidents, ``world`` what reactions act in (None: there are none).
-
-    Nothing runs until `start`.
-    """
-
-    database: Database
-    desk: Desk
-    world: World | None
-    courier: Courier
-    workers: tuple[Worker, ...]
-    problems: Sequence[Callable[[], str | None]]
-    runner: Runner | None = None
-    ways_back: Mapping[str, Parse] = field(default_factory=dict)
-
-    def start(self) -> None:
-        """Start to watch."""
-        for worker in self.workers:
-            worker.start()
-
-    def problem(self) -> str | None:
-        """What of it doesn't work and why, or None: rules that can't look, channels that can't be told."""
-        return "; ".join(filter(None, (problem() for problem in self.problems))) or None
-
-    def close(self) -> None:
-        """End after the current steps; what wasn't told waits in the outbox."""
-        stop_all(self.workers)
-        if self.runner is not None:
-            self.runner.close(_ACTIONS_END_WITHIN_S)
-        self.courier.close()
-        self.database.close()
+Problem = Callable[[], str | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
     """How Clew does, as rules about it and the heartbeat ask: see `clew.watch.pipeline.PipelineBook`."""
 
-    problem: Callable[[], str | None]
+    problem: Problem
     refused: Callable[[], int]
     journeys_ns: Callable[[], int]
 
 
-def open_watching(settings: Settings, declared: Declared, store: Store, book: FlowBook, health: Health) -> Watching:
-    """Open the control database and wire what watches. Raises ControlError."""
-    database = open_database(settings.data, settings.control_url.reveal())
-    notify = declared.notify
-    incidents = SqlIncidents(database)
-    outbox = SqlOutbox(database, page_of(settings.api_public_url))
-    workers: list[Worker] = []
+@dataclass(slots=True)
+class Shift:
+    """What watches by one version of what people declared. Nothing runs until `start`."""
 
-    def trouble() -> str | None:
-        """Why Clew isn't ready, or doesn't watch or tell."""
-        return health.problem() or next((each.problem for each in workers if each.problem), None)
+    declared: Declared
+    watch: Watch
+    courier: Courier
+    desk: Desk
+    heart: Heartbeat | None
+    workers: tuple[Worker, ...]
+    problems: Sequence[Problem]
 
-    pipeline = PipelineBook(trouble, health.refused, health.journeys_ns)
-    looks = Looks(store, lambda: [each.flow for each in book.current], pipeline.at, FlaggedWindows(database))
-    watch = Watch(declared.rules.rules, notify.policies, incidents, looks.look, time.time_ns)
-    courier = Courier(outbox, notify.channels, notify.policies.policies, notify.per_minute, time.time_ns)
-    rules_file = str(settings.rules or "")
-    desk = Desk(incidents, outbox, declared.rules.rules, tuple(notify.channels), notify.policies, rules_file=rules_file)
-    workers += [
-        Worker("clew-rules", watch.step, "rules don't watch"),
-        Worker("clew-notices", _stepping(courier.step), "nobody is told"),
-    ]
-    world = runner = None
-    if declared.reactions is not None:
-        world = _world_of(settings, declared.reactions, incidents, database)
-        runner = Runner(world, lambda rule: watch.looked_ns.get(rule, 0), change_by(lambda: notify.policies))
-        workers.append(Worker("clew-reactions", _stepping(runner.step), "reactions don't act"))
-    problems = [watch.problem, lambda: _channel_words(courier.troubles())]
-    if notify.heartbeat is not None:
-        heart = Heartbeat(notify.heartbeat, lambda: trouble() is None and _watches(watch))
-        workers.append(Worker("clew-heartbeat", _stepping(heart.step), "the heartbeat fails"))
-        problems.append(lambda: heart.problem and f"heartbeat: {heart.problem}")
-    days = settings.retention_events_days
-    beside = [retention_of(database, days)] if days else []  # Clew watches without it, too
-    problems += [_problem_of(worker) for worker in (*workers, *beside)]
-    ways_back = {name: channel.parse for name, channel in notify.channels.items() if channel.parse is not None}
-    return Watching(database, desk, world, courier, (*workers, *beside), problems, runner, ways_back)
+    def health(self) -> WatchHealth:
+        """How rules and heartbeat do now."""
+        beats = None if self.heart is None else self.heart.problem or ""
+        return WatchHealth(dict(self.watch.looked_ns), dict(self.watch.failing), beats)
+
+    def start(self) -> None:
+        """Start to watch."""
+        for worker in self.workers:
+            worker.start()
+
+    def close(self) -> None:
+        """End after the current steps; what wasn't told waits in the outbox."""
+        stop_all(self.workers)
+        self.courier.close()
+
+
+class Watching:
+    """What watches. Nothing runs until `start`; any thread but the main one."""
+
+    def __init__(self, settings: Settings, declared: Declared, store: Store, book: FlowBook, health: Health) -> None:
+        """Open the control database and wire what watches.
+
+        Raises ControlError; a PostgreSQL that is away now is used as soon as it is there.
+        """
+        self._settings, self._store, self._book, self._health = settings, store, book, health
+        self._database = open_database(settings.data, settings.control_url.reveal(), patient=True)
+        self._incidents = SqlIncidents(self._database)
+        self._outbox = SqlOutbox(self._database, page_of(settings.api_public_url))
+        self._pipeline = PipelineBook(self._trouble, health.refused, health.journeys_ns)
+        self._relieving = threading.Lock()
+        self._not_reloaded: str | None = None
+        days = settings.retention_events_days
+        self._beside = [retention_of(self._database, days)] if days else []  # Clew watches without it, too
+        self._world: World | None = None
+        self._runner: Runner | None = None
+        self._acting: list[Worker] = []
+        self._shift = self._shift_of(declared)
+        self._prepare_reactions()
+
+    @property
+    def watched(self) -> Watched:
+        """What people see and act on now."""
+        shift = self._shift
+        channels = shift.declared.notify.channels.items()
+        return Watched(
+            desk=shift.desk,
+            reactions=self._world if shift.declared.reactions else None,
+            ways_back={name: channel.parse for name, channel in channels if channel.parse is not None},
+            channel_troubles=shift.courier.troubles,
+            health=shift.health,
+        )
+
+    def start(self) -> None:
+        """Start to watch."""
+        self._shift.start()
+        for worker in (*self._acting, *self._beside):
+            worker.start()
+
+    def problem(self) -> str | None:
+        """What of it doesn't work and why, or None: rules that can't look, channels that can't be told."""
+        told = [problem() for problem in self._shift.problems]
+        told += [each.problem for each in (*self._shift.workers, *self._acting, *self._beside)]
+        return "; ".join(filter(None, (*told, self._not_reloaded))) or None
+
+    def reload(self) -> list[str]:
+        """Read the files again and watch by what they say; what changed, a line for each kind.
+
+        Raises DeclaredError; the former declarations stay in force then, and `problem` says so.
+        """
+        with self._relieving:
+            try:
+                declared = declared_by(self._settings)
+            except DeclaredError as error:
+                self._not_reloaded = f"what was declared before stays in force: {error}"
+                raise
+            self._not_reloaded = None
+            before, self._shift = self._shift, self._shift_of(declared)
+            before.close()  # two at a time would tell out of order
+            self._shift.start()
+            for worker in self._prepare_reactions():
+                worker.start()
+            return changes(before.declared, declared)
+
+    def close(self) -> None:
+        """End after the current steps; what wasn't told waits in the outbox."""
+        with self._relieving:
+            for worker in self._shift.workers:
+                worker.ask_to_stop()
+            stop_all((*self._acting, *self._beside))
+            if self._runner is not None:
+                self._runner.close(_ACTIONS_END_WITHIN_S)
+            self._shift.close()
+            self._database.close()
+
+    def _shift_of(self, declared: Declared) -> Shift:
+        notify, rules = declared.notify, declared.rules.rules
+        flagged = FlaggedWindows(self._database)
+        looks = Looks(self._store, self._flows, self._pipeline.at, flagged)
+        watch = Watch(rules, notify.policies, self._incidents, looks.look, time.time_ns)
+        policies = notify.policies
+        courier = Courier(self._outbox, notify.channels, policies.policies, notify.per_minute, time.time_ns)
+        rules_file = str(self._settings.rules or "")
+        desk = Desk(
+            self._incidents, self._outbox, rules, tuple(notify.channels), policies,
+            rules_file=rules_file, told_windows=flagged.read,
+        )  # fmt: skip
+        workers = [
+            Worker("clew-rules", watch.step, "rules don't watch"),
+            Worker("clew-notices", _stepping(courier.step), "nobody is told"),
+        ]
+        problems: list[Problem] = [watch.problem, lambda: _channel_words(courier.troubles())]
+        heart = None
+        if notify.heartbeat is not None:
+            heart = beats = Heartbeat(notify.heartbeat, lambda: self._trouble() is None and _watches(watch))
+            workers.append(Worker("clew-heartbeat", _stepping(beats.step), "the heartbeat fails"))
+            problems.append(lambda: beats.problem and f"heartbeat: {beats.problem}")
+        return Shift(declared, watch, courier, desk, heart, tuple(workers), problems)
+
+    def _prepare_reactions(self) -> list[Worker]:
+        """What acts, made when reactions are declared first; it goes on over shifts, as actions may take minutes."""
+        if self._acting or self._shift.declared.reactions is None:
+            return []
+        folder = self._settings.reactions.parent if self._settings.reactions else Path()
+        outside = outside_of(os.environ, folder, time.time_ns)
+        self._world = World(self._reactions, self._incidents, ReactionRuns(self._database), outside)
+        change_of = change_by(lambda: self._shift.declared.notify.policies)
+        self._runner = Runner(self._world, lambda rule: self._shift.watch.looked_ns.get(rule, 0), change_of)
+        self._acting = [Worker("clew-reactions", _stepping(self._runner.step), "reactions don't act")]
+        return self._acting
+
+    def _flows(self) -> list[Flow]:
+        return [each.flow for each in self._book.current]
+
+    def _reactions(self) -> ReactionSet:
+        return self._shift.declared.reactions or _NO_REACTIONS
+
+    def _trouble(self) -> str | None:
+        """Why Clew isn't ready, or doesn't watch or tell; a rule that can't look is blind."""
+        workers = (*self._shift.workers, *self._acting)
+        told = (self._health.problem(), *(each.problem for each in workers), self._shift.watch.problem())
+        return next(filter(None, told), None)
 
 
 def retention_of(database: Database, days: int) -> Worker:
@@ -171,10 +235,6 @@ def _channel_words(troubles: Mapping[str, str]) -> str:
     return "; ".join(f"channel {name}: {why}" for name, why in troubles.items())
 
 
-def _problem_of(worker: Worker) -> Callable[[], str | None]:
-    return lambda: worker.problem
-
-
 def page_of(public_url: str) -> Callable[[int], str]:
     """The address of an incident's page, where others reach Clew (empty: nobody said where that is)."""
     return lambda incident_id: f"{public_url}/incidents/{incident_id}" if public_url else ""
@@ -182,9 +242,3 @@ def page_of(public_url: str) -> Callable[[int], str]:
 
 def _stepping(step: Callable[[int], float]) -> Callable[[], float]:
     return lambda: step(time.time_ns())
-
-
-def _world_of(settings: Settings, reactions: ReactionSet, incidents: SqlIncidents, database: Database) -> World:
-    folder = settings.reactions.parent if settings.reactions else Path()
-    outside = outside_of(os.environ, folder, time.time_ns)
-    return World(lambda: reactions, incidents, ReactionRuns(database), outside)

@@ -44,10 +44,15 @@ class Worker:
                 pause = self._step()
                 self.problem = None
             except Exception as error:  # also a mistake of ours: verdicts must not grow old unseen
-                self.problem = f"{self._told}: {in_words(error)}"
-                log.exception("%s; trying again", self._told)
+                self._tell(error)
                 pause = _PAUSE_AFTER_ERROR_S
             self._stop.wait(pause)
+
+    def _tell(self, error: Exception) -> None:
+        """Say what fails, the same thing once: what lasts for hours mustn't fill the log."""
+        before, self.problem = self.problem, f"{self._told}: {in_words(error)}"
+        if self.problem != before:
+            log.error("%s; trying again", self.problem, exc_info=None if isinstance(error, ClewError) else error)
 
 
 def stop_all(workers: Sequence[Worker]) -> None:

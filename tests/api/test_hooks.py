@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from clew.api import create_api, hooks
+from clew.api.deps import Watched
 from clew.api.hooks import Replays
 from clew.model.alert import Alert, AlertPhase, Finding
 from clew.model.errors import ControlError
@@ -44,7 +45,7 @@ def told(tmp_path_factory):
     store = open_store(folder)
     deps = tell(store)
     _, desk, database = watch_over(deps, folder)
-    yield replace(deps, desk=desk, ways_back={"orders": SLACK, "duty": PAGERDUTY})
+    yield replace(deps, watched=lambda: Watched(desk, ways_back={"orders": SLACK, "duty": PAGERDUTY}))
     database.close()
     store.close()
 

@@ -25,10 +25,20 @@ class Server:
     def __init__(self, data: Path) -> None:
         self.data = str(data)
         command = [CLEW, "serve", "--data", data, "--otlp-http", FREE, "--otlp-grpc", FREE, "--listen", FREE]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.rules = data / "rules.yaml"
+        self.declare("stuck")
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+            env={**os.environ, "CLEW_RULES": str(self.rules)},
+        )  # fmt: skip
         assert self.process.stdout
         told = self.process.stdout.readline()
         self.otlp, self.api = re.findall(r"http://[\d.:]+", told)
+
+    def declare(self, *rules: str) -> None:
+        """Have these rules in the file that its settings name."""
+        bodies = [f"  {name}: {{orders: {{verdicts: [{name}]}}}}\n" for name in rules]
+        self.rules.write_text("rules: ours\nversion: 1\nalerts:\n" + "".join(bodies))
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -83,6 +93,31 @@ def test_the_doctor_finds_a_running_server_well(server):
     shown = server.run("doctor")
     assert shown.returncode == 0, shown.stdout
     assert "ok   clock: agrees" in shown.stdout
+
+
+def rules_in_force(server: Server) -> list[str]:
+    return [each["name"] for each in httpx.get(f"{server.api}/api/v1/rules").json()["rules"]]
+
+
+def test_rules_are_read_again_without_a_restart(server):
+    assert server.run("reload").stdout == "nothing changed\n"
+    server.declare("stuck", "lost")
+    assert server.run("reload").stdout == "rules: new: lost\n"
+    assert rules_in_force(server) == ["stuck", "lost"]
+    server.declare("stuk")
+    wrong = server.run("reload")
+    assert wrong.returncode == 1
+    assert "rules.yaml" in wrong.stderr
+    assert "did you mean 'stuck'" in wrong.stderr
+    assert rules_in_force(server) == ["stuck", "lost"]
+    assert "stays in force" in httpx.get(f"{server.api}/api/v1/status").json()["upkeep_problem"]
+    server.declare("failed")
+    server.process.send_signal(signal.SIGHUP)
+    until = time.monotonic() + 30
+    while rules_in_force(server) != ["failed"] and time.monotonic() < until:
+        time.sleep(0.1)
+    assert rules_in_force(server) == ["failed"]
+    assert httpx.get(f"{server.api}/api/v1/status").json()["upkeep_problem"] is None
 
 
 def test_a_running_servers_directory_is_not_opened_twice(server):

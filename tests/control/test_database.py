@@ -16,7 +16,7 @@ from sqlalchemy import func, select, text
 import clew.control.database
 from clew.control import tables
 from clew.control.database import FILE, REVISION, open_database
-from clew.model.errors import ControlError
+from clew.model.errors import ControlAway, ControlError
 
 VALUE = {"name": "a", "value": {"b": [1, None]}, "written_ns": 2**62}
 
@@ -190,6 +190,39 @@ def test_what_cannot_be_reached_is_told_without_the_address(tmp_path, url, said)
         open_database(tmp_path, url)
     assert said in str(told.value)
     assert "s3cret" not in str(told.value) + repr(told.value.__cause__)
+
+
+def test_a_server_that_is_away_at_the_start_is_used_when_it_is_there(
+    tmp_path, postgres, postgres_database, monkeypatch
+):
+    monkeypatch.setattr("clew.control.database._TRIES_AGAIN_AFTER_S", 0.0)
+    name = postgres_database.rpartition("/")[2]
+    postgres.drop_database(name)
+    with pytest.raises(ControlAway, match="does not exist"):
+        open_database(tmp_path, postgres_database)
+    database = open_database(tmp_path, postgres_database, patient=True)
+    with pytest.raises(ControlAway, match="does not exist"):
+        names(database)
+    postgres.create_database(name)
+    add(database)
+    assert names(database) == ["a"]
+    database.close()
+
+
+def test_who_asks_soon_after_a_server_was_away_waits_for_no_network(tmp_path, monkeypatch):
+    tries = []
+
+    def away(_database):
+        tries.append(1)
+        raise ControlAway("away")
+
+    monkeypatch.setattr("clew.control.database._upgrade", away)
+    database = open_database(tmp_path, "postgresql://ann@127.0.0.1:1/clew", patient=True)
+    for _ in range(3):
+        with pytest.raises(ControlAway, match="away"):
+            names(database)
+    assert len(tries) == 1
+    database.close()
 
 
 def test_a_failed_statement_is_told_without_its_values(database):

@@ -28,7 +28,7 @@ def rendered(template: str, page: object, now_ns: int) -> str:
         "headers": [],
         "server": ("clew", 80),
     }
-    answer = Pages(lambda: now_ns, lambda: None, Glance(None)).answer(
+    answer = Pages(lambda: now_ns, lambda: None, Glance(lambda: None)).answer(
         Request(scope), template, page, "Test", now_ns=now_ns
     )
     return bytes(answer.body).decode()

@@ -29,7 +29,8 @@ class Incidents:
 
 def glancing():
     incidents, clock = Incidents(), [0.0]
-    return Glance(SimpleNamespace(incidents=incidents), lambda: clock[0]), incidents, clock
+    desk = SimpleNamespace(incidents=incidents)
+    return Glance(lambda: desk, lambda: clock[0]), incidents, clock
 
 
 def test_all_who_ask_within_a_second_share_a_look():
@@ -68,5 +69,5 @@ def test_what_can_not_be_read_is_not_told_and_asked_again_a_second_later():
 
 
 def test_where_nobody_watches_nothing_stands():
-    glance = Glance(None)
+    glance = Glance(lambda: None)
     assert (glance.due, glance.look(), glance.seen) == (False, None, None)

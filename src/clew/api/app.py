@@ -18,6 +18,7 @@ from clew.api.known import only_known_parameters
 from clew.api.learn import learn_routes
 from clew.api.orders import order_routes
 from clew.api.reactions import reaction_routes
+from clew.api.reload import reload_routes
 from clew.api.report_hints import hint_routes
 from clew.api.reports import report_routes
 from clew.api.rules import rule_routes
@@ -64,6 +65,7 @@ def create_api(deps: ApiDeps) -> FastAPI:
         incident_routes,
         hook_routes,
         reaction_routes,
+        reload_routes,
     ):
         v1.include_router(routes(deps))
     for routes in (report_routes, hint_routes, learn_routes, rule_routes):

@@ -17,6 +17,7 @@ from clew.notify.channels.contract import Parse
 from clew.react.world import World
 from clew.store.contract import Store
 from clew.watch.desk import Desk
+from clew.watch.health import WatchHealth
 
 
 class CommitCounts(Protocol):
@@ -62,15 +63,30 @@ class Intake(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Watched:
+    """What people see and act on, by what is declared now.
+
+    ``desk`` is where incidents are handled (None: nobody watches here), ``reactions`` what automated actions act in
+    (None: none are declared). ``ways_back`` read what somebody did at a channel's vendor, by the channel's name;
+    ``channel_troubles`` are channels that couldn't be told lately, and why; ``health`` is how rules and heartbeat do.
+    """
+
+    desk: Desk | None = None
+    reactions: World | None = None
+    ways_back: Mapping[str, Parse] = field(default_factory=dict)
+    channel_troubles: Callable[[], Mapping[str, str]] = dict
+    health: Callable[[], WatchHealth] = WatchHealth
+
+
+@dataclass(frozen=True, slots=True)
 class ApiDeps:
     """Store and flows to answer from, and the running parts to tell of (None: not running here).
 
     ``problem`` says why Clew isn't ready, or None; ``upkeep_problem`` why what may take long isn't done: Clew is ready
     all the same. ``users_masked`` is whether user ids are stored by their last characters only. ``turns`` are
     those of all large requests, to the API and for pages. ``public_url`` is where others reach Clew (empty: not told).
-    ``desk`` is where incidents are handled (None: nobody watches here), ``reactions`` what automated actions act in
-    (None: none are declared). ``ways_back`` read what somebody did at a channel's vendor, by the channel's name;
-    ``channel_troubles`` are channels that couldn't be told lately, and why.
+    ``watched`` is what watches now. ``reload`` reads what is declared in files again and says what changed (None: there
+    is nothing to read again); it raises FlowError.
     """
 
     store: Store
@@ -85,10 +101,18 @@ class ApiDeps:
     now_ns: Callable[[], int] = time.time_ns
     started_ns: int = field(default_factory=time.time_ns)
     turns: Turns = field(default_factory=Turns)
-    desk: Desk | None = None
-    reactions: World | None = None
-    ways_back: Mapping[str, Parse] = field(default_factory=dict)
-    channel_troubles: Callable[[], Mapping[str, str]] = dict
+    watched: Callable[[], Watched] = Watched
+    reload: Callable[[], list[str]] | None = None
+
+    @property
+    def desk(self) -> Desk | None:
+        """Where incidents are handled now."""
+        return self.watched().desk
+
+    @property
+    def reactions(self) -> World | None:
+        """What automated actions act in now."""
+        return self.watched().reactions
 
     def flow_of(self, name: str) -> Flow:
         """The flow of that name in force, without a name the first; one without stages when nobody declares it."""

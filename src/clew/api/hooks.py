@@ -118,7 +118,7 @@ def _take(desk: Desk, replays: Replays, channel: str, action: Action, mark: byte
 
 
 def _parsed(deps: ApiDeps, channel: str, body: bytes, headers: dict[str, str]) -> Action | None:
-    parse = deps.ways_back.get(channel)
+    parse = deps.watched().ways_back.get(channel)
     if parse is None:
         raise not_found(
             f"no channel {channel} has a way back", "give it a signing_secret or webhook_secret: docs/tell-people.md"

@@ -270,6 +270,7 @@ def _control_of(settings: Any) -> Iterator[Any]:  # noqa: ANN401 - imported late
     """Where incidents of an idle directory are handled (None: nobody ever watched). What is done there is told when a
     server runs again."""
     from clew.control.database import FILE, open_database
+    from clew.control.flagged import FlaggedWindows
     from clew.control.incidents import SqlIncidents
     from clew.control.outbox import SqlOutbox
     from clew.watch.desk import Desk
@@ -282,7 +283,7 @@ def _control_of(settings: Any) -> Iterator[Any]:  # noqa: ANN401 - imported late
     except ClewError as error:
         raise CommandError(str(error)) from error
     try:
-        yield Desk(SqlIncidents(database), SqlOutbox(database))
+        yield Desk(SqlIncidents(database), SqlOutbox(database), told_windows=FlaggedWindows(database).read)
     finally:
         database.close()
 
@@ -292,6 +293,7 @@ def _idle_api(store: Any, desk: Any) -> Any:  # noqa: ANN401 - imported late, as
     import time
 
     from clew.api import ApiDeps, create_api
+    from clew.api.deps import Watched
     from clew.journey.backfill import Backfill
     from clew.journey.in_force import FlowBook
     from clew.journey.rebuilder import Rebuilder
@@ -302,4 +304,4 @@ def _idle_api(store: Any, desk: Any) -> Any:  # noqa: ANN401 - imported late, as
     rebuilder = Rebuilder(store, lambda: book.current)
     ticker = Ticker(store, rebuilder, time.time_ns)
     ticker.tick()
-    return create_api(ApiDeps(store, book, Backfill(store, rebuilder), None, ticker, desk=desk))
+    return create_api(ApiDeps(store, book, Backfill(store, rebuilder), None, ticker, watched=lambda: Watched(desk)))

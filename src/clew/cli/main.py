@@ -17,6 +17,7 @@ from clew.cli.notify import notify
 from clew.cli.order import order
 from clew.cli.orders import orders
 from clew.cli.reactions import reactions
+from clew.cli.reload import reload
 from clew.cli.report import report
 from clew.cli.rules import rules
 from clew.cli.serve import serve
@@ -56,7 +57,7 @@ def main() -> None:
 
 COMMANDS = (
     *(serve, demo, orders, order, incidents, incident, silence, rules, reactions),
-    *(trace, find, services, flow, report, replay, import_, export, notify, doctor),
+    *(trace, find, services, flow, report, replay, import_, export, notify, reload, doctor),
 )
 for command in COMMANDS:
     main.add_command(command)

@@ -20,6 +20,13 @@ _CONTROLS = re.compile(r"[\x7f-\x9f]")
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+def server(command: Command) -> Command:
+    """``--url``: the server to ask."""
+    return click.option("--url", envvar="CLEW_URL", default=DEFAULT_URL, show_default=True, help="The server to ask.")(
+        command
+    )
+
+
 def whom(command: Command, data: str = "Read this idle data directory instead of asking a server.") -> Command:
     """``--url`` and ``--data``: whom to ask; ``data`` is the help of the latter."""
     for option in (
@@ -29,7 +36,7 @@ def whom(command: Command, data: str = "Read this idle data directory instead of
             metavar="DIR",
             help=data,
         ),
-        click.option("--url", envvar="CLEW_URL", default=DEFAULT_URL, show_default=True, help="The server to ask."),
+        server,
     ):
         command = option(command)
     return command

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,9 +18,11 @@ import orjson
 from sqlalchemy import Connection, Engine, Table, create_engine, event, inspect, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
-from clew.model.errors import ControlError
+from clew.model.errors import ControlAway, ControlError
+
+log = logging.getLogger(__name__)
 
 FILE = "control.sqlite"
 """Its name in the data directory."""
@@ -31,26 +34,55 @@ REVISION = "0003"
 """The newest of the migrations: what the tables of this Clew are."""
 
 _WRITES = "clew_writes"
+_TRIES_AGAIN_AFTER_S = 2.0
 
 Insert = sqlite.Insert | postgresql.Insert
 """Either of them has `on_conflict_do_update` and `on_conflict_do_nothing`."""
 
 
 class Database:
-    """An open control database. Any thread may use it; each call takes a connection of its own."""
+    """A control database. Any thread may use it; each call takes a connection of its own.
+
+    Its tables are made or upgraded before it is used first: `prepare` says whether that works, and a server that is
+    away at the start is used as soon as it is there.
+    """
 
     def __init__(self, engine: Engine, name: str) -> None:
         self._engine = engine
         self.name = name
+        self._prepared = self._preparing = False
+        self._turn = threading.RLock()  # preparing reads and writes itself
+        self._failed: tuple[float, ControlError] | None = None
 
     @property
     def dialect(self) -> str:
         """``sqlite`` or ``postgresql``."""
         return self._engine.dialect.name
 
+    def prepare(self) -> None:
+        """Make or upgrade the tables, once. Raises ControlError, ControlAway when trying again may help."""
+        if self._prepared:
+            return
+        with self._turn:
+            if self._prepared or self._preparing:
+                return
+            if self._failed and time.monotonic() - self._failed[0] < _TRIES_AGAIN_AFTER_S:
+                before = self._failed[1]  # who waited meanwhile must not each wait for the network
+                raise type(before)(str(before))
+            self._preparing = True
+            try:
+                _upgrade(self)
+                self._prepared = True
+            except ControlError as error:
+                self._failed = (time.monotonic(), error)
+                raise
+            finally:
+                self._preparing = False
+
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that only reads; what it reads belongs together. Raises ControlError."""
+        self.prepare()
         with self._told(), self._engine.connect() as connection:
             yield connection
 
@@ -60,6 +92,7 @@ class Database:
 
         On SQLite there is one writer at a time; others wait for it.
         """
+        self.prepare()
         with self._told(), self._engine.connect().execution_options(**{_WRITES: True}) as connection:
             yield connection
             connection.commit()
@@ -77,18 +110,26 @@ class Database:
         try:
             yield
         except SQLAlchemyError as error:
-            raise ControlError(f"{self.name} failed: {_cause(error)}") from error
+            away = isinstance(error, OperationalError) and self.dialect == "postgresql"
+            kind = ControlAway if away else ControlError
+            raise kind(f"{self.name} failed: {_cause(error)}") from error
 
 
-def open_database(data: Path, url: str = "") -> Database:
+def open_database(data: Path, url: str = "", *, patient: bool = False) -> Database:
     """The control database at ``url`` (``postgresql://…``), without one ``control.sqlite`` in the data directory.
 
     It is made or upgraded first; of several processes that start at once, one does it and the others wait. Raises
-    ControlError when it can't be reached, or when a newer Clew upgraded it. A URL is never shown.
+    ControlError when it can't be reached, or when a newer Clew upgraded it. A URL is never shown. ``patient``: a server
+    that can't be reached now may come later; until then whoever asks it is told so.
     """
     database = _postgres(url) if url else _sqlite(data / FILE)
     try:
-        _upgrade(database)
+        database.prepare()
+    except ControlAway as error:
+        if not patient:
+            database.close()
+            raise
+        log.warning("%s; trying again", error)
     except BaseException:
         database.close()
         raise

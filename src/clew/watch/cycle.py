@@ -75,6 +75,8 @@ class Watch:
                 return 0.0
             if findings is not None:
                 self.looked_ns[rule.name] = now_ns
+                if told is not None:
+                    self.failing.pop(rule.name, None)
             self._rests.took(rule, now_ns, self.now_ns(), looked=looks)
         standing.forget()
         self._standing, self.stepped_ns = standing, self.now_ns()
@@ -100,7 +102,6 @@ class Watch:
 
     def _findings(self, rule: Rule, now_ns: int) -> list[Finding] | None:
         """What a rule finds; None when it couldn't look, or had better not."""
-        self.failing.pop(rule.name, None)
         return self._guarded(rule, lambda: self.look_for(rule, now_ns))
 
     def _guarded(self, rule: Rule, work: Callable[[], Made]) -> Made | None:

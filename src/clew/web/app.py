@@ -50,7 +50,7 @@ def create_web(deps: ApiDeps, ending: Callable[[], bool] = lambda: False, recent
     Every answer that isn't a success is a page that says what went wrong and what to do.
     """
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, telemetry=SILENT)
-    glance = Glance(deps.desk)
+    glance = Glance(lambda: deps.desk)
     pages = Pages(deps.now_ns, deps.problem, glance)
     install_error_pages(app, pages)
     for routes in PAGES:

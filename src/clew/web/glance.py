@@ -19,8 +19,8 @@ _HOLDS_S = 1.0
 class Glance:
     """What stands in the control database, at most a second old."""
 
-    def __init__(self, desk: Desk | None, clock: Callable[[], float] = time.monotonic) -> None:
-        """Without a desk nothing stands."""
+    def __init__(self, desk: Callable[[], Desk | None], clock: Callable[[], float] = time.monotonic) -> None:
+        """``desk`` answers the desk there is now; without one nothing stands."""
         self._desk = desk
         self._clock = clock
         self._lock = threading.Lock()
@@ -35,7 +35,7 @@ class Glance:
     @property
     def due(self) -> bool:
         """Whether the next `look` reads."""
-        return self._desk is not None and (self._looked is None or self._clock() - self._looked >= _HOLDS_S)
+        return self._desk() is not None and (self._looked is None or self._clock() - self._looked >= _HOLDS_S)
 
     def look(self) -> Standing | None:
         """What stands now; not for the thread of an event loop. Whoever comes while another one reads gets the last."""
@@ -47,10 +47,11 @@ class Glance:
         return self._seen
 
     def _read(self) -> None:
-        if self._desk is None or not self.due:
+        desk = self._desk()
+        if desk is None or not self.due:
             return
         try:
-            self._seen = self._desk.incidents.standing()
+            self._seen = desk.incidents.standing()
         except ControlError as error:
             self._seen = None
             log.warning("how many incidents wait can't be told: %s", error)
