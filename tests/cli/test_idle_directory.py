@@ -43,8 +43,8 @@ def clew(*arguments):
 
 
 def test_a_directory_is_read_through_the_same_api_up_to_what_arrived_last(data):
-    done = process("orders", "--data", data, "--json")
-    assert done.returncode == 0, done.stderr
+    done = clew("orders", "--data", data, "--json")
+    assert done.exit_code == 0, done.stderr
     assert [each["order_id"] for each in json.loads(done.stdout)["items"]] == [
         "4712", "4715", "4711", "4714", "4719", "b/16",
     ]  # fmt: skip
