@@ -26,7 +26,7 @@ from clew.model.rule import (
 from clew.store.codec import journey_to_json
 from clew.store.embedded import open_store
 from clew.store.orders import OrderRow, encode_order, read_stored_orders, write_encoded
-from clew.store.rule_orders import candidate_orders, read_journeys
+from clew.store.rule_orders import candidates_of_each, read_journeys
 from tests.detect.stories import STAGES, rule
 from tests.journey.timeline import DAY, FLOW, HOUR, MINUTE, START, at, event, failed, hold, loss, resume
 
@@ -64,6 +64,11 @@ def store(tmp_path_factory):
     write_encoded(opened, rows, [])
     yield opened
     opened.close()
+
+
+def candidate_orders(store, asked, now_ns, ended_since_ns=None):
+    """Those of one rule."""
+    return candidates_of_each(store, {"one": asked}, now_ns, ended_since_ns)["one"]
 
 
 SHAPES = [
@@ -104,6 +109,14 @@ def test_no_order_that_a_rule_finds_is_missed_and_no_others_are_ended(store, sha
     assert [each.order_id for each in read] == sorted(ids)
     whole = {each.order_id: each for each in JOURNEYS}
     assert all(each == whole[each.order_id] for each in read)
+
+
+def test_rules_that_are_read_for_at_once_get_what_each_would_get_alone(store):
+    asked = {f"r{number}": candidates_of(rule(shape), [FLOW]) for number, shape in enumerate([*SHAPES] * 3)}
+    alone = {name: candidate_orders(store, asked[name], NOW, at(150)) for name in list(asked)[: len(SHAPES)]}
+    together = candidates_of_each(store, asked, NOW, at(150))
+    assert len(asked) > 60, "more than one statement takes"
+    assert all(together[f"r{number}"] == alone[f"r{number % len(SHAPES)}"] for number in range(len(asked)))
 
 
 def test_ended_orders_are_read_only_where_a_rule_asks_and_when_they_ended_since(store):

@@ -11,7 +11,7 @@ from clew.journey.in_force import FlowBook
 from clew.journey.rebuilder import Rebuilder
 from clew.journey.ticker import Ticker
 from clew.model.journey import VerdictKind
-from clew.model.rule import Judged, Rule
+from clew.model.rule import InStage, Judged, Rule
 from clew.store.embedded import open_store
 from clew.watch.order_looks import ENDED_WITHIN_NS, OrderLooks
 from tests.builders import ingest, logs, stage_event
@@ -29,7 +29,7 @@ def shop(tmp_path):
     book.start([])
     clock = [BEGIN]
     ticker = Ticker(store, Rebuilder(store, lambda: book.current), lambda: clock[0] + SECOND)
-    yield store, ticker, OrderLooks(store, lambda: [each.flow for each in book.current]), clock
+    yield store, ticker, OrderLooks(store, lambda: [each.flow for each in book.current], lambda: 0), clock
     store.close()
 
 
@@ -53,6 +53,24 @@ def test_orders_that_end_between_looks_are_all_found_though_it_is_known_late(sho
         found |= {each.order_id for each in looks.look(CANCELLED, clock[0])}
     assert found == {f"o{n}" for n in range(12)}
     assert looks.look(CANCELLED, clock[0] + ENDED_WITHIN_NS + 60 * SECOND) == []
+
+
+def test_what_is_not_yet_so_is_judged_again_when_it_will_be(shop, monkeypatch):
+    store, ticker, looks, _ = shop
+    half_hour = 1_800 * SECOND
+    waited = [
+        stage_event("held", "SUBMITTED", BEGIN, order__path="b2c"),
+        stage_event("held", "", BEGIN + 60 * SECOND, order__hold=True),
+        stage_event("held", "", BEGIN + 160 * SECOND, order__hold=False),
+    ]
+    ingest(store, BEGIN, logs("shop-api", *waited))
+    ticker.tick()
+    real, judged = clew.watch.order_looks.finding_of, []
+    monkeypatch.setattr("clew.watch.order_looks.finding_of", lambda *given: judged.append(given[3]) or real(*given))
+    rule = Rule("long", InStage(longer_than_ns=half_hour))
+    passes = {s: len(looks.look(rule, BEGIN + half_hour + s * SECOND)) for s in (-1, 1, 4, 30, 60, 99, 100, 103)}
+    assert passes == {-1: 0, 1: 0, 4: 0, 30: 0, 60: 0, 99: 0, 100: 1, 103: 1}
+    assert len(judged) == 3, "when it came, ahead, and when it was so"
 
 
 def test_orders_that_did_not_change_are_judged_again_only_now_and_then(shop, monkeypatch):

@@ -81,8 +81,10 @@ class OrderPage:
 
 @dataclass(frozen=True, slots=True)
 class OrderRow:
-    """A journey as the table holds it: its JSON, its version and every other id it goes by. ``told_ns`` is when the last
-    fact of it arrived that no import told (0: none did)."""
+    """A journey as the table holds it: its JSON, its version and every other id it goes by.
+
+    ``told_ns`` is when the last fact of it arrived that no import told (0: none did).
+    """
 
     journey: Journey
     journey_json: str
@@ -308,8 +310,8 @@ def _row_values(row: OrderRow, bucket: date) -> tuple[object, ...]:
 def _tombstone(row: StoredOrder) -> tuple[object, ...]:
     # Kept as long as the row it lies over: else the time to live, when it takes the tombstone, brings that row back.
     return (
-        row.bucket, row.order_id, row.version + 1, 1, "", 0, "", "", 0, 0, 0, 0, "", 0, 0, "", 0, 0, 0, 0, 0, 0, 0, "", [],
-        0, [], [], {}, int(row.imported), [], [], [], "",
+        row.bucket, row.order_id, row.version + 1, 1, "", 0, "", "", 0, 0, 0, 0, "", 0, 0, "", 0, 0, 0, 0, 0, 0, 0, "",
+        [], 0, [], [], {}, int(row.imported), [], [], [], "",
     )  # fmt: skip
 
 

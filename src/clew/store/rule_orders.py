@@ -1,9 +1,10 @@
-"""The orders that a rule may find, read from the orders table: one look over its narrow columns, then the journeys of
-those that fit, as many at a time as the caller asks for."""
+"""The orders that rules may find, read from the orders table: one look over its narrow columns for all rules, then the
+journeys of those that fit, as many at a time as the caller asks for."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -16,6 +17,8 @@ from clew.store.spans import sql
 
 PAGE = 1_000
 """How many journeys to read at a time."""
+_RULES_AT_ONCE = 60
+"""As many as a whole number has bits for."""
 
 _FINAL = "SETTINGS do_not_merge_across_partitions_select_final = 1"
 _DAY_NS = 86_400 * 10**9
@@ -29,7 +32,7 @@ _CONDITIONS = {
     "flows": "flow IN {flows:Array(String)}",
     "stages": "stage IN {stages:Array(String)}",
     "paths": "path IN {paths:Array(String)}",
-    "verdicts": f"{VERDICT} IN {{verdicts:Array(String)}}",
+    "verdicts": "verdict IN {verdicts:Array(String)}",
     "lost_reasons": "lost IN {lost_reasons:Array(String)}",
     "dwell_ns": "entered <= fromUnixTimestamp64Nano({now:Int64} - {dwell_ns:Int64}, 'UTC')",
     "dwell_of_ns": "toUnixTimestamp64Nano(entered) + transform(concat(flow, '\\n', stage), {dwell_keys:Array(String)}, "
@@ -50,15 +53,18 @@ _CONDITIONS = {
     "AND (empty({at:Array(String)}) OR has({at:Array(String)}, substring(d, position(d, ':') + 1))), deviations)",
 }
 _NEVER_NS = 1 << 61
+_BOUND = re.compile(r"\{(?!now:)(\w+):")
+_READ = ("order_id", "bucket", "version", "bits")
 
 # Ended orders lie in the week in which they ended, which may be some days ago when it was told late.
 _TOLD_WITHIN_NS = 7 * _DAY_NS
 _OPEN = "bucket = toDate(0)"
-_AND_ENDED = (
-    "bucket IN {buckets:Array(Date)} "
-    "AND (bucket = toDate(0) OR entered > fromUnixTimestamp64Nano({ended:Int64}, 'UTC') "
-    "OR entered > fromUnixTimestamp64Nano({oldest:Int64}, 'UTC') AND told > fromUnixTimestamp64Nano({ended:Int64}, 'UTC'))"
-)
+_LATELY = """(bucket = toDate(0) OR entered > fromUnixTimestamp64Nano({ended:Int64}, 'UTC') OR
+    entered > fromUnixTimestamp64Nano({oldest:Int64}, 'UTC')
+    AND told > fromUnixTimestamp64Nano({ended:Int64}, 'UTC')) AS lately,"""
+# Planning costs more than reading a small table: what several rules compare is stated once, and each condition once.
+_MOMENTS = f"""toUnixTimestamp64Nano(deadline_at) AS deadline_ns, toUnixTimestamp64Nano(lost_from) AS lost_ns,
+    toUnixTimestamp64Nano(warn_at) AS warn_ns, {VERDICT} AS verdict,"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,36 +76,58 @@ class Candidate:
     version: int
 
 
-def candidate_orders(
-    store: Store, asked: Candidates, now_ns: int, ended_since_ns: int | None = None
-) -> list[Candidate]:
-    """The watched orders that a rule may find at a moment, by id.
+def candidates_of_each(
+    store: Store, asked: Mapping[str, Candidates], now_ns: int, ended_since_ns: int | None = None
+) -> dict[str, list[Candidate]]:
+    """The watched orders that each of some rules may find at a moment, by rule and id; one statement costs little more
+    than that of one rule.
 
-    ``ended_since_ns``: where the rule asks for ended orders, those that ended after that moment are among them, and
+    ``ended_since_ns``: where a rule asks for ended orders, those that ended after that moment are among them, and
     those of the last week of which something was told after it (None: open orders only). A journey that changed since
     has another version.
     """
-    where, bind = candidates_where(asked, now_ns, ended_since_ns)
-    found = store.columns(
-        sql(
-            "SELECT order_id, bucket, version, toUnixTimestamp64Nano(deadline_at) AS deadline_ns,",
-            "toUnixTimestamp64Nano(lost_from) AS lost_ns, toUnixTimestamp64Nano(warn_at) AS warn_ns",
-            "FROM orders FINAL WHERE", where, "ORDER BY order_id", _FINAL,
-        ),
-        bind,
-    )  # fmt: skip
-    columns = (found.get(name, ()) for name in ("order_id", "bucket", "version"))
-    return [Candidate(*values) for values in zip(*columns, strict=True)]
-
-
-def candidates_where(asked: Candidates, now_ns: int, ended_since_ns: int | None) -> tuple[str, dict[str, object]]:
-    """WHERE text and bindings over the columns of the orders table; the same on one node and on a cluster."""
-    bind: dict[str, object] = {"now": now_ns}
-    where = [_OPEN, "imported = 0"]
-    if asked.ended and ended_since_ns is not None:
-        where[0] = _AND_ENDED
+    found: dict[str, list[Candidate]] = {name: [] for name in asked}
+    ended = ended_since_ns is not None and any(each.ended for each in asked.values())
+    bind: dict[str, object] = {"now": now_ns, "buckets": [OPEN_BUCKET]}
+    if ended_since_ns is not None and ended:
         oldest_ns = ended_since_ns - _TOLD_WITHIN_NS
         bind |= {"buckets": _buckets(oldest_ns, now_ns), "ended": ended_since_ns, "oldest": oldest_ns}
+    names = list(asked)
+    for begin in range(0, len(names), _RULES_AT_ONCE):
+        part = names[begin : begin + _RULES_AT_ONCE]
+        conditions, own = _each([asked[name] for name in part], ended=ended)
+        columns = store.columns(
+            sql(
+                "SELECT order_id, bucket, version, bits FROM (SELECT order_id, bucket, version,",
+                _MOMENTS, _LATELY if ended else "",
+                " + ".join(f"bitShiftLeft(toUInt64({each}), {bit})" for bit, each in enumerate(conditions)),
+                "AS bits FROM orders FINAL WHERE bucket IN {buckets:Array(Date)} AND imported = 0)",
+                "WHERE bits > 0 ORDER BY order_id", _FINAL,
+            ),
+            bind | own,
+        )  # fmt: skip
+        for *values, met in zip(*(columns.get(each, ()) for each in _READ), strict=True):
+            candidate = Candidate(*values)
+            for bit, name in enumerate(part):
+                if met >> bit & 1:
+                    found[name].append(candidate)
+    return found
+
+
+def _each(asked: Sequence[Candidates], *, ended: bool) -> tuple[list[str], dict[str, object]]:
+    """A condition for each rule, with bindings of its own."""
+    conditions, bind = [], dict[str, object]()
+    for number, each in enumerate(asked):
+        where, own = _condition(each, ended=ended)
+        own_names = _BOUND.sub(rf"{{\g<1>_{number}:", where)
+        conditions.append(f"({own_names})")
+        bind |= {f"{name}_{number}": value for name, value in own.items()}
+    return conditions, bind
+
+
+def _condition(asked: Candidates, *, ended: bool) -> tuple[str, dict[str, object]]:
+    """The condition of a rule over the columns of the orders table, with its bindings; those of ``now`` are shared."""
+    where, bind = ["lately" if ended and asked.ended else _OPEN], dict[str, object]()
     for name in ("flows", "stages", "paths", "verdicts", "lost_reasons"):
         if value := getattr(asked, name):
             where.append(_CONDITIONS[name])
