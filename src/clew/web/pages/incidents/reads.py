@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote, unquote
+
 from starlette.requests import Request
+from starlette.responses import Response
 
 from clew.api.deps import ApiDeps
 from clew.api.incidents import desk_of
@@ -15,10 +18,21 @@ from clew.web.frame import viewer_zone
 from clew.web.pages.incidents.list_context import SHOWN, IncidentsPage, Read, incidents_page
 from clew.web.pages.incidents.one_context import IncidentPage, Whole, incident_page, window_around
 
-NAME_COOKIE = "clew_name"
+_NAME_COOKIE = "clew_name"
+_YEAR_S = 365 * 86_400
 _ROWS = 100
 _RUNS = 20
 _FIGURES_OVER_NS = 30 * 86_400 * 10**9
+
+
+def viewer_name(request: Request) -> str:
+    """What the viewer called himself last."""
+    return unquote(request.cookies.get(_NAME_COOKIE, ""))
+
+
+def remember_name(answer: Response, name: str) -> None:
+    """Let the browser remember what the viewer calls himself; a cookie has no other letters than those of Latin."""
+    answer.set_cookie(_NAME_COOKIE, quote(name), max_age=_YEAR_S, samesite="lax", httponly=True)
 
 
 def list_page(desk: Desk, show: str, rule: str, after: int | None, name: str, now_ns: int) -> IncidentsPage:
@@ -62,7 +76,7 @@ def _whole(deps: ApiDeps, incident: Incident, request: Request, now_ns: int) -> 
         explains=[each for each in desk.incidents.unresolved() if each.explained_by == incident.id],
         window=window,
         counts=_counts(deps, window, incident.labels.get("service", "")),
-        name=request.cookies.get(NAME_COOKIE, ""),
+        name=viewer_name(request),
         zone=viewer_zone(request),
     )
 

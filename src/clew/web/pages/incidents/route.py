@@ -21,11 +21,9 @@ from clew.notify.silences import labels_to_silence
 from clew.watch.desk import Refused
 from clew.web.pages.incidents.asked import LABELS, NOTHING_SENT, Act, Sent, read_act, read_silence
 from clew.web.pages.incidents.list_context import SHOWN, incident_href
-from clew.web.pages.incidents.reads import NAME_COOKIE, list_page, one_page
+from clew.web.pages.incidents.reads import list_page, one_page, remember_name, viewer_name
 from clew.web.rendering import Pages
 from clew.web.tidy import TidyRoute
-
-_YEAR_S = 365 * 86_400
 
 _Id = Annotated[int, Path(ge=1, le=2**62)]
 
@@ -76,7 +74,7 @@ def _list_routes(routes: APIRouter, deps: ApiDeps, pages: Pages) -> None:
         desk, now_ns = desk_of(deps), deps.now_ns()
         if rule and not desk.knows_rule(rule):
             raise not_found(f"no rule is called {rule}", did_you_mean(rule, [each.name for each in desk.rules]))
-        page = list_page(desk, show, rule, after, request.cookies.get(NAME_COOKIE, ""), now_ns)
+        page = list_page(desk, show, rule, after, viewer_name(request), now_ns)
         return pages.answer(request, "incidents/list.html", page, "Incidents", now_ns=now_ns)
 
     @routes.post("/incidents", include_in_schema=False)
@@ -160,5 +158,5 @@ def _decide(deps: ApiDeps, incident_id: int, run_id: int, allowed: bool, by: str
 
 def _back(href: str, name: str) -> RedirectResponse:
     answer = RedirectResponse(href, 303)
-    answer.set_cookie(NAME_COOKIE, name, max_age=_YEAR_S, samesite="lax", httponly=True)
+    remember_name(answer, name)
     return answer
