@@ -8,7 +8,7 @@ from sqlalchemy import event, select
 
 from clew.control import tables
 from clew.control.codec import from_json
-from clew.control.contract import ActiveAlert, Change, IncidentQuery, Telling
+from clew.control.contract import ActiveAlert, Change, IncidentQuery, Telling, Times
 from clew.control.database import open_database
 from clew.control.incidents import SqlIncidents
 from clew.model.alert import Alert, AlertPhase, Finding
@@ -172,7 +172,6 @@ def test_incidents_are_found_newest_first(incidents):
     assert found(states=[IncidentState.RESOLVED]) == [over.opened_ns]
     assert found(states=[IncidentState.OPEN, IncidentState.ACKNOWLEDGED]) == [3, 2, 1]
     assert found(rule="lost") == [2, 0]
-    assert found(from_ns=1, until_ns=3) == [2, 1]
     assert found(limit=2) == [3, 2]
     assert found(limit=2, after=made[2].id) == [1, 0]
 
@@ -274,3 +273,9 @@ def test_a_request_that_was_done_is_known_until_it_is_long_ago(incidents):
     assert [incidents.was_done(mark) for mark in "abc"] == [True, True, False]
     incidents.note_done("c", 30, 20)
     assert [incidents.was_done(mark) for mark in "abc"] == [False, True, True]
+
+
+def test_how_fast_incidents_were_handled_is_read_by_when_they_were_opened(incidents):
+    for at in range(4):
+        opened(incidents, key=str(at), opened_ns=at, acknowledged_ns=at or None, resolved_ns=None)
+    assert incidents.times(1, 3) == [Times(1, 2, 1, None), Times(1, 2, 2, None)]

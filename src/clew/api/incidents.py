@@ -69,7 +69,7 @@ def _reading(routes: APIRouter, deps: ApiDeps) -> None:
         if rule and not desk.knows_rule(rule):
             mend = did_you_mean(rule, [each.name for each in desk.rules]) or "no rule watches here"
             raise invalid(f"rule: no rule is called {rule!r}", mend)
-        found = desk.incidents.find(IncidentQuery(tuple(state or ()), rule, order, None, None, after, limit + 1))
+        found = desk.incidents.find(IncidentQuery(tuple(state or ()), rule, order, after, limit + 1))
         shown = found[:limit]
         return IncidentPageModel(
             items=[incident_model(each, deps.now_ns()) for each in shown],

@@ -72,15 +72,23 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class IncidentQuery:
-    """Which incidents: of these states, of a rule, opened from and before, those after an id in a list newest first."""
+    """Which incidents: of these states, of a rule, about an order, those after an id in a list newest first."""
 
     states: Collection[IncidentState] = ()
     rule: str = ""
     order_id: str = ""
-    from_ns: int | None = None
-    until_ns: int | None = None
     after: int | None = None
     limit: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """The moments of an incident by which it is judged how fast it was handled, as `Incident` has them."""
+
+    since_ns: int
+    fired_ns: int
+    acknowledged_ns: int | None
+    resolved_ns: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +130,10 @@ class Incidents(Protocol):
 
     def find(self, query: IncidentQuery) -> list[Incident]:
         """Incidents newest first."""
+        ...
+
+    def times(self, from_ns: int, until_ns: int) -> list[Times]:
+        """The moments of all incidents that were opened in a range; a small read."""
         ...
 
     def transitions(self, incident_id: int) -> list[Transition]:

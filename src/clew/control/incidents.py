@@ -28,7 +28,7 @@ from sqlalchemy import (
 
 from clew.control import tables
 from clew.control.codec import from_json, to_json
-from clew.control.contract import ActiveAlert, Change, IncidentQuery, Standing, Telling
+from clew.control.contract import ActiveAlert, Change, IncidentQuery, Standing, Telling, Times
 from clew.control.database import Database
 from clew.model.alert import Alert, AlertPhase, Finding
 from clew.model.incident import Incident, IncidentState, PlannedSilence, Transition, TransitionKind
@@ -111,14 +111,19 @@ class SqlIncidents:
                 tables.alerts.c.order_id == indexed(query.order_id), tables.alerts.c.incident_id.is_not(None)
             )
             conditions.append(column.id.in_(of_order))
-        if query.from_ns is not None:
-            conditions.append(column.opened_ns >= query.from_ns)
-        if query.until_ns is not None:
-            conditions.append(column.opened_ns < query.until_ns)
         if query.after is not None:
             conditions.append(column.id < query.after)
         wanted = select(tables.incidents).where(*conditions).order_by(desc(column.id)).limit(query.limit)
         return self._incidents(wanted)
+
+    def times(self, from_ns: int, until_ns: int) -> list[Times]:
+        """The moments of all incidents that were opened in a range."""
+        column = tables.incidents.c
+        wanted = select(column.since_ns, column.fired_ns, column.acknowledged_ns, column.resolved_ns).where(
+            column.opened_ns >= from_ns, column.opened_ns < until_ns
+        )
+        with self._database.reading() as connection:
+            return [Times(*row) for row in connection.execute(wanted)]
 
     def transitions(self, incident_id: int) -> list[Transition]:
         """The record of an incident, oldest first."""

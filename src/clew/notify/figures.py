@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from clew.model.incident import Incident
+from clew.control.contract import Times
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,8 @@ class Figures:
     resolve: Figure
 
 
-def figures(incidents: Iterable[Incident]) -> Figures:
-    """The figures over incidents."""
+def figures(incidents: Iterable[Times]) -> Figures:
+    """The figures over the moments of incidents."""
     listed = list(incidents)
     return Figures(
         detect=_figure(each.fired_ns - each.since_ns for each in listed),
