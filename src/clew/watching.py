@@ -177,7 +177,7 @@ class Watching:
         rules_file = str(self._settings.rules or "")
         desk = Desk(
             self._incidents, self._outbox, rules, tuple(notify.channels), policies,
-            rules_file=rules_file, told_windows=flagged.read,
+            rules_file=rules_file, told_windows=flagged.read, waits=looks.waits,
         )  # fmt: skip
         workers = [
             Worker("clew-rules", watch.step, "rules don't watch"),

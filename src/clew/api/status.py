@@ -79,7 +79,8 @@ class WatchingModel(BaseModel):
     """What watches: how many ``rules``, and how many ``channels`` are told. ``failing`` are rules that can't look and
     ``troubles`` channels that couldn't be told lately, each with why. ``waiting`` counts notices yet to be told (null:
     the control database can't be read). ``heartbeat`` is why the external switch isn't told (empty: it is, null: there
-    is none). ``reactions_stopped_by`` is who set the stop switch (null: nobody, or there are none).
+    is none). ``reactions_stopped_by`` is who set the stop switch (null: nobody, or there are none). ``catching_up``
+    tells that some rules wait for what services held back while Clew was down, which is no trouble (null: none does).
     """
 
     rules: int
@@ -89,6 +90,7 @@ class WatchingModel(BaseModel):
     failing: dict[str, str] = {}
     waiting: int | None = None
     heartbeat: str | None = None
+    catching_up: str | None = None
 
 
 class StatusModel(BaseModel):
@@ -183,6 +185,7 @@ def _watching_model(deps: ApiDeps, desk: Desk) -> WatchingModel:
     return WatchingModel(
         rules=len(desk.rules),
         channels=len(desk.channels),
+        catching_up=desk.waits(),
         troubles=dict(watched.channel_troubles()),
         reactions_stopped_by=stopped.by if stopped else None,
         failing=dict(health.failing),

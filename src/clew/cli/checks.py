@@ -176,6 +176,8 @@ def check_watching(status: Mapping[str, Any]) -> Iterator[Finding]:
         )
     else:
         yield ok("rules", f"{counted(watching['rules'], 'rule')} {'watches' if watching['rules'] == 1 else 'watch'}")
+    if watching.get("catching_up"):
+        yield ok("rules", watching["catching_up"])
     for name, why in watching["troubles"].items():
         yield bad("channel", f"{name} can't be told: {why}", f"mend it, and try it: clew notify test {name}")
     if not watching["channels"]:
