@@ -13,7 +13,7 @@ from rich.text import Text
 from clew.cli.checks import read_settings
 from clew.cli.client import CommandError
 from clew.cli.options import print_json
-from clew.cli.screen import show, text
+from clew.cli.screen import counted, show, text
 from clew.flow import format_problems
 from clew.model.errors import ChannelBusy, ChannelError, FlowError, NotifyError
 from clew.model.incident import Incident, IncidentState, Notice, NoticeKind
@@ -63,7 +63,8 @@ def check_file(file: Path | None) -> None:
     except NotifyError as error:
         raise CommandError(f"{path} has mistakes:\n\n{format_problems(error.problems)}") from None
     policies = found.policies
-    click.echo(f"{path}: {len(found.channels)} channels, {len(policies.policies)} policies; every severity is told")
+    channels, ways = counted(len(found.channels), "channel"), len(policies.policies)
+    click.echo(f"{path}: {channels}, {ways} {'policy' if ways == 1 else 'policies'}; every severity is told")
     for channel in found.channels.values():
         click.echo(f"  {channel.name}: {channel.told}")
     for route in policies.routes:
