@@ -149,21 +149,17 @@ class EmbeddedStore:
             self._anchor = _connect(self._url, encrypted=layout.disk == ENCRYPTED_DISK)
             _restore_crash_handlers()
             self._anchor.query("CREATE DATABASE IF NOT EXISTS clew")
-            self._readers: LifoQueue[Client] = LifoQueue()
-            known: dict[str, SettingDef] = {}
 
-            def connect() -> Client:
-                return clickhouse_connect.get_client(
-                    interface="chdb", path=f"{data}/engine", database="clew", settings=settings
-                )
+        def connect() -> Client:
+            return clickhouse_connect.get_client(
+                interface="chdb", path=f"{data}/engine", database="clew", settings=settings
+            )
 
-            for _ in range(READERS):
-                client = connect()
-                # Each asks for what settings there are, and keeps 0.7 MB of answers that are the same.
-                known = known or client.server_settings
-                client.server_settings = known
-                self._readers.put(client)
-            self._clients = list(self._readers.queue)
+        self._connect = connect
+        self._known: dict[str, SettingDef] = {}
+        self._readers: LifoQueue[Client | None] = LifoQueue()
+        for _ in range(READERS):
+            self._readers.put(None)
         self._streams = Streams(connect, _engine_errors)
         migrate(self, layout, keep_retention=keep_retention)
         unmap_start_code()
@@ -277,9 +273,18 @@ class EmbeddedStore:
         client = self._readers.get()
         try:
             with _engine_errors():
+                client = client or self._new_reader()
                 yield client
         finally:
             self._readers.put(client)
+
+    def _new_reader(self) -> Client:
+        """Made when it is needed first: it reads all settings of the engine, 15 ms, and one is enough mostly."""
+        client = self._connect()
+        # Each asks for what settings there are, and would keep 0.7 MB of answers that are the same.
+        self._known = self._known or client.server_settings
+        client.server_settings = self._known
+        return client
 
     def use_rules(self, rules: str) -> None:
         """Derive stage events by these rules from now on; see the contract."""
@@ -295,8 +300,9 @@ class EmbeddedStore:
         with contextlib.suppress(Exception):
             self._anchor.query("KILL QUERY WHERE query NOT LIKE '%KILL QUERY%' ASYNC")
         self._streams.close()
-        for _ in self._clients:
-            self._readers.get().close()
+        for _ in range(READERS):
+            if client := self._readers.get():
+                client.close()
         for connection in self._direct:
             connection.close()
         self._anchor.close()
