@@ -26,6 +26,7 @@ def take_pages(data: Path, order: str) -> None:
             "orders": "/",
             "incidents": "/incidents?show=all",
             "incident": f"/incidents/{incidents[0]['incident_id']}",
+            "rules": "/rules",
             "order": f"/orders/{order}",
             "traces": "/traces",
             "trace": f"/traces/{trace}",

@@ -131,6 +131,8 @@ def test_rules_are_chosen_by_severity_by_owner_and_by_words(asked, names):
 def test_that_nobody_is_told_and_that_nothing_watches_is_said():
     tried = RuleStanding(rule(notifies=False), "orders", (), NOON, "", (), ())
     assert "nobody: it is only tried" in told(tried)
+    assert "no channel is set up" in told(tried)
+    assert "no channel is set up" not in told(tried, stands())
     assert "No rule watches" in told()
 
 

@@ -81,7 +81,7 @@ class RulesPage:
     ``lines`` are those asked for, in the order of their file, of ``total``; ``policies`` are those by which they tell;
     ``file`` is the name of that file (empty: they ship with Clew). ``severities`` (with their words) and ``owners`` can
     be chosen from, ``severity``, ``owner`` and ``word`` are. ``failing`` are the names of all rules that can't look;
-    ``finding`` counts the rules that find something now.
+    ``finding`` counts the rules that find something now. ``untold``: nobody is told of any incident.
     """
 
     lines: tuple[RuleLine, ...]
@@ -95,6 +95,7 @@ class RulesPage:
     word: str
     failing: tuple[str, ...]
     finding: int
+    untold: bool
 
 
 def rules_page(standing: Sequence[RuleStanding], asked: Asked, file: str) -> RulesPage:
@@ -116,6 +117,7 @@ def rules_page(standing: Sequence[RuleStanding], asked: Asked, file: str) -> Rul
         word=asked.word,
         failing=tuple(each.rule.name for each in standing if each.trouble),
         finding=sum(bool(each.incidents) for each in standing),
+        untold=not any(each.policies for each in standing),
     )
 
 
