@@ -7,13 +7,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from clew.detect.rate_rules import RateRules, Window, told_before
-from clew.detect.silence import WEEKS, Activity
+from clew.detect.silence import Activity
 from clew.detect.spans import burning, slow, spans_seen
 from clew.detect.surge import looked_at
 from clew.model.alert import Finding
 from clew.model.rule import BurnRate, Rule, SeriesKind, Silence, Slow, SpansSeen, Surge
 from clew.model.watched import SpanGroup
-from clew.store.activity import Heard, read_heard
+from clew.store.activity import WEEKS_READ, Heard, read_heard
 from clew.store.contract import Store
 from clew.store.minutes import MINUTE_NS, Durations, quantile
 from clew.store.rule_history import spans_by_minute
@@ -106,18 +106,19 @@ def found_silent(
     """Who would have been silent, judged every `SILENCE_EVERY` minutes by what was known then."""
     first, last = from_ns // MINUTE_NS, until_ns // MINUTE_NS
     sources: dict[str, Heard] = {}
-    for name, service, minute, last_ns in read_heard(store, shape.source, first - WEEKS * _WEEK, last):
+    weeks = WEEKS_READ[shape.source] * _WEEK
+    for name, service, minute, last_ns in read_heard(store, shape.source, first - weeks, last):
         sources.setdefault(name, Heard(service)).add(minute, last_ns)
-    rates = RateRules(told_before(windows, first), apart=SILENCE_EVERY)
+    rates = RateRules(told_before(windows, first))
     for minute in range(first, last, SILENCE_EVERY):
-        known = {name: _known_at(heard, minute) for name, heard in sources.items() if heard.minutes[0] <= minute}
+        known = {name: _known_at(heard, minute, weeks) for name, heard in sources.items()}
+        known = {name: each for name, each in known.items() if each.minutes}
         since = min((each.minutes[0] for each in known.values()), default=minute)
         yield (minute + 1) * MINUTE_NS, rates.silences(rule.name, shape, known, minute, since)
 
 
-def _known_at(heard: Heard, minute: int) -> Activity:
-    """What was known of a source at a minute, of the weeks before it."""
-    begin = bisect_left(heard.minutes, minute - WEEKS * _WEEK)
+def _known_at(heard: Heard, minute: int, weeks: int) -> Activity:
+    """What was known of a source at a minute, of the ``weeks`` (in minutes) before it; maybe nothing."""
+    begin = bisect_left(heard.minutes, minute - weeks)
     minutes: Sequence[int] = heard.minutes[begin : bisect_right(heard.minutes, minute)]
-    minutes = minutes or heard.minutes[:1]
-    return Activity(minutes, (minutes[-1] + 1) * MINUTE_NS - 1, heard.service)
+    return Activity(minutes, (minutes[-1] + 1) * MINUTE_NS - 1 if minutes else 0, heard.service)
