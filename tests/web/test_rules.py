@@ -69,6 +69,11 @@ def test_what_a_rule_declares_is_told_in_plain_words(changes, words):
     assert words in told(stands(rule(**changes)))
 
 
+def test_that_rules_wait_for_what_was_held_back_is_said():
+    shown = rules_page([stands()], Asked(), "", "rules wait, as Clew was down")
+    assert "Rules wait, as Clew was down." in rendered("rules/rules.html", shown, NOON)
+
+
 def test_the_policies_of_the_rules_shown_are_told_once():
     shown = page(stands(), stands(rule("lost")))
     assert [(each.name, each.told[:5]) for each in shown.policies] == [("urgent", "slack")]

@@ -153,6 +153,7 @@ def test_hostile_names_are_shown_as_text(name):
         ({"failing": {"stuck": "the store is away"}}, "stuck</a> can't look: the store is away"),
         ({"failing": {"stuck": "away"}}, 'href="/rules">All 25 rules'),
         ({"rules": 0}, "None watches"),
+        ({"catching_up": "rules wait, as Clew was down"}, "Rules wait, as Clew was down."),
         ({}, "2 channels, none in trouble"),
         ({"troubles": {"slack": "no answer"}}, "clew notify test slack"),
         ({"channels": 0}, "nobody is told of incidents but who looks"),

@@ -81,7 +81,8 @@ class RulesPage:
     ``lines`` are those asked for, in the order of their file, of ``total``; ``policies`` are those by which they tell;
     ``file`` is the name of that file (empty: they ship with Clew). ``severities`` (with their words) and ``owners`` can
     be chosen from, ``severity``, ``owner`` and ``word`` are. ``failing`` are the names of all rules that can't look;
-    ``finding`` counts the rules that find something now. ``untold``: nobody is told of any incident.
+    ``finding`` counts the rules that find something now. ``untold``: nobody is told of any incident. ``waits`` says
+    which rules wait for what was held back while Clew was down (empty: none does).
     """
 
     lines: tuple[RuleLine, ...]
@@ -96,10 +97,11 @@ class RulesPage:
     failing: tuple[str, ...]
     finding: int
     untold: bool
+    waits: str
 
 
-def rules_page(standing: Sequence[RuleStanding], asked: Asked, file: str) -> RulesPage:
-    """The page of how rules stand."""
+def rules_page(standing: Sequence[RuleStanding], asked: Asked, file: str, waits: str = "") -> RulesPage:
+    """The page of how rules stand; ``waits`` is why some don't look now."""
     lines = [(each, rule_line(each)) for each in standing]
     shown = [(each, line) for each, line in lines if _is_asked(each, line, asked)]
     policies = {policy.name: policy for each, _ in shown for policy in each.policies}
@@ -118,6 +120,7 @@ def rules_page(standing: Sequence[RuleStanding], asked: Asked, file: str) -> Rul
         failing=tuple(each.rule.name for each in standing if each.trouble),
         finding=sum(bool(each.incidents) for each in standing),
         untold=not any(each.policies for each in standing),
+        waits=waits,
     )
 
 

@@ -19,8 +19,8 @@ def rules_page_routes(deps: ApiDeps, pages: Pages) -> APIRouter:
 
     @routes.get("/rules", include_in_schema=False)
     def show_rules(request: Request, severity: str = "", owner: str = "", word: str = "") -> HTMLResponse:
-        now_ns = deps.now_ns()
-        page = rules_page(standing_of(deps), Asked(severity, owner, word), desk_of(deps).rules_file)
+        desk, now_ns = desk_of(deps), deps.now_ns()
+        page = rules_page(standing_of(deps), Asked(severity, owner, word), desk.rules_file, desk.waits() or "")
         return pages.answer(request, "rules/rules.html", page, "Rules", now_ns=now_ns)
 
     return routes

@@ -99,7 +99,7 @@ class WatchingPart:
     """How watching and telling do: how many ``rules`` and ``channels`` there are, ``failing`` rules that can't look and
     channels in ``troubles``, so many notices ``waiting`` to be told (None: it can't be known). ``heartbeat`` is why the
     external switch isn't told (empty: it is, None: there is none), ``stopped_by`` who stopped all reactions (empty:
-    nobody)."""
+    nobody), ``waits`` which rules wait for what was held back while Clew was down (empty: none does)."""
 
     rules: int
     channels: int
@@ -108,6 +108,7 @@ class WatchingPart:
     waiting: int | None
     heartbeat: str | None
     stopped_by: str
+    waits: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +214,7 @@ def _watching(told: WatchingModel) -> WatchingPart:
         waiting=told.waiting,
         heartbeat=told.heartbeat,
         stopped_by=told.reactions_stopped_by or "",
+        waits=told.catching_up or "",
     )
 
 
