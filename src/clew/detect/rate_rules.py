@@ -17,7 +17,7 @@ from clew.model.alert import Finding
 from clew.model.rule import Silence, SourceKind, Surge
 
 MINUTE_NS = 60 * 10**9
-PAUSE_MINUTES = 2
+_PAUSE_MINUTES = 2
 """Clew's own silence counts when it was longer; so long after a start senders catch up."""
 _DOWN = "silence of Clew"
 _KNOWN = 5 * 7 * 24 * 60
@@ -81,8 +81,8 @@ class RateRules:
     def excuse(self, down_ns: tuple[int, int]) -> None:
         """What Clew didn't hear while it was down (Unix ns) is nobody's silence."""
         from_ns, until_ns = down_ns
-        window = (from_ns // MINUTE_NS, until_ns // MINUTE_NS + PAUSE_MINUTES)
-        if until_ns - from_ns > PAUSE_MINUTES * MINUTE_NS and window not in self.windows.get(_DOWN, ()):
+        window = (from_ns // MINUTE_NS, until_ns // MINUTE_NS + _PAUSE_MINUTES)
+        if until_ns - from_ns > _PAUSE_MINUTES * MINUTE_NS and window not in self.windows.get(_DOWN, ()):
             self._flag({_DOWN: window})
 
     def _over(self, source: SourceKind, name: str, heard_ns: int) -> list[Window]:
