@@ -135,7 +135,9 @@ def test_the_past_and_a_written_case_tell_what_watching_told(store, flagged):
     for rule, every, first in ((silent, SILENCE_EVERY, outage.start), (errors, 1, NOW - 30)):
         minutes = range(first, NOW, every)
         live = looks_of(store, flagged)
-        watched = [[(each.subject, each.since_ns // MINUTE_NS) for each in live.look(rule, at(minute))] for minute in minutes]
+        watched = [
+            [(each.subject, each.since_ns // MINUTE_NS) for each in live.look(rule, at(minute))] for minute in minutes
+        ]
         replayed = found_silent if rule is silent else found_surging
         past = replayed(store, rule, rule.shape, first * MINUTE_NS, NOW * MINUTE_NS, {})
         assert [[(each.subject, each.since_ns // MINUTE_NS) for each in found] for _, found in past] == watched

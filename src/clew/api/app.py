@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import Depends, FastAPI
 
 from clew import __version__
 from clew.api.deps import ApiDeps
-from clew.api.errors import RESPONSES, install_errors
+from clew.api.errors import install_errors
 from clew.api.export import export_routes
 from clew.api.flows import flow_routes
 from clew.api.hooks import hook_routes
@@ -54,7 +54,7 @@ def create_api(deps: ApiDeps) -> FastAPI:
     )
     install_errors(app)
     app.include_router(probe_routes(deps))
-    v1 = APIRouter(prefix="/api/v1", responses=RESPONSES, dependencies=[Depends(only_known_parameters)])
+    known = Depends(only_known_parameters)
     for routes in (
         order_routes,
         span_routes,
@@ -67,8 +67,7 @@ def create_api(deps: ApiDeps) -> FastAPI:
         reaction_routes,
         reload_routes,
     ):
-        v1.include_router(routes(deps))
+        app.include_router(routes(deps), prefix="/api/v1", dependencies=[known])
     for routes in (report_routes, hint_routes, learn_routes, rule_routes):
-        v1.include_router(routes(deps), dependencies=[Depends(deps.turns)])
-    app.include_router(v1)
+        app.include_router(routes(deps), prefix="/api/v1", dependencies=[known, Depends(deps.turns)])
     return app
