@@ -146,10 +146,10 @@ def test_an_automated_action_that_waits_is_allowed_or_refused_once(viewer, told,
     incident = incident_of(told, "stuck")
     page = viewer.open(f"/incidents/{incident.id}")
     runs = page.locator("#runs")
-    assert "scale-crm on deployment shop/crm-api: failed: Kubernetes answered 403" in runs.inner_text()
+    assert "scale-crm (deployment shop/crm-api): failed: Kubernetes answered 403" in runs.inner_text()
     runs.get_by_label("Decided by").fill("erik")
     runs.get_by_role("button", name=button).click()
-    assert f"restart-crm on deployment shop/crm-api: {state}" in runs.inner_text()
+    assert f"restart-crm (deployment shop/crm-api): {state}" in runs.inner_text()
     assert "by erik" in runs.inner_text()
     assert runs.get_by_role("button").count() == 0
     run = next(each for each in told.reactions.runs.runs(RunQuery()) if each.reaction == "restart-crm")

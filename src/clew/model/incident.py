@@ -164,7 +164,8 @@ class Notice:
     ``number`` orders the notices of an incident and makes ``key``, which a vendor may use to drop repeats.
     ``order_ids`` are some of its orders, worst first, ``orders`` how many there are. ``reasons`` are sentences of some
     of its alerts. ``url`` leads to the incident's page (empty: nobody said where Clew is). ``refs`` is what this
-    channel answered to earlier notices of this incident, such as a Slack thread. ``text`` says what changed.
+    channel answered to earlier notices of this incident, such as a Slack thread. ``text`` says what changed. ``quiet``:
+    bring up to date what was told before, and say nothing more.
     """
 
     incident: Incident
@@ -178,6 +179,7 @@ class Notice:
     reasons: tuple[str, ...] = ()
     url: str = ""
     refs: Mapping[str, str] = field(default_factory=dict)
+    quiet: bool = False
 
     @property
     def key(self) -> str:

@@ -14,11 +14,11 @@ import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from clew.control.contract import Outbox, Outgoing
 from clew.model.errors import ChannelBusy, ChannelRefused
-from clew.model.incident import Policy
+from clew.model.incident import Notice, Policy
 from clew.notify.channels.contract import Channel, Reminding
 from clew.notify.storm import WINDOW_NS, share, summary
 
@@ -50,9 +50,17 @@ class _Lane:
     refuses: bool = False
     trouble: str | None = None
     told_ns: deque[int] = field(default_factory=deque)
+    aside_ns: deque[int] = field(default_factory=deque)
 
     def is_busy(self, now_ns: int) -> bool:
         return (self.work is not None and not self.work.done()) or self.rests_until_ns > now_ns
+
+    def recent(self, now_ns: int) -> int:
+        """How many notices that call somebody were told within the last minute; older ones are forgotten."""
+        for times in (self.told_ns, self.aside_ns):
+            while times and times[0] <= now_ns - WINDOW_NS:
+                times.popleft()
+        return len(self.told_ns)
 
     def went_well(self) -> None:
         self.failures, self.rests_until_ns, self.refuses, self.trouble = 0, 0, False, None
@@ -124,9 +132,7 @@ class Courier:
 
     def _deliver(self, lane: _Lane, batch: Sequence[Outgoing]) -> None:
         now_ns = self._clock()
-        while lane.told_ns and lane.told_ns[0] <= now_ns - WINDOW_NS:
-            lane.told_ns.popleft()
-        plan = share(batch, lane.channel.limited, len(lane.told_ns), self._per_minute)
+        plan = share(batch, lane.channel.limited, lane.recent(now_ns), self._per_minute)
         for outgoing in plan.single:
             if self._stopping.is_set() or not self._tell(lane, outgoing):
                 return
@@ -137,7 +143,7 @@ class Courier:
 
     def _tell(self, lane: _Lane, outgoing: Outgoing) -> bool:
         """Whether the channel can be told more now."""
-        channel, notice = lane.channel, outgoing.notice
+        channel, notice = lane.channel, self._hushed(lane, outgoing.notice)
         try:
             refs = channel.sender.send(notice, self._clock())
         except ChannelBusy as error:
@@ -155,7 +161,7 @@ class Courier:
             self._outbox.later(outgoing.id, due_ns, f"Clew failed to make it: {type(error).__name__}")
         else:
             self._outbox.sent(outgoing.id, self._clock(), refs)
-            self._count(lane, outgoing)
+            self._count(lane, notice)
             lane.went_well()
         return True
 
@@ -173,9 +179,16 @@ class Courier:
             lane.told_ns.append(now_ns)
             lane.went_well()
 
-    def _count(self, lane: _Lane, outgoing: Outgoing) -> None:
-        if outgoing.notice.kind in lane.channel.limited:
+    def _hushed(self, lane: _Lane, notice: Notice) -> Notice:
+        """What calls nobody is told in place only when as much of it as a minute allows was told already."""
+        too_many = self._per_minute and len(lane.aside_ns) >= self._per_minute
+        return replace(notice, quiet=True) if too_many and notice.kind not in lane.channel.limited else notice
+
+    def _count(self, lane: _Lane, notice: Notice) -> None:
+        if notice.kind in lane.channel.limited:
             lane.told_ns.append(self._clock())
+        elif not notice.quiet:
+            lane.aside_ns.append(self._clock())
 
     def _give_up(self, lane: _Lane, outgoing: Outgoing, error: str) -> None:
         lane.refuses, lane.trouble = True, error

@@ -329,6 +329,7 @@ def test_each_message_at_slack_hears_the_end_in_a_storm(house):
         _storm_of_ends(house, line, {"T": fake.token, "S": fake.signing_secret})
         assert (len(fake.messages), fake.wrong) == (30, [])
         assert [each for each in fake.messages.values() if "clew_acknowledge" in str(each)] == []
+        assert sum(len(replies) for replies in fake.replies.values()) == 5
 
 
 def test_each_end_reaches_a_webhook_in_a_storm(house):

@@ -47,7 +47,8 @@ class WebApi:
         said = self._ask("chat.update", build(notice, self._options) | at | {"ts": thread}, _STALE)
         if said.get("error") == _DELETED:
             return self._post(notice)
-        self._ask("chat.postMessage", build_reply(notice, self._options, thread) | at)
+        if not notice.quiet:
+            self._ask("chat.postMessage", build_reply(notice, self._options, thread) | at)
         return {"channel": channel, "ts": thread}
 
     def _post(self, notice: Notice) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
@@ -161,7 +161,7 @@ def incident_page(whole: Whole) -> IncidentPage:
     others = [subject for alert, subject in subjects if not alert.finding.order_id]
     service = incident.labels.get("service", "")
     return IncidentPage(
-        line=replace(line_of(incident, now_ns), next_ns=None),  # its policy tells of the next step
+        line=line_of(incident, now_ns),
         rule=incident.rule,
         labels=tuple(Label(name, value, _label_href(name, value)) for name, value in sorted(incident.labels.items())),
         runbook=incident.runbook,
