@@ -10,6 +10,7 @@ from clew.journey.backfill import Backfill
 from clew.journey.in_force import FlowBook
 from clew.journey.rebuilder import Rebuilder
 from clew.journey.ticker import Ticker
+from clew.model.alert import AlertPhase
 from clew.model.incident import IncidentState
 from clew.rules import default_rules
 from clew.store.embedded import open_store
@@ -48,22 +49,32 @@ class Shop:
         self.ticker.tick()
         self.watch.step()
         desk = self.desk.incidents
-        return {each.rule: {alert.finding.order_id for alert in desk.alerts_of(each.id)} for each in desk.unresolved()}
+        found = {}
+        for each in desk.unresolved():
+            firing = [alert for alert in desk.alerts_of(each.id) if alert.phase is AlertPhase.FIRING]
+            found.setdefault(each.rule, set()).update(alert.finding.order_id for alert in firing)
+        return found
+
+    def channels(self, incident_id):
+        """Where an incident was told, in order."""
+        return [each.channel for each in self.desk.outbox.told(incident_id)]
 
 
 def test_orders_are_judged_when_what_services_held_back_has_come(tmp_path):
     shop = Shop(tmp_path)
     shop.start(DOWN)
-    begun = [("old", "SUBMITTED", DOWN - 40 * MINUTE)]
+    begun = [("old", "SUBMITTED", DOWN - 40 * MINUTE), ("over", "PRICE_CALCULATED", DOWN - 300 * MINUTE)]
     begun += [(each, "SUBMITTED", DOWN - 15 * MINUTE) for each in ("stuck", "approved", "priced")]
-    assert shop.told(DOWN, ("shop-api", begun)) == {"stuck": {"old"}}
-    first = shop.desk.incidents.unresolved()[0].id
+    waited = {"stuck": {"old", "over"}}
+    assert shop.told(DOWN, ("shop-api", begun)) == waited
+    (alert,) = shop.desk.incidents.alerts_of(1)
+    first, over = (1, 2) if alert.finding.order_id == "old" else (2, 1)
     shop.database.close()
 
     shop.start(UP)
     # MES is back at once, and the CRM a minute later: until then it seems that nobody approved, and that "priced" waits.
-    made = [("approved", "MANUFACTURING_STARTED", DOWN + 5 * MINUTE)]
-    assert shop.told(UP + 2 * SECOND, ("mes", made)) == {"stuck": {"old"}}
+    made = [("approved", "MANUFACTURING_STARTED", DOWN + 5 * MINUTE), ("over", "CANCELLED", DOWN + MINUTE)]
+    assert shop.told(UP + 2 * SECOND, ("mes", made)) == waited
     assert "Clew was down for 20 min" in (shop.desk.waits() or "")
     by_crm = [
         ("approved", "PRICE_CALCULATED", DOWN + 2 * MINUTE),
@@ -71,12 +82,17 @@ def test_orders_are_judged_when_what_services_held_back_has_come(tmp_path):
         ("priced", "PRICE_CALCULATED", UP - MINUTE),
     ]
     for after_s, sent in ((30, []), (60, [("crm-api", by_crm)]), (90, []), (119, [])):
-        assert shop.told(UP + after_s * SECOND, *sent) == {"stuck": {"old"}}
+        assert shop.told(UP + after_s * SECOND, *sent) == waited
+        shop.now += SECOND  # a turn between two looks
+        shop.watch.step()
     assert shop.watch.problem() is None
+    assert [shop.channels(each) for each in (first, over)] == [["slack"], ["slack"]], "nobody is called by old facts"
 
     for after_s in (125, 140, 170):
         assert shop.told(UP + after_s * SECOND) == {"stuck": {"old", "stuck"}}
-    assert (shop.desk.waits(), shop.desk.incidents.unresolved()[0].id) == (None, first)
-    assert shop.desk.incidents.incident(first).state is IncidentState.OPEN
+    assert shop.desk.waits() is None
+    assert [shop.desk.incidents.incident(each).state for each in (first, over)] == [IncidentState.OPEN] * 2
+    assert [shop.desk.incidents.incident(each).firing for each in (first, over)] == [2, 0]
+    assert [set(shop.channels(each)) for each in (first, over)] == [{"slack", "duty"}, {"slack"}]
     shop.database.close()
     shop.store.close()

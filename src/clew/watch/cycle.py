@@ -9,7 +9,7 @@ stands is read anew and the next look decides again.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 REST_S = 1.0
 
 LookFor = Callable[[Rule, int], list[Finding] | None]
-"""All that a rule finds at a moment (Unix ns); None: it is no time to judge, and what stands goes on."""
+"""All that a rule finds at a moment (Unix ns); None: it is no time to judge, and what stands waits, too."""
 Made = TypeVar("Made")
 
 
@@ -37,7 +37,8 @@ Made = TypeVar("Made")
 class Watch:
     """Watches by rules. One at a time; not for the main thread.
 
-    ``look_for`` makes a look of a rule; it may raise, then the rule looks again later and its incidents go on.
+    ``look_for`` makes a look of a rule; it may raise, then the rule looks again soon and its incidents go on. While it
+    answers None they stand still, too: whom escalation would call now is decided by facts that are about to come.
     ``failing`` are the rules that couldn't look when they last tried, and why. ``looked_ns`` is when each rule last
     looked and what it found was written, ``stepped_ns`` when a step last went through.
     """
@@ -51,6 +52,7 @@ class Watch:
     looked_ns: dict[str, int] = field(default_factory=dict)
     stepped_ns: int = 0
     _standing: Standing | None = None
+    _waiting: set[str] = field(default_factory=set)
     _rests: Rests = field(default_factory=Rests)
     _ordered: list[Rule] = field(init=False)
 
@@ -68,15 +70,9 @@ class Watch:
             looks = self._rests.is_look(rule, now_ns)
             if not (looks or self._rests.is_turn(rule, now_ns)):
                 continue
-            findings = self._findings(rule, now_ns) if looks else None
             around = Around(self.policies, now_ns, silences)
-            told = self._guarded(rule, lambda: look(rule, findings, standing, declared, around))  # noqa: B023 - called here
-            if told is not None and not self._write(told, standing):
+            if not self._turn(rule, standing, declared, around, looks=looks):
                 return 0.0
-            if findings is not None:
-                self.looked_ns[rule.name] = now_ns
-                if told is not None:
-                    self.failing.pop(rule.name, None)
             self._rests.took(rule, now_ns, self.now_ns(), looked=looks)
         standing.forget()
         self._standing, self.stepped_ns = standing, self.now_ns()
@@ -100,9 +96,31 @@ class Watch:
         resolved = [self.incidents.incident(number) for number in sorted(standing.missing())]
         return Standing(active, [*standing.incidents.values(), *(each for each in resolved if each is not None)])
 
+    def _turn(
+        self, rule: Rule, standing: Standing, declared: Mapping[str, Rule], around: Around, *, looks: bool
+    ) -> bool:
+        """Let a rule look, or decide again of what stands; False: somebody else changed an incident meanwhile."""
+        findings = self._guarded(rule, lambda: self._findings(rule, around.now_ns)) if looks else None
+        if rule.name in self._waiting:
+            return True
+        told = self._guarded(rule, lambda: look(rule, findings, standing, declared, around))
+        if told is None:
+            return True
+        if not self._write(told, standing):
+            return False
+        if findings is not None:
+            self.looked_ns[rule.name] = around.now_ns
+            self.failing.pop(rule.name, None)
+        return True
+
     def _findings(self, rule: Rule, now_ns: int) -> list[Finding] | None:
-        """What a rule finds; None when it couldn't look, or had better not."""
-        return self._guarded(rule, lambda: self.look_for(rule, now_ns))
+        """What a rule finds; None while it waits. One that can't look doesn't wait: its incidents go on."""
+        self._waiting.discard(rule.name)
+        findings = self.look_for(rule, now_ns)
+        if findings is None:
+            self._waiting.add(rule.name)
+            self.failing.pop(rule.name, None)
+        return findings
 
     def _guarded(self, rule: Rule, work: Callable[[], Made]) -> Made | None:
         """What some work for a rule makes; None when it fails, which mustn't blind the other rules."""
