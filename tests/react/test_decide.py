@@ -180,10 +180,21 @@ def test_a_clock_that_goes_back_frees_nothing():
 def test_looks_are_counted_once_each_and_begin_anew_after_one_that_finds_nothing():
     count = Confirmed()
     seen = []
-    for met, looked in [(True, 1), (True, 1), (True, 2), (False, 3), (True, 3), (True, 4), (True, 4), (True, 9)]:
+    for met, looked in [
+        (True, 0),
+        (True, 0),
+        (True, 1),
+        (True, 1),
+        (True, 2),
+        (False, 3),
+        (True, 3),
+        (True, 4),
+        (True, 4),
+        (True, 9),
+    ]:
         count = confirm(count, met, looked)
         seen.append(count.looks)
-    assert seen == [1, 1, 2, 0, 1, 2, 2, 3]
+    assert seen == [0, 0, 1, 1, 2, 0, 1, 2, 2, 3]
 
 
 @pytest.mark.parametrize(

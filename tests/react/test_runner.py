@@ -69,6 +69,16 @@ def test_a_look_that_finds_nothing_begins_the_count_anew_and_so_does_a_start(sho
     assert here.states() == ["done"]
 
 
+def test_after_a_start_nothing_is_done_before_the_rule_of_the_incident_looked(shop):
+    here = shop()
+    here.open()
+    for _ in range(3):
+        here.step(SECOND, look=False)
+    assert (here.poster.done, here.states()) == ([], [])
+    here.step(SECOND)
+    assert here.poster.done == [1]
+
+
 def test_a_dry_run_does_nothing_and_is_told_to_nobody(shop):
     here = shop({"dry_run": True})
     here.open()
