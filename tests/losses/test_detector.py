@@ -118,6 +118,16 @@ def test_a_message_is_lost_when_its_limit_and_the_grace_are_over(bench):
     assert bench.run() == 0
 
 
+@pytest.mark.parametrize("ahead_s", [3, 20])
+def test_on_a_quiet_bus_a_message_of_a_producer_whose_clock_is_ahead_is_lost_too(bench, ahead_s):
+    trace = bench.published("forgotten", ago_s=-ahead_s)
+    bench.later(3600 - 10)
+    for _ in range(25):
+        bench.later(2)
+        bench.run()
+    assert bench.said(trace) == ("lost", "unknown", 1)
+
+
 def test_where_somebody_takes_messages_an_untaken_one_waits_in_the_queue(bench):
     bench.known_to_be_consumed("known")
     trace, other = bench.published("known"), bench.published("known2")
