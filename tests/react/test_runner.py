@@ -296,6 +296,28 @@ def test_an_action_that_never_ends_is_given_up_and_what_it_says_later_changes_no
     assert "had been given up before it ended" in caplog.text
 
 
+@pytest.mark.parametrize("declared", ["", "1s", "elsewhere"])
+def test_a_run_goes_on_for_as_long_as_the_action_that_was_begun_may_take(shop, declared):
+    """Also when its reaction is declared no more, or otherwise, or another server on the same database began it."""
+    here = shop(spawn=lambda _, work: None)
+    (reaction,) = here.reactions
+    here.reactions[0] = replace(reaction, action=Command(("/bin/true",), timeout_ns=HOUR))
+    here.open()
+    here.step(SECOND)
+    here.reactions.clear()
+    if declared == "1s":
+        here.reactions.append(replace(reaction, action=Command(("/bin/true",), timeout_ns=SECOND)))
+    if declared == "elsewhere":
+        here.runs.interrupted = lambda _: []  # as that server holds it
+        here.start()
+    for _ in range(60):
+        here.step(MINUTE)
+    assert here.states() == ["running"]
+    here.step(6 * HOUR if declared == "elsewhere" else MINUTE)
+    assert here.states()[0] == "failed"
+    assert here.results()[0] == "it did not end in time, so nobody knows whether it was done; look at command /bin/true"
+
+
 def test_actions_run_beside_steps_and_closing_waits_for_them(shop):
     here = shop(spawn=in_thread)
     here.open()

@@ -65,8 +65,10 @@ class Confirmed:
 
 
 def confirm(before: Confirmed, met: bool, looked_ns: int) -> Confirmed:
-    """Count a look (0: none since the start); asking twice about one look counts once, and one that finds nothing begins
-    anew."""
+    """Count a look (0: none yet since the start).
+
+    Asking twice about one look counts once, and one that finds nothing begins anew.
+    """
     if not met or not looked_ns:
         return Confirmed(0, looked_ns)
     if before.looks and looked_ns <= before.looked_ns:

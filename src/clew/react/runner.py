@@ -33,6 +33,7 @@ from clew.react.decide import (
     may_begin,
     unmet,
 )
+from clew.react.load_actions import LONGEST_NS
 from clew.react.survey import survey
 from clew.react.telling import News, untold
 from clew.react.words import in_words, left_open
@@ -45,9 +46,13 @@ SHORT_PAUSE_S = 0.5
 """Between steps, the short one while something runs or is about to."""
 
 _GRACE_NS = 30 * 10**9
+_REQUESTS = 6
+_OTHERS_NS = _REQUESTS * LONGEST_NS + _GRACE_NS
+"""What another server began is given up when no action can go on for longer: here it may be declared otherwise."""
 _TOLD_WITHIN_NS = 2 * 24 * 3600 * 10**9
 _AGAIN_S = 2.0
 _MOST_JUDGED = 500
+_MOST_RUNNING = 10_000
 
 Spawn = Callable[[str, Callable[[], None]], None]
 """Runs some work under a name, in a thread of its own or at once."""
@@ -78,6 +83,7 @@ class Runner:
         self._told: set[tuple[int, int]] = set()
         self._closing = threading.Event()
         self._acting = 0
+        self._longest_ns: dict[int, int] = {}
         self._ended = threading.Condition()
         self._started = False
 
@@ -158,8 +164,10 @@ class Runner:
     def _begin(self, reaction: Reaction, run: ReactionRun, incident: Incident, now_ns: int) -> None:
         with contextlib.ExitStack() as stack:
             free = stack.enter_context(self._world.runs.going_on(run.id))
+            self._longest_ns[run.id] = longest_of(reaction.action)
             begun = self._world.runs.begin(run, now_ns) if free else None
             if begun is None:
+                del self._longest_ns[run.id]
                 return
             held = stack.pop_all()
         does = "checks what it would do" if run.dry_run else "begins"
@@ -209,10 +217,11 @@ class Runner:
                     return  # the next start finds it running, and says so
 
     def _end_overdue(self, now_ns: int) -> None:
-        for run in self._world.runs.runs(RunQuery(states=(RunState.RUNNING,))):
-            reaction = self._world.reactions().named(run.reaction)
-            longest_ns = _GRACE_NS if reaction is None else longest_of(reaction.action)
-            if run.began_ns is not None and now_ns - run.began_ns > longest_ns:
+        """Give up what didn't end: by the action that was begun, whatever is declared of its reaction by now."""
+        running = self._world.runs.runs(RunQuery(states=(RunState.RUNNING,), limit=_MOST_RUNNING))
+        self._longest_ns = {run.id: self._longest_ns.get(run.id, _OTHERS_NS) for run in running}
+        for run in running:
+            if run.began_ns is not None and now_ns - run.began_ns > self._longest_ns[run.id]:
                 self._world.runs.end(run, RunState.FAILED, now_ns, f"it did not end in time, {left_open(run)}")
 
     def _judge(self, now_ns: int) -> None:
@@ -255,5 +264,5 @@ class Runner:
 
 def longest_of(action: Action) -> int:
     """Nanoseconds after which an action has ended for sure: all attempts, each of two requests, and what is between."""
-    requests = 1 if isinstance(action, Command) else 6
+    requests = 1 if isinstance(action, Command) else _REQUESTS
     return requests * action.timeout_ns + _GRACE_NS
