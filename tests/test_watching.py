@@ -14,7 +14,8 @@ from clew.control.contract import Change
 from clew.control.database import open_database
 from clew.control.incidents import SqlIncidents
 from clew.declared import Declared, DeclaredError, changes, declared_by
-from clew.model.errors import StoreError
+from clew.flow import default_flow_text
+from clew.model.errors import ClewError, StoreError
 from clew.model.incident import Incident, IncidentState
 from clew.model.rule import RuleSet, Severity
 from clew.notify.load import Notify
@@ -51,7 +52,7 @@ def test_the_shipped_examples_start_with_their_variables_set(tmp_path):
     declared = declared_by(settings, env)
     assert set(declared.notify.channels) == {"orders-slack", "duty"}
     assert declared.notify.heartbeat is not None
-    assert declared.reactions is not None
+    assert declared.reactions.reactions
     assert declared.rules.rules
 
 
@@ -81,36 +82,74 @@ def test_what_changed_is_told_by_name():
     assert changes(before, before) == []
     gone = ", ".join(each.name for each in rules[1:])
     assert changes(before, after) == [
-        f"rules: new: other; changed: {rules[0].name}; gone: {gone}", "policies: new: default", "routes: changed",
+        f"rules: new: other; changed: {rules[0].name}; gone: {gone}", "policies: new: default", "notify: changed: routes",
     ]  # fmt: skip
 
 
-def test_incidents_of_a_rule_that_is_gone_end_when_files_are_read_again(tmp_path):
-    store = open_store(tmp_path / "store")
-    deps, path = tell(store), tmp_path / "rules.yaml"
-    path.write_text("rules: ours\nversion: 1\nalerts:\n  held-up: {orders: {verdicts: [stuck]}}\n")
-    settings = replace(load_settings(None, {}), data=tmp_path, rules=path)
-    watching = Watching(settings, declared_by(settings, {}), store, deps.book, HEALTHY)
+class Kept:
+    """What watches by a rules file over a store, and flows of which some are in files."""
+
+    def __init__(self, folder, flows=()):
+        self.folder, self.path = folder, folder / "rules.yaml"
+        self.store = open_store(folder / "store")
+        self.book = tell(self.store).book
+        self.declare("held-up: {orders: {verdicts: [stuck]}}")
+        paths = [folder / f"{name}.yaml" for name in flows]
+        for path in paths:
+            path.write_text(flow_named(path.stem))
+        settings = replace(load_settings(None, {}), data=folder, rules=self.path, flow=tuple(map(str, paths)))
+        declared = declared_by(settings, {})
+        self.book.start(declared.flows)
+        self.watching = Watching(settings, declared, self.store, self.book, HEALTHY)
+
+    def declare(self, *alerts):
+        self.path.write_text("rules: ours\nversion: 1\nalerts:\n" + "".join(f"  {each}\n" for each in alerts))
+
+    @property
+    def incidents(self):
+        return self.watching.watched.desk.incidents
+
+    def close(self):
+        self.watching.close()
+        self.store.close()
+
+
+def flow_named(name):
+    return re.sub(r"(?m)^flow: .*$", f"flow: {name}", default_flow_text(), count=1)
+
+
+@pytest.fixture
+def kept(tmp_path):
+    made = Kept(tmp_path)
+    yield made
+    made.close()
+
+
+def alive(name):
+    return [each for each in threading.enumerate() if each.name == name]
+
+
+def test_incidents_of_a_rule_that_is_gone_end_when_files_are_read_again(kept):
+    watching = kept.watching
     watching.start()
-    try:
-        (found,) = wait_for(lambda: watching.watched.desk.incidents.unresolved())
-        assert found.rule == "held-up"
-        path.write_text("rules: ours\nversion: 2\nalerts:\n  other: {orders: {verdicts: [stuck]}}\n")
-        assert watching.reload() == ["rules: new: other; gone: held-up"]
-        desk = watching.watched.desk
-        assert wait_for(lambda: desk.incident(found.id).state is IncidentState.RESOLVED)
-        assert wait_for(lambda: [each.rule for each in desk.incidents.unresolved()]) == ["other"]
-        path.write_text("rules: ours\n")
-        with pytest.raises(DeclaredError):
-            watching.reload()
-        assert "stays in force" in watching.problem()
-        assert watching.watched.desk is desk
-    finally:
-        watching.close()
-        store.close()
+    (found,) = wait_for(kept.incidents.unresolved)
+    assert found.rule == "held-up"
+    kept.declare("other: {orders: {verdicts: [stuck]}}")
+    assert watching.reload() == ["rules: new: other; gone: held-up"]
+    assert wait_for(lambda: kept.incidents.incident(found.id).state is IncidentState.RESOLVED)
+    assert wait_for(lambda: [each.rule for each in kept.incidents.unresolved()]) == ["other"]
+    desk = watching.watched.desk
+    kept.path.write_text("rules: ours\n")
+    with pytest.raises(DeclaredError):
+        watching.reload()
+    assert "stays in force" in watching.problem()
+    assert watching.watched.desk is desk
+    kept.declare("other: {orders: {verdicts: [stuck]}}")
+    assert watching.reload() == []
+    assert "stays in force" not in (watching.problem() or "")
 
 
-def test_a_rule_that_is_blind_is_trouble_of_clew(tmp_path, monkeypatch):
+def test_a_rule_that_is_blind_is_trouble_of_clew(kept, monkeypatch):
     look = Looks.look
 
     def blind(self, rule, now_ns):
@@ -119,20 +158,71 @@ def test_a_rule_that_is_blind_is_trouble_of_clew(tmp_path, monkeypatch):
         return look(self, rule, now_ns)
 
     monkeypatch.setattr(Looks, "look", blind)
-    store = open_store(tmp_path / "store")
-    deps, path = tell(store), tmp_path / "rules.yaml"
-    alerts = "  held-up: {orders: {verdicts: [stuck]}}\n  trouble: {clew: {behind: 1h}}\n"
-    path.write_text(f"rules: ours\nversion: 1\nalerts:\n{alerts}")
-    settings = replace(load_settings(None, {}), data=tmp_path, rules=path)
-    watching = Watching(settings, declared_by(settings, {}), store, deps.book, HEALTHY)
-    watching.start()
+    kept.declare("held-up: {orders: {verdicts: [stuck]}}", "trouble: {clew: {behind: 1h}}")
+    kept.watching.reload()
+    kept.watching.start()
+    (found,) = wait_for(kept.incidents.unresolved)
+    assert found.rule == "trouble"
+    assert "rule held-up: no room" in found.reason
+
+
+def test_what_is_read_again_before_the_start_watches_after_it_and_nothing_does_after_the_end(kept):
+    kept.declare("other: {orders: {verdicts: [stuck]}}")
+    assert kept.watching.reload() == ["rules: new: other; gone: held-up"]
+    assert alive("clew-rules") == []
+    kept.watching.start()
+    assert wait_for(lambda: [each.rule for each in kept.incidents.unresolved()]) == ["other"]
+    kept.watching.close()
+    with pytest.raises(ClewError, match="Clew stops"):
+        kept.watching.reload()
+    assert alive("clew-rules") == alive("clew-notices") == []
+
+
+def test_people_are_told_while_a_look_holds_up_what_was_read_again(kept, monkeypatch):
+    looks, go_on, look = threading.Event(), threading.Event(), Looks.look
+
+    def long_look(self, rule, now_ns):
+        looks.set()
+        assert go_on.wait(60)
+        return look(self, rule, now_ns)
+
+    monkeypatch.setattr(Looks, "look", long_look)
+    kept.watching.reload()
+    kept.watching.start()
+    assert looks.wait(60)
+    before = alive("clew-notices")
+    reload = threading.Thread(target=kept.watching.reload)
+    reload.start()
     try:
-        (found,) = wait_for(lambda: watching.watched.desk.incidents.unresolved())
-        assert found.rule == "trouble"
-        assert "rule held-up: no room" in found.reason
+        assert wait_for(lambda: alive("clew-notices") not in ([], before))
+        assert "still goes on" in kept.watching.problem()
     finally:
-        watching.close()
-        store.close()
+        go_on.set()
+        reload.join(60)
+    assert "still goes on" not in (kept.watching.problem() or "")
+    assert len(alive("clew-rules")) == 1
+
+
+def test_flows_in_files_are_in_force_in_their_order_and_those_that_are_gone_are_not(tmp_path):
+    kept = Kept(tmp_path, ("first", "second"))
+    try:
+        watching = kept.watching
+        assert watching.reload() == []
+        (tmp_path / "second.yaml").write_text(flow_named("second") + "\n# changed\n")
+        assert watching.reload() == ["flow second: changed"]
+        assert [each.flow.name for each in kept.book.current] == ["first", "second"]
+        (tmp_path / "first.yaml").write_text(flow_named("renamed"))
+        assert watching.reload() == ["flow renamed: new", "flow first: gone"]
+        assert [each.flow.name for each in kept.book.current] == ["renamed", "second"]
+        (tmp_path / "second.yaml").write_text("flow: second\n")
+        kept.path.write_text("rules: ours\n")
+        with pytest.raises(DeclaredError) as told:
+            watching.reload()
+        assert {"second.yaml", "rules.yaml"} <= set(re.findall(r"\w+\.yaml", str(told.value)))
+        assert "second.yaml" in watching.problem()
+        assert [each.flow.name for each in kept.book.current] == ["renamed", "second"]
+    finally:
+        kept.close()
 
 
 def wait_for(condition):

@@ -22,6 +22,7 @@ from clew.react.outside import outside_of
 from clew.react.world import World
 from clew.rules import default_rules
 from clew.store.contract import Store
+from clew.watch.awake import Awake
 from clew.watch.cycle import Watch
 from clew.watch.desk import Desk
 from clew.watch.looks import Looks
@@ -40,7 +41,13 @@ def watch_over(deps: ApiDeps, folder: Path, rules: Sequence[Rule] = ()) -> tuple
     declared = tuple(rules) or default_rules().rules
     incidents = SqlIncidents(database)
     pipeline = PipelineBook(lambda: None, lambda: 0, lambda: 0)
-    looks = Looks(deps.store, lambda: [each.flow for each in deps.book.current], pipeline.at, FlaggedWindows(database))
+    looks = Looks(
+        deps.store,
+        lambda: [each.flow for each in deps.book.current],
+        pipeline.at,
+        FlaggedWindows(database),
+        Awake(deps.store),
+    )
     watch = Watch(declared, POLICIES, incidents, looks.look, deps.now_ns)
     desk = Desk(incidents, SqlOutbox(database), declared, ("slack", "duty"), POLICIES, deps.now_ns, waits=looks.waits)
     return watch, desk, database

@@ -17,14 +17,12 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from anyio import to_thread
 
 from clew.api import ApiDeps, create_api
 from clew.api.turns import WORKERS
 from clew.declared import declared_by
-from clew.flow import parse_flow
 from clew.journey.backfill import Backfill
 from clew.journey.in_force import FlowBook
 from clew.journey.losses import LossDetector
@@ -136,14 +134,6 @@ def open_store_of(settings: Settings, *, keep_retention: bool = False) -> Store:
     )
 
 
-def flow_texts(settings: Settings) -> list[str]:
-    """The texts of the flow files that the settings name. Raises SettingsError."""
-    try:
-        return [Path(path).read_text(encoding="utf-8") for path in settings.flow]
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"flow: can't read a flow file: {error}") from error
-
-
 def run(settings: Settings, announce: Callable[[str], None] = print) -> None:
     """Serve until SIGTERM or SIGINT; finish what was received, then return.
 
@@ -151,6 +141,7 @@ def run(settings: Settings, announce: Callable[[str], None] = print) -> None:
     """
     logging.basicConfig(level=log_level(settings), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until files can be read again, as it would end the process
     store = open_store_of(settings)
     try:
         with contextlib.suppress(ModuleNotFoundError):
@@ -173,7 +164,7 @@ async def serve(settings: Settings, store: Store, announce: Callable[[str], None
     leave_readers_to_the_workers()
     declared = declared_by(settings)
     book = FlowBook(store)
-    await asyncio.to_thread(book.start, flow_texts(settings))
+    await asyncio.to_thread(book.start, declared.flows)
     receiver = Receiver(store, _receive_settings(settings), lambda: watcher.problem)
     forecast = Forecast(store)
     rebuilder = Rebuilder(store, lambda: book.current, forecast.project)
@@ -192,10 +183,9 @@ async def serve(settings: Settings, store: Store, announce: Callable[[str], None
         lambda: watcher.problem, lambda: receiver.admission.refused, lambda: ticker.counts.horizon_ns
     )  # fmt: skip
     watching = await asyncio.to_thread(Watching, settings, declared, store, book, health)
-    reload = reloading(settings, book, watching)
-    loop.add_signal_handler(signal.SIGHUP, lambda: loop.run_in_executor(None, _reload_told, reload))
+    loop.add_signal_handler(signal.SIGHUP, lambda: loop.run_in_executor(None, _reload_told, watching))
     deps = ApiDeps(
-        store, book, backfill, receiver, ticker, watched=lambda: watching.watched, reload=reload,
+        store, book, backfill, receiver, ticker, watched=lambda: watching.watched, reload=watching.reload,
         problem=lambda: watcher.problem, users_masked=masked,
         upkeep_problem=lambda: "; ".join(filter(None, (upkeep.problem, watching.problem()))) or None,
         public_url=settings.api_public_url,
@@ -229,32 +219,14 @@ async def serve(settings: Settings, store: Store, announce: Callable[[str], None
         await asyncio.to_thread(stop_all, (watcher, upkeep))
 
 
-def reloading(settings: Settings, book: FlowBook, watching: Watching) -> Callable[[], list[str]]:
-    """Reads the files again that the settings name: flows, rules, channels and policies, automated actions.
-
-    What it answers says what changed. It raises FlowError or SettingsError when a file is wrong, and changes nothing.
-    """
-
-    def reload() -> list[str]:
-        texts = flow_texts(settings)
-        flows = [parse_flow(text) for text in texts]
-        told = watching.reload()
-        in_force = {each.text for each in book.current}
-        for flow, text in zip(flows, texts, strict=True):
-            if text not in in_force:
-                book.apply(text)
-                told.append(f"flow {flow.name}: changed")
-        return told
-
-    return reload
-
-
-def _reload_told(reload: Callable[[], list[str]]) -> None:
+def _reload_told(watching: Watching) -> None:
     """What a signal asks for is told in the log."""
     try:
-        log.info("files were read again: %s", "; ".join(reload()) or "nothing changed")
-    except Exception as error:
-        log.exception("files can't be read again, the former stay in force: %s", in_words(error))
+        log.info("files were read again: %s", "; ".join(watching.reload()) or "nothing changed")
+    except ClewError as error:
+        log.error("files can't be read again, the former stay in force: %s", error)
+    except Exception:  # a mistake of ours
+        log.exception("files can't be read again")
 
 
 def leave_readers_to_the_workers() -> None:

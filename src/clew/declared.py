@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from clew.flow import parse_flow
+from clew.flow.document import read_text
 from clew.model.errors import FlowError
-from clew.model.reaction import ReactionSet
-from clew.model.rule import RuleSet
+from clew.model.reaction import Reaction, ReactionSet
+from clew.model.rule import Rule, RuleSet
 from clew.notify.channels.contract import Channel
 from clew.notify.channels.heartbeat import Switch
 from clew.notify.channels.registry import Registry
@@ -22,13 +24,17 @@ from clew.settings import Settings
 Read = TypeVar("Read")
 
 
+_NO_REACTIONS = ReactionSet("none", 1, ())
+
+
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What people declared: rules, who is told (nobody without a file), and automated actions (None: no file)."""
+    """What people declared: the texts of flows (none: those applied last stay), rules, who is told, and reactions."""
 
+    flows: tuple[str, ...] = ()
     rules: RuleSet = field(default_factory=default_rules)
     notify: Notify[Channel, Switch] = field(default_factory=lambda: Notify("nobody", 1))
-    reactions: ReactionSet | None = None
+    reactions: ReactionSet = _NO_REACTIONS
 
 
 class DeclaredError(FlowError):
@@ -41,57 +47,66 @@ def declared_by(settings: Settings, environment: Mapping[str, str] = os.environ)
     Raises DeclaredError.
     """
     failed: list[FlowError] = []
-    notify: Notify[Channel, Switch] | None = Notify("nobody", 1)
-    if settings.notify:
-        registry = Registry(environment, settings.notify.parent)
-        notify = _read(lambda path: load_notify(path, registry), settings.notify, failed)
-    policies = list(notify.policies.policies) if settings.notify and notify else None
-    rules: RuleSet | None = default_rules()
-    if settings.rules:
-        rules = _read(lambda path: load_rules(path, policies=policies), settings.rules, failed)
-    reactions = None
-    if settings.reactions:
-        names = [rule.name for rule in rules.rules] if rules else None
-        reactions = _read(lambda path: load_reactions(path, names), settings.reactions, failed)
-    if failed or rules is None or notify is None:
-        problems = [problem for error in failed for problem in error.problems]
-        raise DeclaredError("\n".join(map(str, failed)), problems)
-    return Declared(rules, notify, reactions)
+
+    def read(load: Callable[[Path], Read], path: Path | None) -> Read | None:
+        try:
+            return None if path is None else load(path)
+        except FlowError as error:
+            failed.append(error)
+            return None
+
+    flows = [read(_flow_text, Path(path)) for path in settings.flow]
+    secrets = Registry(environment, settings.notify.parent if settings.notify else Path())
+    notify = read(lambda path: load_notify(path, secrets), settings.notify)
+    policies = None if notify is None else list(notify.policies.policies)
+    rules = read(lambda path: load_rules(path, policies=policies), settings.rules)
+    names = None if rules is None and settings.rules else [each.name for each in (rules or default_rules()).rules]
+    reactions = read(lambda path: load_reactions(path, names), settings.reactions)
+    if failed:
+        raise DeclaredError("\n".join(map(str, failed)), [problem for error in failed for problem in error.problems])
+    default = Declared()
+    return Declared(
+        tuple(text for text in flows if text),
+        rules or default.rules,
+        notify or default.notify,
+        reactions or default.reactions,
+    )
 
 
-def _read(load: Callable[[Path], Read], path: Path, failed: list[FlowError]) -> Read | None:
-    try:
-        return load(path)
-    except FlowError as error:
-        failed.append(error)
-        return None
+def _flow_text(path: Path) -> str:
+    """The text of a flow without mistakes."""
+    text = read_text(path, FlowError)
+    parse_flow(text, str(path))
+    return text
 
 
 def changes(before: Declared, after: Declared) -> list[str]:
-    """What differs, a line for each kind of declaration; empty: nothing does.
+    """What differs but for flows, a line for each kind of declaration; empty: nothing does.
 
     Secrets are compared by nobody: a channel of the same name may have a new one.
     """
     parts: dict[str, tuple[Mapping[str, object], Mapping[str, object]]] = {
-        "rules": (
-            {each.name: each for each in before.rules.rules},
-            {each.name: each for each in after.rules.rules},
-        ),
+        "rules": (_by_name(before.rules.rules), _by_name(after.rules.rules)),
         "channels": (
             {name: (each.kind, each.told) for name, each in before.notify.channels.items()},
             {name: (each.kind, each.told) for name, each in after.notify.channels.items()},
         ),
         "policies": (before.notify.policies.policies, after.notify.policies.policies),
-        "reactions": (_reactions(before), _reactions(after)),
+        "notify": (_others(before.notify), _others(after.notify)),
+        "reactions": (_by_name(before.reactions.reactions), _by_name(after.reactions.reactions)),
     }
     told = [_changed(kind, old, new) for kind, (old, new) in parts.items()]
-    if before.notify.policies.routes != after.notify.policies.routes:
-        told.append("routes: changed")
     return [each for each in told if each]
 
 
-def _reactions(declared: Declared) -> dict[str, object]:
-    return {each.name: each for each in declared.reactions.reactions} if declared.reactions else {}
+def _by_name(declared: Iterable[Rule | Reaction]) -> dict[str, object]:
+    return {each.name: each for each in declared}
+
+
+def _others(notify: Notify[Channel, Switch]) -> dict[str, object]:
+    """What has no name of its own."""
+    beats = notify.heartbeat and (notify.heartbeat.every_ns, notify.heartbeat.method)
+    return {"routes": notify.policies.routes, "limits": notify.per_minute} | ({"heartbeat": beats} if beats else {})
 
 
 def _changed(kind: str, old: Mapping[str, object], new: Mapping[str, object]) -> str:

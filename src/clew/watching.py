@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,8 +24,9 @@ from clew.control.incidents import SqlIncidents
 from clew.control.outbox import SqlOutbox
 from clew.control.reactions import ReactionRuns
 from clew.control.retention import SLICE, forget_resolved
-from clew.declared import Declared, DeclaredError, changes, declared_by
+from clew.declared import Declared, changes, declared_by
 from clew.journey.in_force import FlowBook
+from clew.model.errors import ClewError
 from clew.model.flow import Flow
 from clew.model.reaction import ReactionSet
 from clew.notify.channels.heartbeat import Heartbeat
@@ -35,6 +36,7 @@ from clew.react.runner import Runner
 from clew.react.world import World
 from clew.settings import Settings
 from clew.store.contract import Store
+from clew.watch.awake import Awake
 from clew.watch.cycle import Watch
 from clew.watch.desk import Desk
 from clew.watch.health import WatchHealth
@@ -47,7 +49,6 @@ _ACTIONS_END_WITHIN_S = 5.0
 _DAY_NS = 86_400 * 10**9
 _FORGETS_EVERY_S = 3_600.0
 _FORGETS_ON_AFTER_S = 1.0
-_NO_REACTIONS = ReactionSet("none", 1, ())
 
 Problem = Callable[[], str | None]
 
@@ -63,34 +64,61 @@ class Health:
 
 @dataclass(slots=True)
 class Shift:
-    """What watches by one version of what people declared. Nothing runs until `start`."""
+    """What watches by one version of what people declared. Nothing runs until `start` or `relieve`."""
 
     declared: Declared
     watch: Watch
     courier: Courier
     desk: Desk
     heart: Heartbeat | None
-    workers: tuple[Worker, ...]
-    problems: Sequence[Problem]
+    rules: Worker
+    notices: Worker
+    beats: Worker | None
 
     def health(self) -> WatchHealth:
         """How rules and heartbeat do now."""
         beats = None if self.heart is None else self.heart.problem or ""
         return WatchHealth(dict(self.watch.looked_ns), dict(self.watch.failing), beats)
 
+    def problems(self) -> Iterator[str | None]:
+        """What of it doesn't work."""
+        yield from (each.problem for each in self._workers())
+        yield self.watch.problem()
+        yield "; ".join(f"channel {name}: {why}" for name, why in self.courier.troubles().items())
+        if self.heart is not None and self.heart.problem:
+            yield f"heartbeat: {self.heart.problem}"
+
     def start(self) -> None:
         """Start to watch."""
-        for worker in self.workers:
+        for worker in self._workers():
             worker.start()
+
+    def relieve(self, before: Shift) -> None:
+        """Watch on for another one. Each thread begins when the one before it has ended its step: two at a time would
+        tell out of order, and what tells must not wait for a look that lasts."""
+        self.watch.stepped_ns = before.watch.stepped_ns
+        if before.beats is not None:
+            before.beats.stop()
+        if self.beats is not None:
+            self.beats.start()
+        before.notices.stop()
+        before.courier.close()
+        self.courier.follow(before.courier)
+        self.notices.start()
+        before.rules.stop()
+        self.rules.start()
 
     def close(self) -> None:
         """End after the current steps; what wasn't told waits in the outbox."""
-        stop_all(self.workers)
+        stop_all(self._workers())
         self.courier.close()
+
+    def _workers(self) -> list[Worker]:
+        return [each for each in (self.rules, self.notices, self.beats) if each is not None]
 
 
 class Watching:
-    """What watches. Nothing runs until `start`; any thread but the main one."""
+    """What watches. Nothing runs until `start`. Any thread, but not the main one: every method may wait."""
 
     def __init__(self, settings: Settings, declared: Declared, store: Store, book: FlowBook, health: Health) -> None:
         """Open the control database and wire what watches.
@@ -102,15 +130,19 @@ class Watching:
         self._incidents = SqlIncidents(self._database)
         self._outbox = SqlOutbox(self._database, page_of(settings.api_public_url))
         self._pipeline = PipelineBook(self._trouble, health.refused, health.journeys_ns)
+        self._awake = Awake(store)
         self._relieving = threading.Lock()
-        self._not_reloaded: str | None = None
-        days = settings.retention_events_days
-        self._beside = [retention_of(self._database, days)] if days else []  # Clew watches without it, too
+        self._started = self._closed = False
+        self._reloading: str | None = None
+        self._shift = self._shift_of(declared)
+        self._beside: list[Worker] = []
+        if days := settings.retention_events_days:  # Clew watches without it, too
+            self._beside.append(retention_of(self._database, days))
         self._world: World | None = None
         self._runner: Runner | None = None
         self._acting: list[Worker] = []
-        self._shift = self._shift_of(declared)
-        self._prepare_reactions()
+        if settings.reactions is not None:
+            self._act_in(settings.reactions.parent)
 
     @property
     def watched(self) -> Watched:
@@ -119,7 +151,7 @@ class Watching:
         channels = shift.declared.notify.channels.items()
         return Watched(
             desk=shift.desk,
-            reactions=self._world if shift.declared.reactions else None,
+            reactions=self._world,
             ways_back={name: channel.parse for name, channel in channels if channel.parse is not None},
             channel_troubles=shift.courier.troubles,
             health=shift.health,
@@ -127,40 +159,45 @@ class Watching:
 
     def start(self) -> None:
         """Start to watch."""
-        self._shift.start()
-        for worker in (*self._acting, *self._beside):
-            worker.start()
+        with self._relieving:
+            self._started = True
+            self._shift.start()
+            for worker in (*self._acting, *self._beside):
+                worker.start()
 
     def problem(self) -> str | None:
         """What of it doesn't work and why, or None: rules that can't look, channels that can't be told."""
-        told = [problem() for problem in self._shift.problems]
-        told += [each.problem for each in (*self._shift.workers, *self._acting, *self._beside)]
-        return "; ".join(filter(None, (*told, self._not_reloaded))) or None
+        others = (each.problem for each in (*self._acting, *self._beside))
+        return "; ".join(filter(None, (*self._shift.problems(), *others, self._reloading))) or None
 
     def reload(self) -> list[str]:
         """Read the files again and watch by what they say; what changed, a line for each kind.
 
-        Raises DeclaredError; the former declarations stay in force then, and `problem` says so.
+        Raises ClewError, DeclaredError when a file is wrong: what was declared before stays in force then, and
+        `problem` says so.
         """
         with self._relieving:
+            if self._closed:
+                raise ClewError("Clew stops, so files are not read again")
             try:
                 declared = declared_by(self._settings)
-            except DeclaredError as error:
-                self._not_reloaded = f"what was declared before stays in force: {error}"
+                told = self._book.declare(declared.flows) if declared.flows else []
+            except ClewError as error:
+                self._reloading = f"what was declared before stays in force: {error}"
                 raise
-            self._not_reloaded = None
             before, self._shift = self._shift, self._shift_of(declared)
-            before.close()  # two at a time would tell out of order
-            self._shift.start()
-            for worker in self._prepare_reactions():
-                worker.start()
-            return changes(before.declared, declared)
+            if self._started:
+                self._reloading = "files were read again, but a step by what was declared before still goes on"
+                self._shift.relieve(before)
+            self._reloading = None
+            return [*told, *changes(before.declared, declared)]
 
     def close(self) -> None:
         """End after the current steps; what wasn't told waits in the outbox."""
+        for worker in (self._shift.rules, *self._acting, *self._beside):
+            worker.ask_to_stop()
         with self._relieving:
-            for worker in self._shift.workers:
-                worker.ask_to_stop()
+            self._closed = True
             stop_all((*self._acting, *self._beside))
             if self._runner is not None:
                 self._runner.close(_ACTIONS_END_WITHIN_S)
@@ -169,49 +206,42 @@ class Watching:
 
     def _shift_of(self, declared: Declared) -> Shift:
         notify, rules = declared.notify, declared.rules.rules
-        flagged = FlaggedWindows(self._database)
-        looks = Looks(self._store, self._flows, self._pipeline.at, flagged)
-        watch = Watch(rules, notify.policies, self._incidents, looks.look, time.time_ns)
-        policies = notify.policies
+        flagged, policies = FlaggedWindows(self._database), notify.policies
+        looks = Looks(self._store, self._flows, self._pipeline.at, flagged, self._awake)
+        watch = Watch(rules, policies, self._incidents, looks.look, time.time_ns)
         courier = Courier(self._outbox, notify.channels, policies.policies, notify.per_minute, time.time_ns)
-        rules_file = str(self._settings.rules or "")
         desk = Desk(
             self._incidents, self._outbox, rules, tuple(notify.channels), policies,
-            rules_file=rules_file, told_windows=flagged.read, waits=looks.waits,
+            rules_file=str(self._settings.rules or ""), told_windows=flagged.read, waits=looks.waits,
         )  # fmt: skip
-        workers = [
-            Worker("clew-rules", watch.step, "rules don't watch"),
-            Worker("clew-notices", _stepping(courier.step), "nobody is told"),
-        ]
-        problems: list[Problem] = [watch.problem, lambda: _channel_words(courier.troubles())]
-        heart = None
+        heart = beats = None
         if notify.heartbeat is not None:
-            heart = beats = Heartbeat(notify.heartbeat, lambda: self._trouble() is None and _watches(watch))
-            workers.append(Worker("clew-heartbeat", _stepping(beats.step), "the heartbeat fails"))
-            problems.append(lambda: beats.problem and f"heartbeat: {beats.problem}")
-        return Shift(declared, watch, courier, desk, heart, tuple(workers), problems)
+            heart = Heartbeat(notify.heartbeat, lambda: self._trouble() is None and _watches(watch))
+            beats = Worker("clew-heartbeat", _stepping(heart.step), "the heartbeat fails")
+        return Shift(
+            declared, watch, courier, desk, heart,
+            rules=Worker("clew-rules", watch.step, "rules don't watch"),
+            notices=Worker("clew-notices", _stepping(courier.step), "nobody is told"),
+            beats=beats,
+        )  # fmt: skip
 
-    def _prepare_reactions(self) -> list[Worker]:
-        """What acts, made when reactions are declared first; it goes on over shifts, as actions may take minutes."""
-        if self._acting or self._shift.declared.reactions is None:
-            return []
-        folder = self._settings.reactions.parent if self._settings.reactions else Path()
+    def _act_in(self, folder: Path) -> None:
+        """What acts goes on over shifts, as actions may take minutes; ``folder`` is that of the declarations."""
         outside = outside_of(os.environ, folder, time.time_ns)
         self._world = World(self._reactions, self._incidents, ReactionRuns(self._database), outside)
         change_of = change_by(lambda: self._shift.declared.notify.policies)
         self._runner = Runner(self._world, lambda rule: self._shift.watch.looked_ns.get(rule, 0), change_of)
-        self._acting = [Worker("clew-reactions", _stepping(self._runner.step), "reactions don't act")]
-        return self._acting
+        self._acting.append(Worker("clew-reactions", _stepping(self._runner.step), "reactions don't act"))
 
     def _flows(self) -> list[Flow]:
         return [each.flow for each in self._book.current]
 
     def _reactions(self) -> ReactionSet:
-        return self._shift.declared.reactions or _NO_REACTIONS
+        return self._shift.declared.reactions
 
     def _trouble(self) -> str | None:
         """Why Clew isn't ready, or doesn't watch or tell; a rule that can't look is blind."""
-        workers = (*self._shift.workers, *self._acting)
+        workers = (self._shift.rules, self._shift.notices, *self._acting)
         told = (self._health.problem(), *(each.problem for each in workers), self._shift.watch.problem())
         return next(filter(None, told), None)
 
@@ -229,10 +259,6 @@ def retention_of(database: Database, days: int) -> Worker:
 def _watches(watch: Watch) -> bool:
     """Whether rules went through lately: a look that hangs is no watch."""
     return time.time_ns() - watch.stepped_ns < _HANGS_AFTER_NS
-
-
-def _channel_words(troubles: Mapping[str, str]) -> str:
-    return "; ".join(f"channel {name}: {why}" for name, why in troubles.items())
 
 
 def page_of(public_url: str) -> Callable[[int], str]:

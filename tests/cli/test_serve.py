@@ -195,5 +195,5 @@ def test_a_start_that_cannot_work_says_why(tmp_path):
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert shown.returncode == 1
-    assert "can't read a flow file" in shown.stderr
+    assert "/nowhere.yaml has 1 mistake:\ncan't be read: " in shown.stderr
     assert "Traceback" not in shown.stderr

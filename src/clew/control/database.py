@@ -63,21 +63,29 @@ class Database:
         """Make or upgrade the tables, once. Raises ControlError, ControlAway when trying again may help."""
         if self._prepared:
             return
-        with self._turn:
-            if self._prepared or self._preparing:
-                return
-            if self._failed and time.monotonic() - self._failed[0] < _TRIES_AGAIN_AFTER_S:
-                before = self._failed[1]  # who waited meanwhile must not each wait for the network
-                raise type(before)(str(before))
-            self._preparing = True
-            try:
-                _upgrade(self)
-                self._prepared = True
-            except ControlError as error:
-                self._failed = (time.monotonic(), error)
-                raise
-            finally:
-                self._preparing = False
+        failed = self._failed
+        # Who comes while another one tries again must not wait for the network as well.
+        if not self._turn.acquire(blocking=failed is None) and failed is not None:
+            raise type(failed[1])(str(failed[1]))
+        try:
+            self._prepare_in_turn()
+        finally:
+            self._turn.release()
+
+    def _prepare_in_turn(self) -> None:
+        if self._prepared or self._preparing:
+            return
+        if self._failed and time.monotonic() - self._failed[0] < _TRIES_AGAIN_AFTER_S:
+            raise type(self._failed[1])(str(self._failed[1]))
+        self._preparing = True
+        try:
+            _upgrade(self)
+            self._prepared = True
+        except ControlError as error:
+            self._failed = (time.monotonic(), error)
+            raise
+        finally:
+            self._preparing = False
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -45,8 +45,12 @@ def failure(name: str, problems: Iterable[Problem], error: type[_Wrong]) -> _Wro
     """All mistakes of a file as one error, in the order of the file."""
     ordered = sorted(problems, key=lambda problem: (problem.line, problem.column))
     count = "1 mistake" if len(ordered) == 1 else f"{len(ordered)} mistakes"
-    lines = [f"line {each.line}: {each.key}: {each.cause}; {each.mend}" for each in ordered]
-    return error(f"{name} has {count}:\n" + "\n".join(lines), ordered, name)
+    return error(f"{name} has {count}:\n" + "\n".join(map(_told, ordered)), ordered, name)
+
+
+def _told(problem: Problem) -> str:
+    place = [f"line {problem.line}"] if problem.line else []
+    return ": ".join((*place, *filter(None, (problem.key,)), f"{problem.cause}; {problem.mend}"))
 
 
 def _syntax_problem(error: yaml.YAMLError, what: str) -> Problem:

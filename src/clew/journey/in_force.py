@@ -65,6 +65,29 @@ class FlowBook:
                 if (last := before.get(each.flow.name)) and last.revision != each.revision:
                     touch_open_orders(self._store, each.flow.name)
 
+    def declare(self, texts: Sequence[str]) -> list[str]:
+        """Judge by these flows from now on, the first being the default one, and by no others; what changed.
+
+        Raises FlowError and changes nothing when a text is wrong.
+        """
+        flows = [parse_flow(text) for text in texts]
+        with self._changing:
+            before = {each.flow.name: each.text for each in self._current}
+            if list(before.values()) == list(texts):
+                return []
+            gone = [name for name in before if name not in {flow.name for flow in flows}]
+            for name in gone:
+                record_drop(self._store, name)
+            recorded = [self._record(text) for text in texts]
+            self._current = tuple(replace(each, epoch=recorded[-1].epoch) for each in recorded)
+            self._store.use_rules(rules_sql(flows))
+            changed = [each.flow.name for each in recorded if before.get(each.flow.name) != each.text]
+            for name in (*changed, *gone):
+                touch_open_orders(self._store, name if name in before else "")
+                reopen_imports(self._store, name)
+            told = [f"flow {name}: {'changed' if name in before else 'new'}" for name in changed]
+            return [*told, *(f"flow {name}: gone" for name in gone)] or ["flows: in another order"]
+
     def apply(self, text: str, since_ns: int | None = None) -> FlowInForce:
         """Judge by this flow from now on; with ``since_ns`` re-derive stage events since then by its rules too.
 

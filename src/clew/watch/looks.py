@@ -30,27 +30,27 @@ from clew.watch.rate_looks import Flagged, RateLooks
 class Looks:
     """Looks for rules of every shape. One at a time; not for the main thread.
 
-    ``flows`` answers the flows in force, ``pipeline`` how Clew itself does at a moment.
+    ``flows`` answers the flows in force, ``pipeline`` how Clew itself does at a moment; ``awake``
+    is kept over several of these.
     """
 
     store: Store
     flows: Callable[[], Sequence[Flow]]
     pipeline: Callable[[int], PipelineState]
     flagged: Flagged
-    _awake: Awake = field(init=False)
+    awake: Awake
     _orders: OrderLooks = field(init=False)
     _rates: RateLooks = field(init=False)
 
     def __post_init__(self) -> None:
         """Nothing is read before the first look."""
         self._orders = OrderLooks(self.store, self.flows)
-        self._awake = Awake(self.store)
-        self._rates = RateLooks(self.store, self.flagged, self._awake)
+        self._rates = RateLooks(self.store, self.flagged, self.awake)
 
     def look(self, rule: Rule, now_ns: int) -> list[Finding] | None:
         """All that a rule finds now; None while it waits for what was held back. Raises StoreError, ControlError."""
-        self._awake.stay(now_ns, self.pipeline(now_ns).journeys_ns)
-        if self._awake.catches_up and isinstance(rule.shape, OrderShape | QueueWaits):
+        self.awake.stay(now_ns, self.pipeline(now_ns).journeys_ns)
+        if self.awake.catches_up and isinstance(rule.shape, OrderShape | QueueWaits):
             return None
         match rule.shape:
             case SpansSeen():
@@ -68,9 +68,9 @@ class Looks:
 
     def waits(self) -> str | None:
         """Why rules about orders and queues don't judge yet; None: they do."""
-        if self._awake.down is None or not self._awake.catches_up:
+        if self.awake.down is None or not self.awake.catches_up:
             return None
-        from_ns, until_ns = self._awake.down
+        from_ns, until_ns = self.awake.down
         told = f"Clew was down for {how_long(until_ns - from_ns)}"
         return f"rules about orders and queues wait until what services held back has come, as {told}"
 
