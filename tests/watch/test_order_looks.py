@@ -10,8 +10,8 @@ import clew.watch.order_looks
 from clew.journey.in_force import FlowBook
 from clew.journey.rebuilder import Rebuilder
 from clew.journey.ticker import Ticker
-from clew.model.journey import VerdictKind
-from clew.model.rule import InStage, Judged, Rule
+from clew.model.journey import DeviationKind, VerdictKind
+from clew.model.rule import Deviates, InStage, Judged, Rule
 from clew.store.embedded import open_store
 from clew.watch.order_looks import ENDED_WITHIN_NS, OrderLooks
 from tests.builders import ingest, logs, stage_event
@@ -53,6 +53,25 @@ def test_orders_that_end_between_looks_are_all_found_though_it_is_known_late(sho
         found |= {each.order_id for each in looks.look(CANCELLED, clock[0])}
     assert found == {f"o{n}" for n in range(12)}
     assert looks.look(CANCELLED, clock[0] + ENDED_WITHIN_NS + 60 * SECOND) == []
+
+
+def test_what_was_found_of_an_order_stays_found_while_it_ends_between_what_is_read_for_all_and_its_turn(shop):
+    store, ticker, looks, clock = shop
+    skipped = Rule("skipped", Deviates((DeviationKind.SKIPPED,)))
+    begun = [stage_event("o", "SUBMITTED", BEGIN - 9 * SECOND, order__path="b2c")]
+    begun.append(stage_event("o", "MANUFACTURING_STARTED", BEGIN - 8 * SECOND))
+    ingest(store, BEGIN, logs("mes", *begun))
+    ticker.tick()
+    found = []
+    for seconds in range(0, 60, 3):
+        clock[0] = BEGIN + seconds * SECOND
+        found.append([each.order_id for each in looks.look(skipped, clock[0])])
+        clock[0] += 2 * SECOND
+        if seconds == 27:  # at 30 s what was found is judged again
+            ingest(store, clock[0], logs("mes", stage_event("o", "CANCELLED", clock[0])))
+        looks.look(CANCELLED, clock[0])  # whose turn reads, just before what ended is told
+        ticker.tick()
+    assert found == [["o"]] * 20
 
 
 def test_what_is_not_yet_so_is_judged_again_when_it_will_be(shop, monkeypatch):
