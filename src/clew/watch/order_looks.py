@@ -77,7 +77,7 @@ class OrderLooks:
         for at in range(0, len(fresh), PAGE):
             part = fresh[at : at + PAGE]
             versions = {each.order_id: each.version for each in part}
-            # An order that ended since candidates were read lies elsewhere: what is known of it holds until the next read.
+            # An order that ended since candidates were read lies elsewhere: what is known holds until the next read.
             kept |= {order_id: known[order_id] for order_id in versions if order_id in known}
             for journey in read_journeys(self.store, part):
                 flow = by_name.get(journey.flow) or Flow(journey.flow, 0, ())
