@@ -13,7 +13,7 @@ from clew.model.alert import Finding
 from clew.model.errors import ControlError, StoreError
 from clew.model.incident import IncidentState, TransitionKind
 from clew.model.journey import VerdictKind
-from clew.model.rule import Judged, Rule
+from clew.model.rule import Judged, Rule, Silence, SourceKind
 from clew.store.embedded import open_store
 from clew.watch.cycle import Watch
 from clew.watch.order_looks import OrderLooks
@@ -106,6 +106,58 @@ def test_a_rule_that_cannot_look_blinds_no_other_and_ends_no_alert(told, tmp_pat
     clock[0] += 10**10
     watch.step()
     assert watch.problem() is None
+
+
+@pytest.mark.parametrize(
+    ("fails_at", "blind_from_s", "sees_at_s"),
+    [
+        ([60], None, 65),  # counts over weeks are looked at once a minute, and a failed look again within seconds
+        ([60, 65], 65, 70),
+        ([60, 65, 70], 65, 75),
+    ],
+)
+def test_a_rule_is_blind_when_it_fails_again_and_not_by_one_look_that_failed(
+    told, tmp_path, fails_at, blind_from_s, sees_at_s
+):
+    begin, (_, desk, _) = told.now_ns(), watch_over(told, tmp_path)
+    clock, problems, looked = [begin], {}, []
+    rule = Rule("silent", Silence(SourceKind.SERVICE))
+
+    def look_for(rule: Rule, now_ns: int) -> list[Finding]:
+        looked.append((now_ns - begin) // 10**9)
+        if looked[-1] in fails_at:
+            raise StoreError("too slow")
+        return []
+
+    watch = Watch([rule], POLICIES, desk.incidents, look_for, lambda: clock[0])
+    for second in range(80):
+        clock[0] = begin + second * 10**9
+        watch.step()
+        problems[second] = watch.problem()
+        assert bool(watch.failing) == (60 <= second < sees_at_s)
+    blind = [second for second, problem in problems.items() if problem]
+    assert blind == ([] if blind_from_s is None else list(range(blind_from_s, sees_at_s)))
+    assert looked[: 2 + len(fails_at)] == [0, *fails_at, sees_at_s]
+
+
+def test_a_rule_that_does_not_come_to_its_next_look_is_blind_after_half_a_minute(told, tmp_path):
+    _, desk, _ = watch_over(told, tmp_path)
+    clock = [told.now_ns()]
+    watch = Watch(
+        [Rule("one", Judged((VerdictKind.STUCK,)))], POLICIES, desk.incidents, lambda *_: {}["x"], lambda: clock[0]
+    )
+    watch.step()
+    assert watch.problem() is None
+    clock[0] += 30 * 10**9
+    assert watch.problem() == "rule one: KeyError('x')"
+
+
+def test_a_look_counts_when_what_it_found_was_decided(told, tmp_path, monkeypatch):
+    _, desk, _ = watch_over(told, tmp_path)
+    watch = Watch([Rule("one", Judged((VerdictKind.STUCK,)))], POLICIES, desk.incidents, lambda *_: [], told.now_ns)
+    monkeypatch.setattr("clew.watch.cycle.look", lambda *_: {}["x"])
+    watch.step()
+    assert (watch.looked_ns, list(watch.failing)) == ({}, ["one"])
 
 
 def test_a_clock_that_was_set_back_blinds_no_rule(told, tmp_path):

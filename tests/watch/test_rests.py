@@ -15,23 +15,26 @@ SILENT = Rule("silent", Silence(SourceKind.SERVICE))
 
 
 @pytest.mark.parametrize(
-    ("rule", "took_ns", "rest_s"),
+    ("rule", "took_ns", "failed", "rest_s"),
     [
-        (STUCK, 0, 3),
-        (STUCK, 10 * MS, 3),
-        (STUCK, 20 * MS, 4),
-        (STUCK, 2 * SECOND, 9),
-        (LATE, 2 * SECOND, 30),
-        (ERRORS, 2 * SECOND, 10),
-        (SILENT, 2 * SECOND, 60),
-        (STUCK, -SECOND, 3),
+        (STUCK, 0, False, 3),
+        (STUCK, 10 * MS, False, 3),
+        (STUCK, 20 * MS, False, 4),
+        (STUCK, 2 * SECOND, False, 9),
+        (LATE, 2 * SECOND, False, 30),
+        (ERRORS, 2 * SECOND, False, 10),
+        (SILENT, 2 * SECOND, False, 60),
+        (STUCK, -SECOND, False, 3),
+        (STUCK, 0, True, 3),
+        (LATE, 2 * SECOND, True, 5),
+        (SILENT, 0, True, 5),
     ],
 )
-def test_a_rule_looks_again_after_its_rest(rule, took_ns, rest_s):
+def test_a_rule_looks_again_after_its_rest(rule, took_ns, failed, rest_s):
     rests, began_ns = Rests(), 1_000 * SECOND
     assert rests.is_look(rule, began_ns)
     ended_ns = began_ns + took_ns
-    rests.took(rule, began_ns, ended_ns, looked=True)
+    rests.took(rule, began_ns, ended_ns, looked=True, failed=failed)
     assert not rests.is_look(rule, ended_ns + rest_s * SECOND - 1)
     assert rests.is_look(rule, ended_ns + rest_s * SECOND)
 

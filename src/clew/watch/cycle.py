@@ -27,6 +27,7 @@ from clew.watch.rests import Rests
 log = logging.getLogger(__name__)
 
 REST_S = 1.0
+_BLIND_AFTER_NS = 30 * 10**9
 
 LookFor = Callable[[Rule, int], list[Finding] | None]
 """All that a rule finds at a moment (Unix ns); None: it is no time to judge, and what stands waits, too."""
@@ -39,8 +40,9 @@ class Watch:
 
     ``look_for`` makes a look of a rule; it may raise, then the rule looks again soon and its incidents go on. While it
     answers None they stand still, too: whom escalation would call now is decided by facts that are about to come.
-    ``failing`` are the rules that couldn't look when they last tried, and why. ``looked_ns`` is when each rule last
-    looked and what it found was written, ``stepped_ns`` when a step last went through.
+    ``failing`` are the rules that couldn't look when they last tried, and why: they try again
+    within seconds. ``looked_ns`` is when each rule last looked and what it found was written, ``stepped_ns`` when a
+    step last went through.
     """
 
     rules: Sequence[Rule]
@@ -52,6 +54,7 @@ class Watch:
     looked_ns: dict[str, int] = field(default_factory=dict)
     stepped_ns: int = 0
     _standing: Standing | None = None
+    _blind_ns: dict[str, int] = field(default_factory=dict)
     _waiting: set[str] = field(default_factory=set)
     _rests: Rests = field(default_factory=Rests)
     _ordered: list[Rule] = field(init=False)
@@ -73,14 +76,19 @@ class Watch:
             around = Around(self.policies, now_ns, silences)
             if not self._turn(rule, standing, declared, around, looks=looks):
                 return 0.0
-            self._rests.took(rule, now_ns, self.now_ns(), looked=looks)
+            self._rests.took(rule, now_ns, self.now_ns(), looked=looks, failed=rule.name in self.failing)
         standing.forget()
         self._standing, self.stepped_ns = standing, self.now_ns()
         return REST_S
 
     def problem(self) -> str | None:
-        """Which rules can't look, and why; None: all can."""
-        return "; ".join(f"rule {name}: {why}" for name, why in sorted(self.failing.items())) or None
+        """Which rules are blind, and why; None: all see.
+
+        A rule is when two looks in a row failed, or one did and none went through for half a minute.
+        """
+        now_ns = self.now_ns()
+        blind = [name for name, from_ns in self._blind_ns.copy().items() if now_ns >= from_ns]
+        return "; ".join(f"rule {name}: {self.failing.get(name, '')}" for name in sorted(blind)) or None
 
     def _read(self, declared: dict[str, Rule]) -> Standing:
         """What stands, after what belongs to rules that are declared no more was ended."""
@@ -110,7 +118,7 @@ class Watch:
             return False
         if findings is not None:
             self.looked_ns[rule.name] = around.now_ns
-            self.failing.pop(rule.name, None)
+            self._sees(rule)
         return True
 
     def _findings(self, rule: Rule, now_ns: int) -> list[Finding] | None:
@@ -119,7 +127,7 @@ class Watch:
         findings = self.look_for(rule, now_ns)
         if findings is None:
             self._waiting.add(rule.name)
-            self.failing.pop(rule.name, None)
+            self._sees(rule)
         return findings
 
     def _guarded(self, rule: Rule, work: Callable[[], Made]) -> Made | None:
@@ -129,12 +137,20 @@ class Watch:
         except ControlError:
             raise
         except ClewError as error:
-            self.failing[rule.name] = str(error)
+            self._fails(rule, str(error))
             log.warning("rule %s can't look: %s", rule.name, error)
         except Exception as error:  # a mistake of ours
-            self.failing[rule.name] = repr(error)
+            self._fails(rule, repr(error))
             log.exception("rule %s can't look", rule.name)
         return None
+
+    def _fails(self, rule: Rule, why: str) -> None:
+        self._blind_ns[rule.name] = self.now_ns() + (0 if rule.name in self.failing else _BLIND_AFTER_NS)
+        self.failing[rule.name] = why
+
+    def _sees(self, rule: Rule) -> None:
+        self._blind_ns.pop(rule.name, None)
+        self.failing.pop(rule.name, None)
 
     def _write(self, told: Look, standing: Standing) -> bool:
         """Write what was decided; whether nobody else was faster."""

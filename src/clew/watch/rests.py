@@ -12,6 +12,7 @@ from clew.model.rule import BurnRate, Judged, Pipeline, QueueWaits, Rule, Silenc
 
 _SECOND_NS = 10**9
 _TIMES = 200
+_SOON_NS = 5 * _SECOND_NS
 _URGENT = {VerdictKind.STUCK, VerdictKind.LOST, VerdictKind.FAILED}
 
 
@@ -54,12 +55,13 @@ class Rests:
         """Whether it is time to decide again of what stands, without a look."""
         return _is_over(self._turn_ns.get(rule.name), now_ns)
 
-    def took(self, rule: Rule, began_ns: int, ended_ns: int, *, looked: bool) -> None:
-        """A rule had its turn, which took from one moment to another."""
+    def took(self, rule: Rule, began_ns: int, ended_ns: int, *, looked: bool, failed: bool = False) -> None:
+        """A rule had its turn, which took from one moment to another; one whose look failed looks again soon."""
         rest_ns = min(_TIMES * max(0, ended_ns - began_ns), longest_ns(rule))
         self._turn_ns[rule.name] = (ended_ns, rest_ns)
         if looked:
-            self._look_ns[rule.name] = (ended_ns, max(rest_ns, every_ns(rule)))
+            look_ns = max(rest_ns, every_ns(rule))
+            self._look_ns[rule.name] = (ended_ns, min(look_ns, _SOON_NS) if failed else look_ns)
 
 
 def _is_over(rest: tuple[int, int] | None, now_ns: int) -> bool:
