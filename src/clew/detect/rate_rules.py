@@ -2,7 +2,8 @@
 
     series, minute ---judge, by what isn't flagged---> findings, and their windows, which are flagged from then on
 
-A window that was told never enters what is expected of its series later. It goes on as long as looks find it again.
+A window that a rule told never enters what that rule expects of its series later. It goes on as long as looks of this
+rule find it again. No rule changes what another one finds, so the past can be asked of each alone.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ Window = tuple[int, int]
 class RateRules:
     """Looks at series ``apart`` minutes from one look to the next. One at a time.
 
-    ``windows`` were told before, by series, and grow by what is told; ``keep`` is called with each that is new, or
-    longer than before.
+    ``windows`` were told before, surges by rule and series, and grow by what is told; ``keep`` is called with each that
+    is new, or longer than before.
     """
 
     windows: dict[str, list[Window]] = field(default_factory=dict)
@@ -47,7 +48,7 @@ class RateRules:
         params = shared(SurgeParams(at_least=shape.at_least, times=shape.times), len(series))
         found, told = [], {}
         for name, counts in sorted(series.items()):
-            known = series_name(shape, name)
+            known = f"{rule}/{series_name(shape, name)}"
             windows = self.windows.get(known, ())
             # Looks are a little more than that apart.
             since = next((begin for begin, until in windows if minute <= until + self.apart + 1), None)

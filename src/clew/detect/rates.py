@@ -40,7 +40,7 @@ def surge_finding(rule: str, surge: Surge, name: str, surging: Surging) -> Findi
 
 
 def series_name(surge: Surge, name: str) -> str:
-    """The name of a series, the same from look to look: what its flagged windows are kept by."""
+    """The name of a series, the same from look to look, and another one where something else is counted."""
     of = {SeriesKind.STAGE: f"/{surge.stage}", SeriesKind.SPANS: f"/{_spans(surge.spans)}"}.get(surge.series, "")
     return f"{surge.series}{of}/{name}"
 
@@ -101,12 +101,18 @@ def _spans(condition: SpanCondition) -> str:
     said = (
         "errors" if condition.errors_only else "",
         f"HTTP {http}" if http != "-" else "",
-        f"longer than {condition.longer_than_ns // 10**6} ms" if condition.longer_than_ns else "",
+        f"longer than {_milliseconds(condition.longer_than_ns)} ms" if condition.longer_than_ns else "",
         ", ".join(condition.work),
         ", ".join(condition.operations),
         ", ".join(f"{key}={value}" if value else key for key, value in sorted(condition.where.items())),
     )
     return "; ".join(each for each in said if each) or "all"
+
+
+def _milliseconds(duration_ns: int) -> str:
+    """To the nanosecond."""
+    whole, rest = divmod(duration_ns, 10**6)
+    return f"{whole}.{rest:06}".rstrip("0") if rest else str(whole)
 
 
 def _about(expected: float) -> str:
