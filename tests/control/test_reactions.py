@@ -2,9 +2,11 @@
 
 import contextlib
 import threading
+import time
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import text
 
 from clew.control.contract import Change
 from clew.control.database import open_database
@@ -119,9 +121,8 @@ def test_nothing_begins_once_all_are_stopped(runs):
     assert runs.begin(run, 14) is not None
 
 
-def test_another_server_leaves_alone_what_goes_on_here(runs, database, place):
-    if database.dialect == "sqlite":
-        return  # it has one server
+@pytest.mark.parametrize("place", ["postgresql"], indirect=True)  # SQLite has one server
+def test_another_server_leaves_alone_what_goes_on_here(runs, place):
     other = open_database(*place)
     run = runs.propose(RUN)
     with runs.going_on(run.id) as free, ReactionRuns(other).going_on(run.id) as free_there:
@@ -129,6 +130,21 @@ def test_another_server_leaves_alone_what_goes_on_here(runs, database, place):
         runs.begin(run, 11)
         assert ReactionRuns(other).interrupted(12) == []
     assert [each.id for each in ReactionRuns(other).interrupted(13)] == [run.id]
+    other.close()
+
+
+@pytest.mark.parametrize("place", ["postgresql"], indirect=True)
+def test_a_run_goes_on_for_longer_than_its_database_lets_transactions_idle(runs, database, place):
+    other = open_database(*place)
+    run = runs.propose(RUN)
+    with database.writing() as connection:
+        name = connection.scalar(text("SELECT quote_ident(current_database())"))
+        connection.execute(text(f"ALTER DATABASE {name} SET idle_in_transaction_session_timeout = '200ms'"))
+    database.close()  # the next connections are new ones
+    with runs.going_on(run.id):
+        time.sleep(0.6)
+        with ReactionRuns(other).going_on(run.id) as free_there:
+            assert not free_there
     other.close()
 
 

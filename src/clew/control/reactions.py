@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, exists, func, or_, select, text, update
 
 from clew.control.database import Database
 from clew.control.tables import incidents, reaction_runs, values
@@ -25,6 +25,9 @@ _UNFINISHED = (*BEFORE, RunState.RUNNING)
 _HALF = 2**31
 _GOES_ON = 0x636C6577
 """First half of PostgreSQL's advisory locks that say which runs go on; the second is the run's number."""
+
+_LIMITS = ("idle_in_transaction_session_timeout", "transaction_timeout")
+"""How PostgreSQL ends transactions that last; the second is known from version 17 on."""
 
 _ACTED_ON = 0x636C6578
 """First half of those that let who wants to act on one target take turns; the second is made of the target's name."""
@@ -103,6 +106,7 @@ class ReactionRuns:
             return
         with self._database.reading() as connection:
             connection.detach()  # however many runs go on, others find a connection in the pool
+            _let_last(connection)
             yield _hold(connection, run_id)
 
     def end(self, run: ReactionRun, state: RunState, at_ns: int, result: str) -> ReactionRun | None:
@@ -212,6 +216,12 @@ class ReactionRuns:
         with self._database.reading() as connection:
             rows: Sequence[Row[Any]] = connection.execute(statement).all()
         return [_run(row) for row in rows]
+
+
+def _let_last(connection: Connection) -> None:
+    """Take the limits of its database off this transaction: it idles for as long as an action runs."""
+    limits = text("SELECT set_config(name, '0', true) FROM pg_settings WHERE name IN :names")
+    connection.execute(limits.bindparams(bindparam("names", _LIMITS, expanding=True)))
 
 
 def _hold(connection: Connection, run_id: int) -> bool:
