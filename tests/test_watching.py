@@ -178,6 +178,17 @@ def test_what_is_read_again_before_the_start_watches_after_it_and_nothing_does_a
     assert alive("clew-rules") == alive("clew-notices") == []
 
 
+def test_a_stage_that_no_flow_has_is_refused_by_a_reload_and_told_when_a_flow_loses_it(kept):
+    kept.declare("late: {in_stage: {stages: [SUBMITED], longer_than: 30m}}")
+    with pytest.raises(DeclaredError, match="SUBMITED.*did you mean.*SUBMITTED"):
+        kept.watching.reload()
+    kept.declare("late: {in_stage: {stages: [SUBMITTED], longer_than: 30m}}")
+    kept.watching.reload()
+    assert kept.watching.problem() is None
+    kept.book.declare([flow_named("other").replace("SUBMITTED", "HANDED_IN")])
+    assert "SUBMITTED" in kept.watching.problem()
+
+
 def test_people_are_told_while_a_look_holds_up_what_was_read_again(kept, monkeypatch):
     looks, go_on, look = threading.Event(), threading.Event(), Looks.look
 

@@ -220,11 +220,11 @@ async def serve(settings: Settings, store: Store, announce: Callable[[str], None
 
 
 def _reload_told(watching: Watching) -> None:
-    """What a signal asks for is told in the log."""
+    """What a signal asks for is told in the log alone."""
     try:
-        log.info("files were read again: %s", "; ".join(watching.reload()) or "nothing changed")
-    except ClewError as error:
-        log.error("files can't be read again, the former stay in force: %s", error)
+        watching.reload()
+    except ClewError:
+        pass  # it was told
     except Exception:  # a mistake of ours
         log.exception("files can't be read again")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -11,6 +11,7 @@ from typing import TypeVar
 from clew.flow import parse_flow
 from clew.flow.document import read_text
 from clew.model.errors import FlowError
+from clew.model.flow import Flow
 from clew.model.reaction import Reaction, ReactionSet
 from clew.model.rule import Rule, RuleSet
 from clew.notify.channels.contract import Channel
@@ -41,10 +42,13 @@ class DeclaredError(FlowError):
     """Files of declarations are wrong; the message and ``problems`` name every mistake of every file."""
 
 
-def declared_by(settings: Settings, environment: Mapping[str, str] = os.environ) -> Declared:
+def declared_by(
+    settings: Settings, environment: Mapping[str, str] = os.environ, flows: Sequence[Flow] = ()
+) -> Declared:
     """What the files say that the settings name; without any, the shipped rules, and nobody is told.
 
-    Raises DeclaredError.
+    ``flows`` are those in force: what rules say of stages and paths must be theirs, or those of flow files (none: it
+    isn't looked at). Raises DeclaredError.
     """
     failed: list[FlowError] = []
 
@@ -55,18 +59,19 @@ def declared_by(settings: Settings, environment: Mapping[str, str] = os.environ)
             failed.append(error)
             return None
 
-    flows = [read(_flow_text, Path(path)) for path in settings.flow]
+    texts = [read(_flow_text, Path(path)) for path in settings.flow]
+    held = [parse_flow(text) for text in texts if text] if flows and texts else flows
     secrets = Registry(environment, settings.notify.parent if settings.notify else Path())
     notify = read(lambda path: load_notify(path, secrets), settings.notify)
     policies = None if notify is None else list(notify.policies.policies)
-    rules = read(lambda path: load_rules(path, policies=policies), settings.rules)
+    rules = read(lambda path: load_rules(path, held, policies), settings.rules)
     names = None if rules is None and settings.rules else [each.name for each in (rules or default_rules()).rules]
     reactions = read(lambda path: load_reactions(path, names), settings.reactions)
     if failed:
         raise DeclaredError("\n".join(map(str, failed)), [problem for error in failed for problem in error.problems])
     default = Declared()
     return Declared(
-        tuple(text for text in flows if text),
+        tuple(text for text in texts if text),
         rules or default.rules,
         notify or default.notify,
         reactions or default.reactions,

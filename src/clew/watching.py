@@ -10,6 +10,7 @@ the files are read again. What waits or runs (alerts, notices, actions) is in th
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -34,6 +35,7 @@ from clew.notify.outbox import Courier
 from clew.react.outside import change_by, outside_of
 from clew.react.runner import Runner
 from clew.react.world import World
+from clew.rules.check import check_rules
 from clew.settings import Settings
 from clew.store.contract import Store
 from clew.watch.awake import Awake
@@ -43,6 +45,8 @@ from clew.watch.health import WatchHealth
 from clew.watch.looks import Looks
 from clew.watch.pipeline import PipelineBook
 from clew.workers import Worker, stop_all
+
+log = logging.getLogger(__name__)
 
 _HANGS_AFTER_NS = 120 * 10**9
 _ACTIONS_END_WITHIN_S = 5.0
@@ -160,6 +164,8 @@ class Watching:
     def start(self) -> None:
         """Start to watch."""
         with self._relieving:
+            for misfit in self._misfits():
+                log.warning("a rule finds nothing as it is: %s", misfit)
             self._started = True
             self._shift.start()
             for worker in (*self._acting, *self._beside):
@@ -168,7 +174,7 @@ class Watching:
     def problem(self) -> str | None:
         """What of it doesn't work and why, or None: rules that can't look, channels that can't be told."""
         others = (each.problem for each in (*self._acting, *self._beside))
-        return "; ".join(filter(None, (*self._shift.problems(), *others, self._reloading))) or None
+        return "; ".join(filter(None, (*self._shift.problems(), *others, *self._misfits(), self._reloading))) or None
 
     def reload(self) -> list[str]:
         """Read the files again and watch by what they say; what changed, a line for each kind.
@@ -180,17 +186,20 @@ class Watching:
             if self._closed:
                 raise ClewError("Clew stops, so files are not read again")
             try:
-                declared = declared_by(self._settings)
+                declared = declared_by(self._settings, flows=self._flows())
                 told = self._book.declare(declared.flows) if declared.flows else []
             except ClewError as error:
                 self._reloading = f"what was declared before stays in force: {error}"
+                log.error("files can't be read again; %s", self._reloading)
                 raise
             before, self._shift = self._shift, self._shift_of(declared)
             if self._started:
                 self._reloading = "files were read again, but a step by what was declared before still goes on"
                 self._shift.relieve(before)
             self._reloading = None
-            return [*told, *changes(before.declared, declared)]
+            told += changes(before.declared, declared)
+            log.info("files were read again: %s", "; ".join(told) or "nothing changed")
+            return told
 
     def close(self) -> None:
         """End after the current steps; what wasn't told waits in the outbox."""
@@ -232,6 +241,13 @@ class Watching:
         change_of = change_by(lambda: self._shift.declared.notify.policies)
         self._runner = Runner(self._world, lambda rule: self._shift.watch.looked_ns.get(rule, 0), change_of)
         self._acting.append(Worker("clew-reactions", _stepping(self._runner.step), "reactions don't act"))
+
+    def _misfits(self) -> list[str]:
+        """What rules of a file name that the flows in force don't have: a flow may be changed after them."""
+        if self._settings.rules is None:
+            return []
+        faults = check_rules(self._shift.declared.rules, self._flows())
+        return [f"{self._settings.rules}: {each.key}: {each.cause}; {each.mend}" for each in faults]
 
     def _flows(self) -> list[Flow]:
         return [each.flow for each in self._book.current]

@@ -30,7 +30,7 @@ Exit codes:
   0  done
   1  it didn't work: no server, wrong settings, a mistake in a file
   2  the command line itself is wrong, a value of an option too
-  3  there is no such order, trace or flow
+  3  there is no such order, trace, flow, incident, silence or channel
 
 \b
 Environment:
