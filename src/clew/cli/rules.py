@@ -14,9 +14,9 @@ from rich.text import Text
 
 from clew.cli import screen
 from clew.cli.checks import read_settings
-from clew.cli.client import DEFAULT_URL, CommandError, NoAnswer, open_client
+from clew.cli.client import CommandError, Unreachable, open_client
 from clew.cli.entries import Entry, listed
-from clew.cli.options import asks, print_json
+from clew.cli.options import asks, print_json, server
 from clew.cli.screen import clock, counted, grid, short, show, text
 from clew.flow import default_flow, format_problems, load_flow
 from clew.flow.document import compose_document, read_text
@@ -84,7 +84,7 @@ def check(file: Path | None, flow_files: tuple[Path, ...], notify_file: Path | N
 @rules.command("show")
 @click.argument("file", type=_FILE, required=False)
 @click.option("--shipped", is_flag=True, help="Print the rules that ship with Clew, to copy; needs no server.")
-@click.option("--url", envvar="CLEW_URL", default=DEFAULT_URL, show_default=True, help="The server to ask.")
+@server
 @click.option("--json", "as_json", is_flag=True, help="Print the API's JSON.")
 def show_rules(file: Path | None, shipped: bool, url: str, as_json: bool) -> None:
     """The rules that watch, and the file that they come from; or those in FILE.
@@ -110,7 +110,7 @@ def _in_force(url: str) -> tuple[dict[str, Any], str]:
         with open_client(url, None) as client:
             found = client.get("rules")
             who = f"rules by which {url} watches"
-    except NoAnswer:
+    except Unreachable:
         found = _in_file(_settings().rules)
         who = f"no Clew answers at {url}; one that is started here watches by"
     return found, f"{who}: {found['file'] or 'those that ship with Clew'}"
