@@ -1,5 +1,6 @@
 """Commands about incidents, over an idle data directory and with wrong options."""
 
+import getpass
 import json
 
 import pytest
@@ -23,7 +24,7 @@ def directory(tmp_path_factory):
 
 
 def call(*arguments):
-    done = CliRunner().invoke(main, [str(each) for each in arguments])
+    done = CliRunner().invoke(main, [str(each) for each in arguments], catch_exceptions=False)
     return done.exit_code, done.output
 
 
@@ -56,3 +57,39 @@ def test_options_that_do_not_go_together_are_refused(arguments, words):
     code, said = call(*arguments)
     assert code == 2
     assert words in " ".join(said.split())
+
+
+@pytest.fixture
+def nameless(monkeypatch):
+    """The user who runs commands has a number and no name, as in many containers."""
+
+    def unknown():
+        raise KeyError("getpwuid(): uid not found: 4711")
+
+    monkeypatch.setattr(getpass, "getuser", unknown)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["silence"], ["silence", "--try", "--label", "rule=stuck"], ["silence", "--end", "1"], ["incident", "1"]],
+)
+def test_who_has_no_name_may_ask_and_end(directory, nameless, arguments):
+    _, said = call(*arguments, "--data", directory)  # what breaks is raised
+    assert "--by" not in said
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["silence", "--for", "1h", "--label", "rule=stuck", "--why", "we move"],
+        ["incident", "1", "--note", "seen"],
+        ["reactions", "approve", "1"],
+        ["reactions", "refuse", "1"],
+        ["reactions", "stop"],
+        ["reactions", "go"],
+    ],
+)
+def test_who_has_no_name_must_give_one_to_declare(nameless, arguments):
+    code, said = call(*arguments)
+    assert code == 2
+    assert "give one with --by" in " ".join(said.replace("│", "").split())

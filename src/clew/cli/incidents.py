@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from clew.cli.client import Client, Params, open_client
-from clew.cli.options import asks, print_json
+from clew.cli.options import asks, print_json, who
 from clew.cli.orders import watch_list
 from clew.cli.screen import ROOMY, clock, console, counted, grid, joined, long, rows, show, text, words
 
@@ -81,8 +80,9 @@ def incident(
     """One incident: what it is about, its orders, who was told, and what happened."""
     if acknowledge and resolve:
         raise click.UsageError("--acknowledge and --resolve: one of them")
+    actor = who(by) if acknowledge or resolve or note else ""
     with open_client(url, data) as client:
-        _act(client, incident_id, acknowledge=acknowledge, resolve=resolve, note=note, by=by or getpass.getuser())
+        _act(client, incident_id, acknowledge=acknowledge, resolve=resolve, note=note, by=actor)
         whole = client.get(f"incidents/{incident_id}")
     print_json(whole) if as_json else show(_whole(whole))
 

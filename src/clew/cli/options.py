@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import re
 from collections.abc import Callable
@@ -64,6 +65,15 @@ def pages(command: Command) -> Command:
     ):
         command = option(command)
     return command
+
+
+def who(by: str) -> str:
+    """Who does this: ``by`` if it is given, else the user who runs the command. Raises UsageError where the user has
+    no name, as in a container that runs as a bare number."""
+    try:
+        return by or getpass.getuser()
+    except (KeyError, OSError, ImportError) as error:
+        raise click.UsageError("the user who runs this command has no name here: give one with --by") from error
 
 
 def order_filters(too: str = "") -> Callable[[Command], Command]:

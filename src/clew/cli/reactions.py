@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
 import time
@@ -16,7 +15,7 @@ from rich.text import Text
 from clew.cli.checks import read_settings
 from clew.cli.client import Client, CommandError, Params, open_client, segment
 from clew.cli.entries import Entry, listed, timed
-from clew.cli.options import Command, asks, changes, print_json
+from clew.cli.options import Command, asks, changes, print_json, who
 from clew.cli.screen import clock, console, counted, joined, long, show, text, words
 from clew.flow import format_problems
 from clew.model.errors import RulesError
@@ -79,7 +78,7 @@ def history(
 @changes
 def approve(run_id: int, by: str, url: str, data: Path | None, as_json: bool) -> None:
     """Allow the run of that ID, which waits for it."""
-    _decide("approve", run_id, {"by": by or getpass.getuser()}, url, data, as_json)
+    _decide("approve", run_id, {"by": who(by)}, url, data, as_json)
 
 
 @reactions.command()
@@ -89,7 +88,7 @@ def approve(run_id: int, by: str, url: str, data: Path | None, as_json: bool) ->
 @changes
 def refuse(run_id: int, why: str, by: str, url: str, data: Path | None, as_json: bool) -> None:
     """Refuse the run of that ID, which has not begun; its reaction leaves that incident alone then."""
-    _decide("refuse", run_id, {"by": by or getpass.getuser(), "reason": why}, url, data, as_json)
+    _decide("refuse", run_id, {"by": who(by), "reason": why}, url, data, as_json)
 
 
 @reactions.command()
@@ -98,8 +97,9 @@ def refuse(run_id: int, why: str, by: str, url: str, data: Path | None, as_json:
 @changes
 def stop(why: str, by: str, url: str, data: Path | None, as_json: bool) -> None:
     """Let no reaction begin from now on, over restarts of Clew, too; what runs goes on to its end."""
+    body = {"by": who(by), "reason": why}
     with open_client(url, data) as client:
-        told = _post(client, "reactions/stop", {"by": by or getpass.getuser(), "reason": why})
+        told = _post(client, "reactions/stop", body)
     if as_json:
         print_json(told)
     else:
@@ -111,8 +111,9 @@ def stop(why: str, by: str, url: str, data: Path | None, as_json: bool) -> None:
 @changes
 def go(by: str, url: str, data: Path | None, as_json: bool) -> None:
     """Let reactions begin again."""
+    body = {"by": who(by)}
     with open_client(url, data) as client:
-        told = _post(client, "reactions/go", {"by": by or getpass.getuser()})
+        told = _post(client, "reactions/go", body)
     if as_json:
         print_json(told)
     else:

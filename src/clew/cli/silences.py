@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from clew.cli.client import open_client
-from clew.cli.options import asks, print_json
+from clew.cli.options import asks, print_json, who
 from clew.cli.screen import clock, grid, show, text
 from clew.flow.durations import parse_duration
 from clew.flow.hours import split_hours
@@ -47,8 +46,10 @@ def silence(
     """Silences: times in which alerts that match notify nobody. Without an option: those that hold."""
     pairs = _pairs(labels)
     _check(length, pairs, [from_at, hours], why, only_try=only_try, end=end)
-    new: dict[str, Any] = {"labels": pairs, "by": by or getpass.getuser(), "reason": why, "from_at": from_at}
-    new |= ({"for_s": _seconds(length)} if length else {}) | ({"hours": _hours(hours)} if hours else {})
+    new: dict[str, Any] = {}
+    if length:
+        new = {"labels": pairs, "by": who(by), "reason": why, "from_at": from_at, "for_s": _seconds(length)}
+        new |= {"hours": _hours(hours)} if hours else {}
     with open_client(url, data) as client:
         if only_try:
             told = client.get("silences/coverage", {"label": [f"{name}={value}" for name, value in pairs.items()]})
@@ -56,7 +57,7 @@ def silence(
             return
         if end is not None:
             client.delete(f"silences/{end}")
-        made = client.post("silences", json.dumps(new)) if length else None
+        made = client.post("silences", json.dumps(new)) if new else None
         told = client.get("silences")
     if as_json:
         print_json(told | ({"declared": made} if made else {}))
