@@ -138,6 +138,75 @@ def test_a_late_fact_moves_a_closed_order_to_the_week_in_which_it_really_ended(b
     assert rows_of(bench, "moves") == 1
 
 
+@pytest.mark.parametrize(
+    "later",
+    [
+        pytest.param([("SHIPPED", 30, "mes", {})], id="the end again"),
+        pytest.param([("SHIPPED", 31, "crm", {})], id="the end, told by another service as well"),
+        pytest.param([("ORDERED", 90, "shop", {})], id="what was before it again"),
+        pytest.param([("MADE", 60, "mes", {})], id="what was before it"),
+        pytest.param([("MADE", 10, "mes", {})], id="what came after it"),
+        pytest.param([("", 10, "crm", {"order__hold": True})], id="a hold"),
+        pytest.param([("", 10, "crm", {"order__alias__crm_deal": "D-{}"})], id="an alias"),
+        pytest.param([("ORDERED", 80, "crm", {"order__id": "0-{}", "order__alias__shop": "{}"})], id="its first id"),
+    ],
+)
+def test_when_an_end_arrived_first_is_not_changed_by_what_arrives_later(bench, later, request):
+    order_id = request.node.callspec.id
+    bench.arrive(event(order_id, "ORDERED", 90), event(order_id, "SHIPPED", 30, "mes"))
+    told_ns = bench.now_ns
+    bench.ticker.tick()
+    for stage, ago_min, service, attrs in later:
+        named = {key: value.format(order_id) if isinstance(value, str) else value for key, value in attrs.items()}
+        bench.arrive(event(named.pop("order__id", order_id), stage, ago_min, service, **named))
+    assert bench.ticker.tick() >= 1
+    assert bench.verdict(order_id).kind is VerdictKind.CLOSED
+    assert told_of(bench, order_id) == told_ns
+
+
+def test_an_end_that_was_not_known_before_arrived_when_it_did(bench):
+    bench.arrive(event("ends", "ORDERED", 90))
+    bench.ticker.tick()
+    bench.arrive(event("ends", "MADE", 60, "mes"))
+    bench.ticker.tick()
+    assert told_of(bench, "ends") == 0
+    bench.arrive(event("ends", "SHIPPED", 30, "mes"))
+    bench.ticker.tick()
+    assert told_of(bench, "ends") == bench.now_ns
+    bench.arrive(event("ends", "CANCELLED", 40))
+    bench.ticker.tick()
+    assert bench.verdict("ends").kind is VerdictKind.CANCELLED
+    assert told_of(bench, "ends") == bench.now_ns
+
+
+def test_an_end_that_is_derived_again_is_no_news(bench):
+    ends = "SHIPPED: {service: mes, terminal: closed, rules: [{service: till, span: "
+    ruled = FLOW.replace("SHIPPED: {service: mes, terminal: closed", ends + "'ship'}]")
+    bench.arrive(event("derived-1", "ORDERED", 90), event("derived-2", "ORDERED", 90))
+    bench.arrive(traces("till", span(50, 1, NOW - 50 * MINUTE, name="ship", order__id="derived-1")))
+    bench.ticker.tick()
+    bench.book.apply(ruled)
+    bench.arrive(traces("till", span(51, 1, NOW - 50 * MINUTE, name="ship", order__id="derived-2")))
+    told_ns = bench.now_ns
+    bench.ticker.tick()
+    assert (bench.stages("derived-1"), told_of(bench, "derived-2")) == (["ORDERED"], told_ns)
+    bench.book.apply(ruled.replace("limit: 30m", "limit: 31m"), since_ns=NOW - 60 * MINUTE)
+    bench.ticker.tick()
+    assert bench.stages("derived-1") == bench.stages("derived-2") == ["ORDERED", "SHIPPED"]
+    assert (told_of(bench, "derived-1"), told_of(bench, "derived-2")) == (0, told_ns)
+    bench.book.apply(FLOW, since_ns=NOW - 60 * MINUTE)
+    bench.ticker.tick()
+
+
+def told_of(bench, order_id):
+    """When the end of an order arrived first, as its row tells (Unix ns)."""
+    (row,) = bench.store.rows(
+        "SELECT toUnixTimestamp64Nano(told) AS at FROM orders FINAL WHERE order_id = {id:String}",
+        {"id": read_order(bench.store, order_id).order_id},
+    )
+    return row["at"]
+
+
 def test_an_alias_that_is_learned_late_joins_two_journeys_into_one(bench):
     bench.arrive(event("D77", "MADE", 40, "mes"))
     bench.ticker.tick()

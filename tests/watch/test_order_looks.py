@@ -74,6 +74,25 @@ def test_what_was_found_of_an_order_stays_found_while_it_ends_between_what_is_re
     assert found == [["o"]] * 20
 
 
+def test_what_arrives_after_an_end_was_told_is_no_news_but_an_end_that_arrives_hours_after_is(shop):
+    store, ticker, looks, clock = shop
+    ended = stage_event("told", "CANCELLED", BEGIN - 5 * SECOND)
+    late = stage_event("late", "CANCELLED", BEGIN - 3 * 3_600 * SECOND)
+    ingest(store, BEGIN, logs("shop-api", stage_event("told", "INITIATED", BEGIN - 9 * SECOND), ended))
+    ingest(store, BEGIN, logs("shop-api", stage_event("late", "INITIATED", BEGIN - 4 * 3_600 * SECOND)))
+    ticker.tick()
+    found = [{each.order_id for each in looks.look(CANCELLED, BEGIN)}]
+    clock[0] = BEGIN + ENDED_WITHIN_NS + 60 * SECOND
+    again = (
+        stage_event("told", "", clock[0], order__alias__crm="D7"),
+        stage_event("told", "", clock[0], order__hold=True),
+    )
+    ingest(store, clock[0], logs("shop-api", ended, late, *again))
+    ticker.tick()
+    found += [{each.order_id for each in looks.look(CANCELLED, clock[0] + s * SECOND)} for s in (0, 10, 1_000)]
+    assert found == [{"told"}, {"late"}, {"late"}, set()]
+
+
 def test_what_is_not_yet_so_is_judged_again_when_it_will_be(shop, monkeypatch):
     store, ticker, looks, _ = shop
     half_hour = 1_800 * SECOND

@@ -119,8 +119,9 @@ class Rebuilder:
     def _write(
         self, live: Sequence[EncodedOrder], groups: Mapping[str, frozenset[str]], stored: Sequence[StoredOrder]
     ) -> tuple[int, int]:
-        left = _left(live, groups, stored)
-        write_encoded(self.store, live, left)
+        speaker_of = {each: speaker for speaker, group in groups.items() for each in group}
+        left = _left(live, speaker_of, stored)
+        write_encoded(self.store, _told_once(live, speaker_of, stored), left)
         return len(live), len(left)
 
     def _recent_and_old(
@@ -150,9 +151,10 @@ class Rebuilder:
             losses = [each.loss for each in said if each.loss]
             journey = self.project(rebuild(speaker, events, choose_flow(flows, events), losses))
             others = _other_ids(journey, group)
-            told_ns = max((each.received_ns for each in events if each.source is not Source.IMPORT), default=0)
             version = _version(epoch, journey, said)
-            rows.append(encode_order(OrderRow(journey, journey_to_json(journey), version, others, told_ns)))
+            rows.append(
+                encode_order(OrderRow(journey, journey_to_json(journey), version, others, _told_ns(journey, events)))
+            )
             if journey.facts > LARGE_FACTS:
                 large.update((speaker, *others))
             elif self.large:
@@ -229,10 +231,32 @@ def _facts_of(version: int) -> int:
     return version >> 24 & _MOST_FACTS
 
 
+def _told_ns(journey: Journey, events: Iterable[StageEvent]) -> int:
+    """When the end of an order arrived, else 0: also when an import alone tells of it, which is no news."""
+    if journey.terminal is None:
+        return 0
+    ends = (each for each in events if each.at_ns == journey.entered_ns and each.stage == journey.stage)
+    return min((each.received_ns for each in ends if each.source is not Source.IMPORT), default=0)
+
+
+def _told_once(
+    live: Sequence[EncodedOrder], speaker_of: Mapping[str, str], stored: Iterable[StoredOrder]
+) -> Sequence[EncodedOrder]:
+    """The rows, but an end that was known before was told then: what else arrives, or is told again, is no news."""
+    known: dict[tuple[str, str], int] = {}
+    for row in stored:
+        if row.ended_in and not row.imported:
+            end = (speaker_of[row.order_id], row.ended_in)
+            known[end] = min(row.told_ns, known.get(end, row.told_ns))
+    if not known:
+        return live
+    before = [known.get((row.order_id, row.ended_in)) for row in live]
+    return [row if at_ns is None else row.told_at(at_ns) for row, at_ns in zip(live, before, strict=True)]
+
+
 def _left(
-    live: Iterable[EncodedOrder], groups: Mapping[str, frozenset[str]], stored: Iterable[StoredOrder]
+    live: Iterable[EncodedOrder], speaker_of: Mapping[str, str], stored: Iterable[StoredOrder]
 ) -> list[StoredOrder]:
     """Rows that are no longer true: in a bucket that the order has left, or of an id that another now speaks for."""
-    speaker_of = {each: speaker for speaker, group in groups.items() for each in group}
     bucket = {row.order_id: row.bucket for row in live}
     return [row for row in stored if row.order_id != speaker_of[row.order_id] or row.bucket != bucket.get(row.order_id)]

@@ -83,7 +83,7 @@ class OrderPage:
 class OrderRow:
     """A journey as the table holds it: its JSON, its version and every other id it goes by.
 
-    ``told_ns`` is when the last fact of it arrived that no import told (0: none did).
+    ``told_ns`` is when its end arrived first (0: it hasn't ended, or that isn't known).
     """
 
     journey: Journey
@@ -207,19 +207,22 @@ def order_place(now_ns: int, rank: int, since: int, order_id: str) -> OrderPlace
 
 @dataclass(frozen=True, slots=True)
 class StoredOrder:
-    """A live row as it lies in the table."""
+    """A live row as it lies in the table; ``ended_in`` is the stage in which the order ended, empty if it hasn't."""
 
     order_id: str
     bucket: date
     version: int
     first_ns: int
     imported: bool = False
+    ended_in: str = ""
+    told_ns: int = 0
 
 
 def read_stored_orders(store: Store, ids: Iterable[str]) -> list[StoredOrder]:
     """The live rows of these order ids; one id has several only after a crash between two partitions."""
     rows = store.rows(
-        "SELECT order_id, bucket, version, toUnixTimestamp64Nano(first_seen) AS first_ns, imported FROM orders FINAL "
+        "SELECT order_id, bucket, version, toUnixTimestamp64Nano(first_seen) AS first_ns, imported, "
+        "if(terminal = '', '', stage) AS ended_in, toUnixTimestamp64Nano(told) AS told_ns FROM orders FINAL "
         f"WHERE order_id IN {{ids:Array(String)}} {_FINAL}",
         {"ids": list(ids)},
     )
@@ -260,16 +263,23 @@ COLUMNS = (
     "warn_at", "deadline_at", "due_at", "user_id", "alias_values", "errors", "deviations", "accepted", "attrs",
     "imported", "stages", "entered_at", "traces", "journey",
 )  # fmt: skip
+_TOLD = COLUMNS.index("told")
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedOrder:
-    """A journey as the values of its row, without the journey."""
+    """A journey as the values of its row, without the journey; ``ended_in`` is as in `StoredOrder`."""
 
     order_id: str
     bucket: date
     version: int
     values: tuple[object, ...]
+    ended_in: str
+
+    def told_at(self, told_ns: int) -> EncodedOrder:
+        """The same row, whose end arrived first at that moment (Unix ns)."""
+        values = (*self.values[:_TOLD], told_ns, *self.values[_TOLD + 1 :])
+        return EncodedOrder(self.order_id, self.bucket, self.version, values, self.ended_in)
 
 
 def write_encoded(store: Store, rows: Iterable[EncodedOrder], left: Iterable[StoredOrder]) -> None:
@@ -283,7 +293,8 @@ def write_encoded(store: Store, rows: Iterable[EncodedOrder], left: Iterable[Sto
 def encode_order(row: OrderRow) -> EncodedOrder:
     """The row of a journey."""
     bucket = bucket_of(row.journey)
-    return EncodedOrder(row.journey.order_id, bucket, row.version, _row_values(row, bucket))
+    ended_in = row.journey.stage if row.journey.terminal else ""
+    return EncodedOrder(row.journey.order_id, bucket, row.version, _row_values(row, bucket), ended_in)
 
 
 def _row_values(row: OrderRow, bucket: date) -> tuple[object, ...]:

@@ -370,13 +370,16 @@ def render_undo(layout: Layout) -> tuple[str, str, str]:
 
 
 def render_derivation(rules: str) -> str:
-    """A query over stored spans since ``{since:Int64}`` that gives the stage events which only rules derive."""
+    """A query over stored spans since ``{since:Int64}`` that gives the stage events which only rules derive.
+
+    When those spans arrived isn't kept: received is 0, so that a past of which nobody was told is no news now.
+    """
     source = (
         "(SELECT *, fromUnixTimestamp64Nano({now:Int64}, 'UTC') AS received FROM spans "
         "WHERE ts >= fromUnixTimestamp64Nano({since:Int64}, 'UTC'))"
     )
     view = render_view(Layout(rules=rules, spans_source=source), "derive_stages_of_spans")
-    return f"SELECT * FROM ({view}) WHERE source = 'rule'"
+    return f"SELECT * REPLACE (toDateTime64(0, 9, 'UTC') AS received) FROM ({view}) WHERE source = 'rule'"
 
 
 def render_probes(layout: Layout) -> list[str]:

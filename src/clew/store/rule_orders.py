@@ -83,8 +83,8 @@ def candidates_of_each(
     than that of one rule.
 
     ``ended_since_ns``: where a rule asks for ended orders, those that ended after that moment are among them, and
-    those of the last week of which something was told after it (None: open orders only). A journey that changed since
-    has another version.
+    those of the last week whose end arrived first after it (None: open orders only). A journey that changed since has
+    another version.
     """
     found: dict[str, list[Candidate]] = {name: [] for name in asked}
     ended = ended_since_ns is not None and any(each.ended for each in asked.values())

@@ -143,8 +143,8 @@ SETTINGS ${durable};
 -- One row an order: the journey as last rebuilt. Open orders lie in the bucket 1970-01-01, ended ones in the
 -- week of their end; the ticker writes a tombstone (gone = 1) into a bucket that an order leaves. The version grows
 -- with knowledge, so a row written twice or late changes nothing. An order of which only imports tell is never open:
--- it lies in the week of its last event. stages and entered_at are the visits that reports count. told is when the last
--- fact arrived, however long ago it happened.
+-- it lies in the week of its last event. stages and entered_at are the visits that reports count. told is when the end
+-- arrived first, however long ago it happened.
 TABLE orders SHARD BY cityHash64(order_id)
 (
     bucket Date,
