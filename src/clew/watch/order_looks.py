@@ -29,8 +29,8 @@ _NOT_YET_NS = 5 * _SECOND_NS
 _SERVES_NS, _SERVES_MOST_NS, _SERVES_TIMES = 3 * _SECOND_NS, 6 * _SECOND_NS, 30
 """What was read serves all rules for as long as a rule rests, and longer the dearer it was: their turns drift apart."""
 ENDED_WITHIN_NS = 900 * _SECOND_NS
-"""An order that ended is looked at for so long after it ended, or after that was first told: longer than rules wait after
-Clew was down."""
+"""An order that ended is looked at for so long after it ended, or after that was first told: longer than rules wait
+after Clew was down."""
 
 
 @dataclass(frozen=True, slots=True)
