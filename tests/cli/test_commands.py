@@ -582,3 +582,11 @@ def test_a_journey_is_watched_in_place(clew, monkeypatch):
     monkeypatch.setattr("clew.cli.orders.time.sleep", stop_after_two)
     assert "order 4711" in clew("order", "4711", "--watch", "--every", "0.5")
     assert drawn == [0.5, 0.5]
+
+
+def test_a_server_that_can_not_tell_its_rules_now_is_not_said_to_be_away(clew, monkeypatch):
+    def fails(*_):
+        raise NoAnswer("PostgreSQL is away", "try again")
+
+    monkeypatch.setattr(Client, "get", fails)
+    assert clew("rules", "show", code=1) == "clew: PostgreSQL is away\nmend: try again\n"

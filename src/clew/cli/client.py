@@ -49,6 +49,10 @@ class NoAnswer(CommandError):
     """The server gives no answer now; it may a little later."""
 
 
+class Unreachable(NoAnswer):
+    """Nothing answers at the address of the server."""
+
+
 class Sender(Protocol):
     """Sends a request to the API."""
 
@@ -194,7 +198,7 @@ def _http_errors(url: str) -> Iterator[None]:
     try:
         yield
     except (httpx.ConnectError, httpx.UnsupportedProtocol) as error:
-        raise NoAnswer(
+        raise Unreachable(
             f"no Clew answers at {url}",
             "start it with `clew serve`, name another server with --url or CLEW_URL, "
             "or use an idle data directory with --data DIR",
