@@ -126,6 +126,7 @@ def test_no_large_requests_together_hold_up_the_others(told):
             store.slow = False  # what begins now is answered at once, if a worker is free
             assert httpx.get(f"{address}{static_path()}/base.css", timeout=10).status_code == 200
             assert httpx.get(f"{address}/orders/4711", timeout=10).status_code == 200
+            assert httpx.get(f"{address}/api/v1/rules", timeout=10).status_code == 200
         finally:
             store.go_on.set()
             for each in asked:

@@ -66,8 +66,9 @@ def create_api(deps: ApiDeps) -> FastAPI:
         hook_routes,
         reaction_routes,
         reload_routes,
+        rule_routes,
     ):
         app.include_router(routes(deps), prefix="/api/v1", dependencies=[known])
-    for routes in (report_routes, hint_routes, learn_routes, rule_routes):
+    for routes in (report_routes, hint_routes, learn_routes):
         app.include_router(routes(deps), prefix="/api/v1", dependencies=[known, Depends(deps.turns)])
     return app

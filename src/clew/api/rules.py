@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
 from clew.api.deps import ApiDeps
@@ -122,7 +122,7 @@ def rule_routes(deps: ApiDeps) -> APIRouter:
 
     summary = "What rules would have alerted over the past; nobody is told"
 
-    @routes.post("/replay", summary=summary, openapi_extra=YAML_BODY)
+    @routes.post("/replay", summary=summary, openapi_extra=YAML_BODY, dependencies=[Depends(deps.turns)])
     def replay(
         text: FlowText,
         from_: Annotated[str, Query(alias="from", description=f"not before {_MOMENT}")] = "7d",
