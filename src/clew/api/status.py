@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from clew import __version__
 from clew.api.deps import ApiDeps, Intake
-from clew.api.errors import ApiError, ErrorAnswer
+from clew.api.errors import RESPONSES, ApiError, ErrorAnswer
 from clew.api.flows import FlowSummaryModel, flow_summary
 from clew.api.times import moment, seconds
 from clew.journey.ticker import Ticker
@@ -143,9 +143,9 @@ def probe_routes(deps: ApiDeps) -> APIRouter:
 
 def status_routes(deps: ApiDeps) -> APIRouter:
     """/status."""
-    routes = APIRouter(tags=["status"])
+    routes = APIRouter(tags=["status"], responses=RESPONSES)
 
-    @routes.get("/status", summary="How Clew does", responses={503: {"model": ErrorAnswer}})
+    @routes.get("/status", summary="How Clew does")
     def status() -> StatusModel:
         return status_model(deps)
 
