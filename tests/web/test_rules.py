@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import pytest
 
 from clew.model.incident import Incident, IncidentState, PlannedSilence, Policy, PolicyStep
@@ -79,6 +82,15 @@ def test_the_policies_of_the_rules_shown_are_told_once():
     assert [(each.name, each.told[:5]) for each in shown.policies] == [("urgent", "slack")]
     assert [each.policies for each in shown.lines] == [("urgent",), ("urgent",)]
     assert page(stands(), word="nothing").policies == ()
+
+
+def test_names_with_spaces_are_led_to_by_links_that_the_page_has():
+    called = rule("late at MES", explained_by=(Explanation("late at MES"),))
+    named = replace(stands(called, trouble="no"), policies=(replace(URGENT, name="by day"),))
+    html = told(named)
+    anchors, links = (re.findall(rf'{mark}((?:rule|policy)-[^"]*)"', html) for mark in (' id="', 'href="#'))
+    assert sorted(anchors) == ["policy-by%20day", "rule-late%20at%20MES"]
+    assert set(links) == set(anchors)
 
 
 def test_a_runbook_that_is_no_web_address_is_no_link():
