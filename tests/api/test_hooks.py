@@ -15,7 +15,7 @@ from clew.api.deps import Watched
 from clew.api.hooks import Replays
 from clew.model.alert import Alert, AlertPhase, Finding
 from clew.model.errors import ControlError
-from clew.model.incident import IncidentState
+from clew.model.incident import IncidentState, TransitionKind
 from clew.model.secret import Secret
 from clew.notify.channels.keys import vendor_key
 from clew.notify.channels.slack.payload import ACKNOWLEDGE, SILENCE, SILENCE_NS
@@ -122,6 +122,23 @@ def test_a_silence_from_slack_covers_the_incident_and_its_like_once_however_ofte
     assert made.labels == labels_to_silence(incident)
     assert made.until_ns - made.from_ns == SILENCE_NS
     assert (made.by, made.reason) == ("anna (Slack)", f"from incident {incident.id} through orders")
+
+
+def test_what_was_done_when_clew_was_ended_just_after_is_done_no_second_time(
+    client, told, monkeypatch, pagerduty, press, incident
+):
+    before = len(told.desk.incidents.silences(told.now_ns()))
+    told.desk.acknowledge(incident.id, "Anna (PagerDuty)")
+    requests = [
+        ("orders", press(SILENCE)),
+        ("duty", pagerduty.tell_back("incident.unacknowledged", vendor_key(incident))),
+    ]
+    with monkeypatch.context() as ended:
+        ended.setattr(type(told.desk.incidents), "note_done", fail)
+        assert [post(client, *each).status_code for each in requests] == [503, 503]
+    assert [post(client, *each).status_code for each in requests] == [200, 200]
+    assert len(told.desk.incidents.silences(told.now_ns())) == before + 1
+    assert [each.kind for each in told.desk.incidents.transitions(incident.id)].count(TransitionKind.NOTE) == 1
 
 
 def test_what_is_done_in_pagerduty_is_done_here(client, told, pagerduty, incident):

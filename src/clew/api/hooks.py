@@ -110,7 +110,7 @@ def _take(desk: Desk, replays: Replays, channel: str, action: Action, mark: byte
         return
     try:
         if not desk.incidents.was_done(mark.hex()):
-            done(desk, action, channel)
+            done(desk, action, channel, mark.hex())
             desk.incidents.note_done(mark.hex(), desk.now_ns(), desk.now_ns() - _KEPT_NS)
     except BaseException:
         replays.forget(mark)
@@ -134,8 +134,8 @@ def _parsed(deps: ApiDeps, channel: str, body: bytes, headers: dict[str, str]) -
         raise ApiError(400, "not_understood", str(error), "lead only the vendor's requests here") from None
 
 
-def done(desk: Desk, action: Action, channel: str) -> bool:
-    """Do what is asked for; whether that was possible.
+def done(desk: Desk, action: Action, channel: str, mark: str) -> bool:
+    """Do what is asked for, and note the mark at once where doing it twice would change more; whether it was possible.
 
     A key of another incident, as after a new database was made, asks for nothing, nor does what came too late: a
     vendor can't mend that. Raises ControlError.
@@ -150,10 +150,10 @@ def done(desk: Desk, action: Action, channel: str) -> bool:
             case Wish.RESOLVE:
                 desk.resolve(incident.id, action.by, f"through {channel}")
             case Wish.UNACKNOWLEDGE:
-                desk.note(incident.id, action.by, f"took the acknowledgement back in {channel}")
+                desk.note(incident.id, action.by, f"took the acknowledgement back in {channel}", mark)
             case Wish.SILENCE:
                 reason = f"from incident {incident.id} through {channel}"
-                desk.silence(labels_to_silence(incident), action.silence_ns or 0, action.by, reason)
+                desk.silence(labels_to_silence(incident), action.silence_ns or 0, action.by, reason, mark=mark)
     except Refused as error:
         log.info("channel %s asked to %s: %s", channel, action.wish.value, error)
         return False

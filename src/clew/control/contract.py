@@ -30,13 +30,14 @@ class Change:
 
     ``incident`` is as it shall be. Its id is 0 for a new one; else its ``version`` is the one that was read, and the
     change is refused when the database has another one. ``alerts`` join it, or are written anew when they belong to it
-    already.
+    already. ``mark`` is that of a vendor's request which is done by it (empty: of none).
     """
 
     incident: Incident
     transitions: tuple[Transition, ...] = ()
     tellings: tuple[Telling, ...] = ()
     alerts: tuple[Alert, ...] = ()
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +157,9 @@ class Incidents(Protocol):
         by: str,
         reason: str,
         hours: WeekHours | None = None,
+        mark: str = "",
     ) -> PlannedSilence:
-        """A new silence."""
+        """A new silence; ``mark`` as in `Change`."""
         ...
 
     def end_silence(self, silence_id: int, at_ns: int) -> bool:

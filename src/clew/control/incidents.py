@@ -74,6 +74,7 @@ class SqlIncidents:
             if change.transitions:
                 rows = [{"incident_id": incident.id, **to_json(each)} for each in change.transitions]
                 connection.execute(tables.transitions.insert(), rows)
+            self._mark(connection, change.mark, max((each.at_ns for each in change.transitions), default=0))
             if change.tellings:
                 connection.execute(tables.outbox.insert(), list(_outbox_rows(connection, incident, change)))
             return incident
@@ -156,12 +157,14 @@ class SqlIncidents:
         by: str,
         reason: str,
         hours: WeekHours | None = None,
+        mark: str = "",
     ) -> PlannedSilence:
-        """A new silence."""
+        """A new silence, and with it that a vendor's request of that mark was done."""
         silence = PlannedSilence(0, dict(labels), from_ns, until_ns, by, reason, hours)
         row = to_json(silence) | {"hours": null() if hours is None else to_json(hours)}
         del row["id"]
         with self._database.writing() as connection:
+            self._mark(connection, mark, from_ns)
             number = connection.execute(tables.silences.insert().values(**row).returning(tables.silences.c.id))
             return from_json(PlannedSilence, to_json(silence) | {"id": number.scalar_one()})
 
@@ -180,11 +183,14 @@ class SqlIncidents:
 
     def note_done(self, mark: str, at_ns: int, forget_ns: int) -> None:
         """A vendor's request was done; those that were done before ``forget_ns`` are forgotten."""
-        column = tables.done_requests.c
-        wanted = self._database.insert(tables.done_requests).values(mark=mark, at_ns=at_ns)
         with self._database.writing() as connection:
-            connection.execute(delete(tables.done_requests).where(column.at_ns < forget_ns))
-            connection.execute(wanted.on_conflict_do_nothing(index_elements=[column.mark]))
+            connection.execute(delete(tables.done_requests).where(tables.done_requests.c.at_ns < forget_ns))
+            self._mark(connection, mark, at_ns)
+
+    def _mark(self, connection: Connection, mark: str, at_ns: int) -> None:
+        if mark:
+            wanted = self._database.insert(tables.done_requests).values(mark=mark, at_ns=at_ns)
+            connection.execute(wanted.on_conflict_do_nothing(index_elements=[tables.done_requests.c.mark]))
 
     def _incidents(self, wanted: Select[Any]) -> list[Incident]:
         with self._database.reading() as connection:

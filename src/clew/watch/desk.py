@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from clew.control.contract import Change, IncidentQuery, Incidents, Outbox
 from clew.model.alert import Alert, AlertPhase
@@ -69,10 +69,10 @@ class Desk:
         """Somebody says that it is over. Raises Refused."""
         return self._change(incident_id, lambda one: lives.resolved_by(one, by, text, self.now_ns()))
 
-    def note(self, incident_id: int, by: str, text: str) -> Incident:
-        """Somebody adds to its record, also when it is resolved. Raises Refused."""
+    def note(self, incident_id: int, by: str, text: str, mark: str = "") -> Incident:
+        """Somebody adds to its record, also when it is resolved; ``mark`` as in `Change`. Raises Refused."""
         return self._change(
-            incident_id, lambda one: lives.noted(one, by, text, self.now_ns(), self.policies), ended_too=True
+            incident_id, lambda one: lives.noted(one, by, text, self.now_ns(), self.policies), mark, ended_too=True
         )
 
     def silence(
@@ -83,10 +83,14 @@ class Desk:
         reason: str,
         from_ns: int | None = None,
         hours: WeekHours | None = None,
+        mark: str = "",
     ) -> PlannedSilence:
-        """Alerts with these labels notify nobody from now, or a moment, on for so long; with hours in these only."""
+        """Alerts with these labels notify nobody from now, or a moment, on for so long; with hours in these only.
+
+        ``mark`` as in `Change`.
+        """
         begin_ns = self.now_ns() if from_ns is None else from_ns
-        return self.incidents.add_silence(labels, begin_ns, begin_ns + length_ns, by, reason, hours)
+        return self.incidents.add_silence(labels, begin_ns, begin_ns + length_ns, by, reason, hours, mark)
 
     def outlook(self, incident: Incident) -> str:
         """Who was told of it, and who is next and when, or that nobody is left."""
@@ -107,7 +111,7 @@ class Desk:
         return figures(self.incidents.times(from_ns, until_ns))
 
     def _change(
-        self, incident_id: int, decide: Callable[[Incident], Change | None], *, ended_too: bool = False
+        self, incident_id: int, decide: Callable[[Incident], Change | None], mark: str = "", *, ended_too: bool = False
     ) -> Incident:
         for _ in range(_TRIES):
             incident = self.incident(incident_id)
@@ -116,6 +120,6 @@ class Desk:
             change = decide(incident)
             if change is None:
                 return incident
-            if (done := self.incidents.apply(change)) is not None:
+            if (done := self.incidents.apply(replace(change, mark=mark))) is not None:
                 return done
         raise Refused(f"incident {incident_id} changes again and again; try again")
