@@ -197,6 +197,10 @@ class Outbox(Protocol):
         """It couldn't be told now; try again at ``due_ns``."""
         ...
 
+    def hasten(self, now_ns: int) -> None:
+        """What waits for another try is due now."""
+        ...
+
     def give_up(self, outgoing_id: int, at_ns: int, error: str, instead: Sequence[str] = ()) -> str | None:
         """The channel refuses it for good: it is noted in the incident's record, and what comes after it goes on.
 

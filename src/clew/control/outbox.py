@@ -111,6 +111,13 @@ class SqlOutbox:
         with self._database.writing() as connection:
             connection.execute(wanted.values(attempts=row.attempts + 1, due_ns=due_ns, error=error))
 
+    def hasten(self, now_ns: int) -> None:
+        """What waits for another try is due now."""
+        row = tables.outbox.c
+        wanted = update(tables.outbox).where(row.state == WAITING, row.due_ns > now_ns)
+        with self._database.writing() as connection:
+            connection.execute(wanted.values(due_ns=now_ns))
+
     def give_up(self, outgoing_id: int, at_ns: int, error: str, instead: Sequence[str] = ()) -> str | None:
         """The channel refuses it for good: it is noted in the incident's record, and what comes after it goes on.
 

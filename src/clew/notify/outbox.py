@@ -52,6 +52,10 @@ class _Lane:
     told_ns: deque[int] = field(default_factory=deque)
     aside_ns: deque[int] = field(default_factory=deque)
 
+    @property
+    def name(self) -> str:
+        return self.channel.name
+
     def is_busy(self, now_ns: int) -> bool:
         return (self.work is not None and not self.work.done()) or self.rests_until_ns > now_ns
 
@@ -62,7 +66,15 @@ class _Lane:
                 times.popleft()
         return len(self.told_ns)
 
+    def fails(self, why: str) -> None:
+        """It can't be told now; said once, however often it is tried."""
+        if self.trouble is None:
+            log.warning("channel %s can't be told: %s; it is tried again, and what it is to tell waits", self.name, why)
+        self.trouble = why
+
     def went_well(self) -> None:
+        if self.trouble is not None:
+            log.warning("channel %s is told again", self.name)
         self.failures, self.rests_until_ns, self.refuses, self.trouble = 0, 0, False, None
 
 
@@ -82,20 +94,26 @@ class Courier:
         ns, ``chance`` a number from 0 to 1. Nothing runs until `step` finds work."""
         self._outbox, self._policies, self._per_minute = outbox, policies, per_minute
         self._clock, self._chance = clock, chance
-        self._stopping = threading.Event()
+        self._stopping, self._began = threading.Event(), False
         self._lanes = {
             name: _Lane(channel, ThreadPoolExecutor(1, f"clew-channel-{name}")) for name, channel in channels.items()
         }
 
     def follow(self, before: Courier) -> None:
-        """Go on for a closed one: what it told within the last minute counts in a storm."""
+        """Go on for a closed one: what it told within the last minute counts in a storm, and a channel that fails is
+        in trouble until it is told. One that refused may be mended: it is heard of with its next notice."""
         for name, lane in self._lanes.items():
             if old := before._lanes.get(name):
                 lane.told_ns, lane.aside_ns = old.told_ns, old.aside_ns
+                if not old.refuses:
+                    lane.failures, lane.trouble = old.failures, old.trouble
 
     def step(self, now_ns: int) -> float:
         """Hand what is due to the channels' threads; seconds to rest. Raises ControlError."""
         self._look_after(now_ns)
+        if not self._began:  # so a channel that fails is known at once, and one that was mended waits for nothing
+            self._outbox.hasten(now_ns)
+            self._began = True
         busy = {name for name, lane in self._lanes.items() if lane.is_busy(now_ns)}
         batches: defaultdict[str, list[Outgoing]] = defaultdict(list)
         for outgoing in self._outbox.due(now_ns, _AT_ONCE, busy):
@@ -201,7 +219,7 @@ class Courier:
         other = self._outbox.give_up(outgoing.id, self._clock(), error, self._others(outgoing))
         log.error(
             "channel %s refuses to tell of incident %d: %s; %s",
-            lane.channel.name,
+            lane.name,
             outgoing.notice.incident.id,
             error,
             f"channel {other} is told instead" if other else "nobody else is told",
@@ -225,7 +243,7 @@ class Courier:
             lane.work = lane.pool.submit(self._remind, lane, sender)
 
     def _remind(self, lane: _Lane, sender: Reminding) -> None:
-        standing = self._outbox.standing(lane.channel.name)
+        standing = self._outbox.standing(lane.name)
         try:
             if standing:
                 sender.remind(standing, self._clock())
@@ -233,11 +251,11 @@ class Courier:
         except ChannelBusy as error:
             self._rest(lane, self._clock(), str(error), error.retry_after_s)
         except ChannelRefused as error:
-            lane.trouble = str(error)
+            lane.fails(str(error))
 
     def _rest(self, lane: _Lane, now_ns: int, trouble: str, asked_s: float | None = None) -> float:
         """Leave the channel alone for a while: for as long as the vendor asked, else longer with each failure."""
-        lane.trouble = trouble
+        lane.fails(trouble)
         rest_s = back_off_s(lane.failures, LONGEST_REST_S, self._chance()) if asked_s is None else asked_s
         lane.failures += 1
         lane.rests_until_ns = now_ns + int(rest_s * SECOND_NS)

@@ -135,6 +135,30 @@ def test_a_dead_channel_is_tried_less_and_less_and_holds_up_no_other(house):
     assert house.courier.troubles() == {}
 
 
+def test_who_goes_on_for_another_tries_at_once_and_tells_of_trouble_when_it_begins_and_when_it_ends(house, caplog):
+    house.begin(dead=Script(*[ChannelBusy("Connection refused")] * 100))
+    house.tell(OPENED, channels=("dead",))
+    for _ in range(40):
+        house.step(30)
+    before = house.courier
+    mended = Script(ChannelBusy("Connection refused"))
+    house.begin(dead=mended)
+    house.courier.follow(before)
+    assert house.courier.troubles() == {"dead": "Connection refused"}
+    house.step()
+    assert (mended.outcomes, house.courier.troubles()) == ([], {"dead": "Connection refused"})
+    before = house.courier
+    house.begin(dead=mended)
+    house.courier.follow(before)
+    house.step()
+    assert (len(mended.got), house.courier.troubles()) == (1, {})
+    said = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+    assert said == [
+        "channel dead can't be told: Connection refused; it is tried again, and what it is to tell waits",
+        "channel dead is told again",
+    ]
+
+
 def test_three_days_without_a_network_and_a_restart_each_day_lose_and_shuffle_nothing(house):
     slack = Script(*[ChannelBusy("no route to host")] * 1_000)
     told = [house.tell(OPENED, UPDATED, RESOLVED) for _ in range(3)]
