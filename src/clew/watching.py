@@ -29,6 +29,7 @@ from clew.declared import Declared, changes, declared_by
 from clew.journey.in_force import FlowBook
 from clew.model.errors import ClewError
 from clew.model.flow import Flow
+from clew.model.lengths import how_long
 from clew.model.reaction import ReactionSet
 from clew.notify.channels.heartbeat import Heartbeat
 from clew.notify.outbox import Courier
@@ -82,7 +83,13 @@ class Shift:
     def health(self) -> WatchHealth:
         """How rules and heartbeat do now."""
         beats = None if self.heart is None else self.heart.problem or ""
-        return WatchHealth(dict(self.watch.looked_ns), dict(self.watch.failing), beats)
+        return WatchHealth(
+            looked_ns=dict(self.watch.looked_ns),
+            failing=dict(self.watch.failing),
+            heartbeat=beats,
+            unwatched=self.rules.problem or "",
+            untold=self.notices.problem or "",
+        )
 
     def problems(self) -> Iterator[str | None]:
         """What of it doesn't work."""
@@ -90,7 +97,7 @@ class Shift:
         yield self.watch.problem()
         yield "; ".join(f"channel {name}: {why}" for name, why in self.courier.troubles().items())
         if self.heart is not None and self.heart.problem:
-            yield f"heartbeat: {self.heart.problem}"
+            yield f"heartbeat: the switch is not told: {self.heart.problem}"
 
     def start(self) -> None:
         """Start to watch."""
@@ -225,7 +232,7 @@ class Watching:
         )  # fmt: skip
         heart = beats = None
         if notify.heartbeat is not None:
-            heart = Heartbeat(notify.heartbeat, lambda: self._trouble() is None and _watches(watch))
+            heart = Heartbeat(notify.heartbeat, lambda: self._trouble() or _hangs(watch))
             beats = Worker("clew-heartbeat", _stepping(heart.step), "the heartbeat fails")
         return Shift(
             declared, watch, courier, desk, heart,
@@ -272,9 +279,12 @@ def retention_of(database: Database, days: int) -> Worker:
     return Worker("clew-retention", forget, "old incidents are not deleted")
 
 
-def _watches(watch: Watch) -> bool:
-    """Whether rules went through lately: a look that hangs is no watch."""
-    return time.time_ns() - watch.stepped_ns < _HANGS_AFTER_NS
+def _hangs(watch: Watch) -> str | None:
+    """Why rules don't watch though nothing fails, or None: a look that hangs is no watch."""
+    if not watch.stepped_ns:
+        return "rules did not look yet"
+    silent_ns = time.time_ns() - watch.stepped_ns
+    return None if silent_ns < _HANGS_AFTER_NS else f"rules last went through {how_long(silent_ns)} ago"
 
 
 def page_of(public_url: str) -> Callable[[int], str]:

@@ -9,7 +9,7 @@ from clew.notify.channels.addresses import Reach
 from clew.notify.channels.heartbeat import Heartbeat, Switch
 from clew.notify.channels.http import Http
 from clew.watch.cycle import Watch
-from clew.watching import _watches
+from clew.watching import _hangs
 from tests.fakes.server import FakeServer, Reply, running
 from tests.notify.world import DEFAULT, MONDAY, SECOND, STUCK, quick
 
@@ -36,13 +36,13 @@ def test_the_switch_is_told_nothing_before_the_first_look_and_while_one_hangs(tm
 
     watch = Watch([STUCK], DEFAULT, SqlIncidents(database), look, lambda: clock.now_ns)
     with running(DeadMan) as switch:
-        heart = Heartbeat(Switch(Secret(switch.url), SECOND, "POST", Http(Reach(True), 60)), lambda: _watches(watch))
+        heart = Heartbeat(Switch(Secret(switch.url), SECOND, "POST", Http(Reach(True), 60)), lambda: _hangs(watch))
 
         def told():
             heart.step(clock.now_ns)
             return len(switch.requests)
 
-        assert told() == 0
+        assert (told(), heart.problem) == (0, "rules did not look yet")
         watch.step()
         assert told() == 1
         clock.now_ns += 10 * SECOND
@@ -53,7 +53,7 @@ def test_the_switch_is_told_nothing_before_the_first_look_and_while_one_hangs(tm
         assert told() == 2
         clock.now_ns += 20 * SECOND
         assert told() == 2
-        assert "not ready" in heart.problem
+        assert heart.problem == "rules last went through 2 min 10 s ago"
         go_on.set()
         hanging.join()
         assert told() == 3

@@ -15,11 +15,14 @@ from clew.rules.words import rule_words
 @dataclass(frozen=True, slots=True)
 class WatchHealth:
     """How a watch does. ``looked_ns`` is when each rule last looked (Unix ns), ``failing`` are rules that can't look,
-    each with why. ``heartbeat`` is why the external switch isn't told (empty: it is, None: there is none)."""
+    each with why. ``heartbeat`` is why the external switch isn't told (empty: it is, None: there is none).
+    ``unwatched`` is why no rule looks at all, ``untold`` why nobody is told of anything (empty: that isn't so)."""
 
     looked_ns: Mapping[str, int] = field(default_factory=dict)
     failing: Mapping[str, str] = field(default_factory=dict)
     heartbeat: str | None = None
+    unwatched: str = ""
+    untold: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,19 +31,19 @@ def test_it_reports_while_clew_is_ready(switch):
     line = "{url: env:BEAT, every: 30s, method: POST, allow_private: [127.0.0.1]}"
     found, problems = read(line, BEAT=f"{switch.url}/ping/hush")
     assert problems == []
-    ready = True
-    beat = Heartbeat(found, lambda: ready)
+    trouble = None
+    beat = Heartbeat(found, lambda: trouble)
     assert (beat.step(AT), beat.problem, beat.reported_ns) == (30, None, AT)
     assert [(each.method, each.path) for each in switch.requests] == [("POST", "/ping/hush")]
-    ready = False
+    trouble = "rules don't watch: PostgreSQL is away"
     assert beat.step(AT + 1) == 10
     assert len(switch.requests) == 1
-    assert "not ready" in beat.problem
+    assert beat.problem == trouble
 
 
 def test_a_report_that_failed_is_made_again_soon(switch):
     found, _ = read("{url: env:BEAT, allow_private: [127.0.0.1]}", BEAT=f"{switch.url}/hush")
-    beat = Heartbeat(found, lambda: True)
+    beat = Heartbeat(found, lambda: None)
     switch.faults = [BROKEN, Reply(404, b"no such check /hush")]
     for _ in range(2):
         assert beat.step(AT) == 10

@@ -24,19 +24,19 @@ class Switch:
 
 
 class Heartbeat:
-    """Reports while Clew is ready. ``problem`` says why the last report failed."""
+    """Reports while Clew is ready. ``problem`` says why the switch isn't told."""
 
-    def __init__(self, switch: Switch, ready: Callable[[], bool]) -> None:
-        """``ready`` is asked before every report."""
-        self._switch, self._ready = switch, ready
+    def __init__(self, switch: Switch, trouble: Callable[[], str | None]) -> None:
+        """``trouble`` is asked before every report: why Clew isn't ready (None: it is)."""
+        self._switch, self._trouble = switch, trouble
         self.problem: str | None = None
         self.reported_ns: int | None = None
 
     def step(self, now_ns: int) -> float:
         """Report when it is time; seconds to rest. One that failed is made again soon, as the switch waits."""
         every_s = self._switch.every_ns / _SECOND_NS
-        if not self._ready():
-            self.problem = "Clew is not ready, so the switch is not told"
+        if (trouble := self._trouble()) is not None:
+            self.problem = trouble
             return min(every_s, _AGAIN_S)
         call = Call(self._switch.method, self._switch.url)
         try:
