@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from clew.model.incident import Incident, IncidentState, Policy, PolicyStep
+from clew.control.contract import Told
+from clew.model.incident import Incident, IncidentState, NoticeKind, Policy, PolicyStep
 from clew.model.rule import Severity
-from clew.notify.outlook import outlook, stands
+from clew.notify.outlook import outlook, stands, told_so_far
 
-from .test_scenarios import OFFICE
-from .world import HOUR, MINUTE, MONDAY
+from .world import HOUR, MINUTE, MONDAY, OFFICE
 
 ACKNOWLEDGED, RESOLVED = IncidentState.ACKNOWLEDGED, IncidentState.RESOLVED
 FIRING = Incident(
@@ -63,4 +63,24 @@ def test_what_is_over_is_told_as_what_was_since_when_and_what_comes(incident, af
     ],
 )  # fmt: skip
 def test_who_was_told_who_is_next_and_that_nobody_is_left_is_said(changed, policy, said):
-    assert outlook(replace(FIRING, **changed), policy, MONDAY) == said
+    incident = replace(FIRING, **changed)
+    notices = [Told(channel, NoticeKind.OPENED, MONDAY, "sent") for channel in incident.told]
+    assert outlook(incident, policy, MONDAY, notices) == said
+
+
+@pytest.mark.parametrize(
+    ("notices", "said"),
+    [
+        ([], "nobody was told"),
+        ([("tool", "sent"), ("dead", "waiting")], "tool was told, dead not yet"),
+        ([("tool", "sent"), ("dead", "waiting"), ("tool", "waiting"), ("dead", "waiting")],
+         "tool was told, dead not yet"),
+        ([("dead", "waiting")], "nobody was told, dead not yet"),
+        ([("dead", "given_up"), ("second", "summed"), ("third", "sent")],
+         "second and third were told, dead could not be"),
+        ([("a", "given_up"), ("a", "waiting"), ("b", "waiting"), ("c", "given_up")],
+         "nobody was told, a and b not yet, c could not be"),
+    ],
+)  # fmt: skip
+def test_only_a_channel_that_got_something_counts_as_told(notices, said):
+    assert told_so_far(Told(channel, NoticeKind.OPENED, MONDAY, state) for channel, state in notices) == said

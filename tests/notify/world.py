@@ -12,6 +12,7 @@ from clew.control.incidents import SqlIncidents
 from clew.model.alert import AlertPhase, Finding
 from clew.model.incident import IncidentState, Policy, PolicyStep, Route
 from clew.model.rule import Judged, Rule
+from clew.model.week import WeekHours
 from clew.notify.escalation import Policies
 from clew.notify.explaining import roots_first
 from clew.notify.incidents import Around
@@ -21,6 +22,8 @@ from clew.notify.standing import Standing
 SECOND, MINUTE, HOUR, DAY = 10**9, 60 * 10**9, 3600 * 10**9, 86_400 * 10**9
 MONDAY = 1_767_571_200 * 10**9  # 2026-01-05 00:00 UTC
 STUCK = Rule("stuck", Judged(()), title="orders stuck in {stage}", group_by=("stage",))
+STEPS = (PolicyStep(0, ("slack",)), PolicyStep(15 * MINUTE, ("duty",)), PolicyStep(30 * MINUTE, ("boss",)))
+OFFICE = WeekHours("office", "Europe/Berlin", tuple((day * 1440 + 480, day * 1440 + 1080) for day in range(5)))
 SLACK = Policy("default", (PolicyStep(0, ("slack",)),))
 
 
@@ -164,3 +167,9 @@ def wipe(database):
     with suppress(AttributeError), database.writing() as connection:
         for table in reversed(tables.META.sorted_tables):
             connection.execute(delete(table))
+
+
+def only(world):
+    """The one incident that is unresolved."""
+    [one] = world.incidents.unresolved()
+    return one
