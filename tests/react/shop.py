@@ -53,17 +53,24 @@ class Shop:
         self.incidents, self.runs = SqlIncidents(database), ReactionRuns(database)
         self.poster, self.now_ns, self.looked_ns = Poster(), NOW, 0
         self.reactions, self.spawn = list(reactions), spawn
+        self._declared = ReactionSet("shop", 1, ())
         self.told = []
         self.start()
 
     def start(self):
         """A runner that remembers nothing, as after a start."""
         world = World(
-            lambda: ReactionSet("shop", 1, tuple(self.reactions)), self.incidents, self.runs,
+            self.declared, self.incidents, self.runs,
             Outside(lambda _: Secret("hunter2"), self.poster), lambda: self.now_ns,
         )  # fmt: skip
         self.world = world
         self.runner = Runner(world, lambda _: self.looked_ns, self.change_of, self.spawn)
+
+    def declared(self):
+        """The reactions there are; the same thing again while nothing changes them."""
+        if self._declared.reactions != tuple(self.reactions):
+            self._declared = ReactionSet("shop", 1, tuple(self.reactions))
+        return self._declared
 
     def change_of(self, incident, news):
         self.told.append((news.tell, news.transition.text))

@@ -18,7 +18,7 @@ from clew.control.contract import Change
 from clew.control.reactions import RunQuery
 from clew.model.errors import ControlError
 from clew.model.incident import Incident
-from clew.model.reaction import BEFORE, Action, Command, Reaction, ReactionRun, RunState, Stopped
+from clew.model.reaction import BEFORE, Action, Command, Reaction, ReactionRun, ReactionSet, RunState, Stopped
 from clew.react.actions.failures import ActionFailed
 from clew.react.actions.perform import perform
 from clew.react.decide import (
@@ -86,11 +86,13 @@ class Runner:
         self._longest_ns: dict[int, int] = {}
         self._ended = threading.Condition()
         self._started = False
+        self._surveyed: ReactionSet | None = None
 
     def step(self, now_ns: int) -> float:
         """Do what is to be done now; the seconds to rest. Raises ControlError, and may then be called again."""
         if not self._started:
             self._start(now_ns)
+        self._survey()
         stopped = self._world.runs.stopped()
         self._end_overdue(now_ns)
         self._judge(now_ns)
@@ -100,12 +102,19 @@ class Runner:
         return SHORT_PAUSE_S if unfinished else PAUSE_S
 
     def _start(self, now_ns: int) -> None:
-        """Say what was left running, and what reactions lack here."""
+        """Say what was left running."""
         for run in self._world.runs.interrupted(now_ns):
             log.warning("run %d of reaction %s failed: %s", run.id, run.reaction, run.result)
-        for lack in survey(self._world.reactions(), self._world.outside):
-            log.warning("reaction %s can't act as it is set up: %s", lack.reaction, lack.lack.told)
         self._started = True
+
+    def _survey(self) -> None:
+        """Say what reactions lack here, whenever they were read."""
+        reactions = self._world.reactions()
+        if reactions is self._surveyed:
+            return
+        for lack in survey(reactions, self._world.outside):
+            log.warning("reaction %s can't act as it is set up: %s", lack.reaction, lack.lack.told)
+        self._surveyed = reactions
 
     def close(self, wait_s: float) -> None:
         """Begin nothing more, and wait so long for what runs; what doesn't end by then is found by the next start."""
