@@ -350,6 +350,12 @@ def test_the_doctor_reads_what_a_server_says_of_itself(said, told):
     [
         (None, []),
         ({}, [("ok", "rules: 3 rules watch"), ("ok", "channels: 2 channels, none in trouble")]),
+        (
+            {"unwatched": "rules don't watch: no room", "untold": "nobody is told: no room"},
+            [("bad", "rules: rules don't watch: no room"), ("bad", "channels: nobody is told: no room")],
+        ),
+        ({"catching_up": "rules wait"}, [("warn", "rules: rules wait"), ("ok", "channels: 2 channels")]),
+        ({"failing": {"stuck": "no room"}}, [("bad", "rule: stuck can't look: no room"), ("ok", "channels: 2")]),
         ({"rules": 0, "channels": 0}, [("warn", "rules: none watch"), ("warn", "channels: nobody is told")]),
         ({"troubles": {"duty": "401"}}, [("ok", "rules: 3 rules"), ("bad", "channel: duty can't be told: 401")]),
         (

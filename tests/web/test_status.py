@@ -152,6 +152,9 @@ def test_hostile_names_are_shown_as_text(name):
         ({}, "25 rules</a>, all of them look"),
         ({"failing": {"stuck": "the store is away"}}, "stuck</a> can't look: the store is away"),
         ({"failing": {"stuck": "away"}}, 'href="/rules">All 25 rules'),
+        ({"unwatched": "rules don't watch: no room"}, "watch: no room. They try again"),
+        ({"unwatched": "rules don't watch: no room"}, 'href="/rules">All 25 rules'),
+        ({"untold": "nobody is told: no room"}, "Nobody is told: no room. What there is"),
         ({"rules": 0}, "None watches"),
         ({"catching_up": "rules wait, as Clew was down"}, "Rules wait, as Clew was down."),
         ({}, "2 channels, none in trouble"),
@@ -169,6 +172,15 @@ def test_hostile_names_are_shown_as_text(name):
 def test_how_watching_does_is_said_with_the_mend(changes, said):
     given = {"rules": 25, "channels": 2, "troubles": {}, "reactions_stopped_by": None, "waiting": 0}
     assert said in rendered("status/status.html", page(status(watching=WatchingModel(**given | changes))), NOON)
+
+
+def test_what_is_not_so_of_rules_and_channels_is_not_said():
+    watching = WatchingModel(
+        rules=3, channels=2, troubles={}, reactions_stopped_by=None, unwatched="no room", untold="no room"
+    )
+    html = rendered("status/status.html", page(status(watching=watching)), NOON)
+    assert "all of them look" not in html
+    assert "none in trouble" not in html
 
 
 def test_that_nobody_watches_is_said():

@@ -81,6 +81,7 @@ class WatchingModel(BaseModel):
     the control database can't be read). ``heartbeat`` is why the external switch isn't told (empty: it is, null: there
     is none). ``reactions_stopped_by`` is who set the stop switch (null: nobody, or there are none). ``catching_up``
     tells that some rules wait for what services held back while Clew was down, which is no trouble (null: none does).
+    ``unwatched`` is why no rule looks at all, ``untold`` why nobody is told of anything (null: that isn't so).
     """
 
     rules: int
@@ -91,6 +92,8 @@ class WatchingModel(BaseModel):
     waiting: int | None = None
     heartbeat: str | None = None
     catching_up: str | None = None
+    unwatched: str | None = None
+    untold: str | None = None
 
 
 class StatusModel(BaseModel):
@@ -191,6 +194,8 @@ def _watching_model(deps: ApiDeps, desk: Desk) -> WatchingModel:
         failing=dict(health.failing),
         waiting=waiting,
         heartbeat=health.heartbeat,
+        unwatched=health.unwatched or None,
+        untold=health.untold or None,
     )
 
 

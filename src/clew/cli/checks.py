@@ -26,6 +26,7 @@ _NO_SPACE = _GIB
 _CLOCKS_AGREE_S = 2.0
 _LAG_S = 10.0
 _SILENT_S = 900.0
+_TRIES_AGAIN = "see the log of `clew serve`; it tries again by itself"
 
 
 class Level(StrEnum):
@@ -170,24 +171,35 @@ def check_watching(status: Mapping[str, Any]) -> Iterator[Finding]:
     watching = status.get("watching")
     if watching is None:
         return
-    if not watching["rules"]:
-        yield warn(
-            "rules", "none watch", "name a file of rules by the setting rules, or leave it out for those that ship"
-        )
-    else:
-        yield ok("rules", f"{counted(watching['rules'], 'rule')} {'watches' if watching['rules'] == 1 else 'watch'}")
-    if watching.get("catching_up"):
-        yield ok("rules", watching["catching_up"])
+    yield from _check_rules(watching)
+    if watching.get("untold"):
+        yield bad("channels", watching["untold"], _TRIES_AGAIN)
     for name, why in watching["troubles"].items():
         yield bad("channel", f"{name} can't be told: {why}", f"mend it, and try it: clew notify test {name}")
     if not watching["channels"]:
         mend = "name a file by the setting notify; `clew notify example` prints one"
         yield warn("channels", "nobody is told of incidents but who looks", mend)
-    elif not watching["troubles"]:
+    elif not watching["troubles"] and not watching.get("untold"):
         yield ok("channels", f"{counted(watching['channels'], 'channel')}, none in trouble")
     if watching["reactions_stopped_by"] is not None:
         told = f"stopped by {watching['reactions_stopped_by']}: none begins"
         yield warn("reactions", told, "let them begin again: clew reactions go")
+
+
+def _check_rules(watching: Mapping[str, Any]) -> Iterator[Finding]:
+    """Whether all rules look."""
+    rules, failing = watching["rules"], watching.get("failing", {})
+    if not rules:
+        mend = "name a file of rules by the setting rules, or leave it out for those that ship"
+        yield warn("rules", "none watch", mend)
+    elif watching.get("unwatched"):
+        yield bad("rules", watching["unwatched"], _TRIES_AGAIN)
+    elif watching.get("catching_up"):
+        yield warn("rules", watching["catching_up"], "wait: they look again by themselves")
+    elif not failing:
+        yield ok("rules", f"{counted(rules, 'rule')} {'watches' if rules == 1 else 'watch'}")
+    for name, why in failing.items():
+        yield bad("rule", f"{name} can't look: {why}", _TRIES_AGAIN)
 
 
 def check_telemetry(status: Mapping[str, Any], flow_services: set[str], now_ns: int) -> Iterator[Finding]:

@@ -99,7 +99,8 @@ class WatchingPart:
     """How watching and telling do: how many ``rules`` and ``channels`` there are, ``failing`` rules that can't look and
     channels in ``troubles``, so many notices ``waiting`` to be told (None: it can't be known). ``heartbeat`` is why the
     external switch isn't told (empty: it is, None: there is none), ``stopped_by`` who stopped all reactions (empty:
-    nobody), ``waits`` which rules wait for what was held back while Clew was down (empty: none does)."""
+    nobody), ``waits`` which rules wait for what was held back while Clew was down (empty: none does). ``unwatched`` is
+    why no rule looks at all, ``untold`` why nobody is told of anything (empty: that isn't so)."""
 
     rules: int
     channels: int
@@ -109,6 +110,8 @@ class WatchingPart:
     heartbeat: str | None
     stopped_by: str
     waits: str
+    unwatched: str
+    untold: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +218,8 @@ def _watching(told: WatchingModel) -> WatchingPart:
         heartbeat=told.heartbeat,
         stopped_by=told.reactions_stopped_by or "",
         waits=told.catching_up or "",
+        unwatched=told.unwatched or "",
+        untold=told.untold or "",
     )
 
 
