@@ -35,7 +35,7 @@ def test_incidents_of_an_idle_directory_are_listed_and_handled(directory):
     number = stuck["incident_id"]
     code, said = call("incident", number, "--acknowledge", "--by", "clara", "--data", directory)
     assert (code, "acknowledged by clara" in said) == (0, True)
-    assert "slack was told; clara has it, so nobody else is told" in said
+    assert "nobody was told, slack not yet; clara has it, so nobody else is told" in said
     assert [line.split() for line in said.splitlines() if line.startswith("rule")] == [["rule", "stuck"]]
     code, said = call("incidents", "--data", directory)
     assert code == 0

@@ -201,8 +201,11 @@ class Outbox(Protocol):
         """What waits for another try is due now."""
         ...
 
-    def give_up(self, outgoing_id: int, at_ns: int, error: str, instead: Sequence[str] = ()) -> str | None:
-        """The channel refuses it for good: it is noted in the incident's record, and what comes after it goes on.
+    def give_up(
+        self, outgoing_id: int, at_ns: int, error: str, instead: Sequence[str] = (), *, removed: bool = False
+    ) -> str | None:
+        """The channel refuses it for good, or was ``removed``: it is noted in the incident's record, and what comes
+        after it goes on.
 
         When it was to call somebody, the first of the channels ``instead`` that has refused nothing of the incident is
         told of it; that one, or None.

@@ -118,8 +118,11 @@ class SqlOutbox:
         with self._database.writing() as connection:
             connection.execute(wanted.values(due_ns=now_ns))
 
-    def give_up(self, outgoing_id: int, at_ns: int, error: str, instead: Sequence[str] = ()) -> str | None:
-        """The channel refuses it for good: it is noted in the incident's record, and what comes after it goes on.
+    def give_up(
+        self, outgoing_id: int, at_ns: int, error: str, instead: Sequence[str] = (), *, removed: bool = False
+    ) -> str | None:
+        """The channel refuses it for good, or was ``removed``: it is noted in the incident's record, and what comes
+        after it goes on.
 
         When it was to call somebody, the first of the channels ``instead`` that has refused nothing of the incident is
         told of it; that one, or None.
@@ -129,7 +132,8 @@ class SqlOutbox:
             if row is None:
                 return None
             other = _first_willing(connection, row, instead) if row.kind in _CALLING else None
-            told = f"The channel {row.channel} refused to tell this ({row.kind}): {error.rstrip('.')}."
+            what = "was removed before it told this" if removed else "refused to tell this"
+            told = f"The channel {row.channel} {what} ({row.kind}): {error.rstrip('.')}."
             if other is not None:
                 connection.execute(tables.outbox.insert().values(**_instead(connection, row, other, told, at_ns)))
             note = {"incident_id": row.incident_id, "at_ns": at_ns, "kind": TransitionKind.NOTE.value, "by": "clew"}

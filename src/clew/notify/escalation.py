@@ -83,7 +83,7 @@ def go_on(draft: Draft, policy: Policy | None, why: str = "") -> None:
             called += step.channels
             if draft.incident.id:
                 draft.record(
-                    TransitionKind.ESCALATED, f"told {', '.join(step.channels)}{_place(draft, policy, number)}"
+                    TransitionKind.ESCALATED, f"to be told: {', '.join(step.channels)}{_place(draft, policy, number)}"
                 )
         elif number == len(policy.steps) - 1:
             break

@@ -227,8 +227,8 @@ class Courier:
 
     def _give_up_unknown(self, batch: Sequence[Outgoing], now_ns: int) -> None:
         for outgoing in batch:
-            error = "notify.yaml has no such channel any more; add it again, or leave it"
-            self._outbox.give_up(outgoing.id, now_ns, error, self._others(outgoing))
+            why = "notify.yaml has no such channel any more; add it again, or leave it"
+            self._outbox.give_up(outgoing.id, now_ns, why, self._others(outgoing), removed=True)
 
     def _others(self, outgoing: Outgoing) -> list[str]:
         """Other channels of the incident's policy in the order of its steps, those that refuse nothing now first."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from clew.control.contract import Told
 from clew.model.incident import Incident, IncidentState, Policy
 from clew.model.lengths import how_long
 
 SETTLE_NS = 2 * 60 * 10**9
 """An incident is resolved when none of its alerts has fired for so long: what flaps stays one incident."""
+
+_REACHED = {"sent", "summed"}
 
 When = Callable[[int], str]
 """A moment (Unix ns) in words that follow "next is duty,"."""
@@ -79,10 +82,26 @@ def next_words(incident: Incident, policy: Policy | None, when: When) -> str:
     return f"next is {_listed(found.channels)}, {begin} unless somebody acknowledges it"
 
 
-def outlook(incident: Incident, policy: Policy | None, now_ns: int) -> str:
-    """Who was told, and who is next: ``slack was told; next is duty, in 12 min unless somebody acknowledges it``."""
-    told = _listed(incident.told)
-    so_far = f"{told} {'was' if len(incident.told) == 1 else 'were'} told" if told else "nobody was told"
+def told_so_far(notices: Iterable[Told]) -> str:
+    """Which channels were told, and which were not though they are to be: ``slack was told, duty not yet``."""
+    states: dict[str, set[str]] = {}
+    for each in notices:
+        states.setdefault(each.channel, set()).add(each.state)
+    reached = [name for name, found in states.items() if found & _REACHED]
+    waits = [name for name, found in states.items() if "waiting" in found and name not in reached]
+    never = [name for name in states if name not in reached and name not in waits]
+    parts = [f"{_listed(reached)} {'was' if len(reached) == 1 else 'were'} told" if reached else "nobody was told"]
+    parts += [f"{_listed(waits)} not yet"] if waits else []
+    parts += [f"{_listed(never)} could not be"] if never else []
+    return ", ".join(parts)
+
+
+def outlook(incident: Incident, policy: Policy | None, now_ns: int, notices: Iterable[Told]) -> str:
+    """Who was told, and who is next: ``slack was told; next is duty, in 12 min unless somebody acknowledges it``.
+
+    ``notices`` are all of the incident, with what became of each.
+    """
+    so_far = told_so_far(notices)
     if incident.state is IncidentState.RESOLVED:
         return so_far
 

@@ -94,7 +94,7 @@ class Desk:
 
     def outlook(self, incident: Incident) -> str:
         """Who was told of it, and who is next and when, or that nobody is left."""
-        return outlook(incident, self.policies.kept(incident), self.now_ns())
+        return outlook(incident, self.policies.kept(incident), self.now_ns(), self.outbox.told(incident.id))
 
     def coverage(self, labels: Mapping[str, str]) -> Coverage:
         """What a silence of these labels would cover if it held now, and which of them nobody knows."""

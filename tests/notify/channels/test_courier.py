@@ -239,7 +239,7 @@ def test_a_channel_that_the_file_does_not_name_any_more_is_given_up_and_another_
     house.begin(duty=duty)
     house.tell(OPENED, channels=("slack",))
     house.run()
-    assert "notify.yaml has no such channel" in duty.got[0].text
+    assert "The channel slack was removed before it told this (opened): notify.yaml has no such" in duty.got[0].text
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
