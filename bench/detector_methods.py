@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.detector_series import DAY, LEARN, WEEK, Real, Whole
-from clew.detect.surge import SurgeParams, judge, shared, tail
+from clew.detect.surge import BEFORE, SurgeParams, judge, shared, tail
 
 Alarms = npt.NDArray[np.bool_]
 _LEAST = 5
@@ -41,17 +41,22 @@ class Seen:
     def judged(self) -> Alarms:
         """What Clew says of each minute."""
         if self._judged is None:
-            self._judged = self._of(self._likely(), SurgeParams())
+            self._judged = self._of(self._likely(), np.ones_like(self.minutes))
         return self._judged
 
-    def judged_among(self, series: int) -> Alarms:
-        """The same where a rule has so many series: it only becomes stricter."""
-        return self._of(self.judged(), shared(SurgeParams(), series))
+    def judged_among(self, sharing: Whole) -> Alarms:
+        """The same in a rule of which so many series share its false alarms minute by minute: it only gets stricter."""
+        return self._of(self.judged(), sharing)
 
-    def _of(self, asked: Alarms, params: SurgeParams) -> Alarms:
+    def sharing(self) -> Whole:
+        """1 at each minute at which the series shares the false alarms of its rule: clew.detect.surge.sharing."""
+        return (self.sums(BEFORE) >= SurgeParams().at_least).astype(np.int64)
+
+    def _of(self, asked: Alarms, sharing: Whole) -> Alarms:
         counts = {at: int(count) for at, count in enumerate(self.counts) if count}
         alarms = np.zeros(len(self.minutes), dtype=bool)
         for at in np.nonzero(asked)[0]:
+            params = shared(SurgeParams(), int(sharing[at]))
             alarms[at] = judge(counts, int(self.minutes[at]), params=params) is not None
         return alarms
 

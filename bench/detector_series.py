@@ -6,7 +6,7 @@ the series; week 0 to 3 are there to learn from and have surges of their own, th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,11 +44,11 @@ class Series:
     surges: tuple[Planted, ...]
 
 
-def suite(weeks: int, surges: bool, seed: int = 1) -> Iterator[Series]:
-    """One of each rate, rhythm and kind of noise (chance alone; and over-dispersed): 32 series of `LEARN` weeks and
-    ``weeks`` more. With ``surges``, one a day is planted in these; without, any alarm in them is a false one."""
+def suite(weeks: int, surges: bool, seed: int = 1, rates: Sequence[float] = RATES) -> Iterator[Series]:
+    """One of each rate, rhythm and kind of noise (chance alone; and over-dispersed), with all rates 32 series: `LEARN`
+    weeks and ``weeks`` more. With ``surges``, one a day is planted in these; without, any alarm in them is false."""
     number = 0
-    for rate in RATES:
+    for rate in rates:
         for bursty in (False, True):
             for rhythm, growth in _RHYTHMS:
                 number += 1

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -74,19 +75,41 @@ def measure(seconds: float) -> Iterator[Figure]:
 
 
 def measure_by_rule(seconds: float) -> Iterator[Figure]:
-    """What a rule of so many series does, on other series: each has its share of the rule's false alarms. Two weeks of
-    each with surges for each ten minutes, four times as long without; with less time, one series in eight."""
+    """What a rule of so many series does, on other series: they share the rule's false alarms. Two weeks of each with
+    surges for each ten minutes, four times as long without, and as long of rules of which all series count rarely; with
+    less time, one series in eight."""
     weeks, one_in = max(1, round(seconds / 600)), 1 if seconds >= 600 else 8
-    scores = {number: {usual: Score() for usual in _USUAL} for number in _SERIES_OF_A_RULE}
-    for surges in (False, True):
-        for series in islice(suite((2 if surges else 8) * weeks, surges, seed=2), None, None, one_in):
-            seen = Seen(series.counts)
-            for number, by_usual in scores.items():
-                _count(by_usual, series, seen.minutes, seen.judged_among(number))
-    for number, by_usual in scores.items():
-        name, whole = f"a rule of {number} series", _whole(by_usual)
-        yield Figure(f"{name}: false alarms, rule and month", number * whole.per_month, "alarms", at_most=1)
-        yield from _found(name, whole)
+    quiet = partial(suite, 8 * weeks, surges=False)
+    suites = {
+        "": (quiet(seed=2), suite(2 * weeks, surges=True, seed=2)),
+        f" {_USUAL[0]} a minute": (quiet(seed=3, rates=RATES[:1] * 3),),
+    }
+    for which, made in suites.items():
+        scores = {number: Score() for number in _SERIES_OF_A_RULE}
+        for each in made:
+            _in_rules(list(islice(each, None, None, one_in)), scores)
+        for number, score in scores.items():
+            yield from _by_rule(f"a rule of {number} series{which}", number, score)
+
+
+def _in_rules(those: Sequence[Series], scores: dict[int, Score]) -> None:
+    """Count what each series does in a rule with those that come next in an order by chance."""
+    those = [those[at] for at in np.random.default_rng(1).permutation(len(those))]
+    shares = [Seen(each.counts).sharing() for each in those]
+    for at, series in enumerate(those):
+        seen = Seen(series.counts)
+        for number, score in scores.items():
+            sharing = np.sum([shares[(at + other) % len(shares)] for other in range(number)], axis=0)
+            by_usual = {usual: Score() for usual in _USUAL}
+            _count(by_usual, series, seen.minutes, seen.judged_among(sharing))
+            score.add(_whole(by_usual))
+
+
+def _by_rule(name: str, number: int, score: Score) -> Iterator[Figure]:
+    yield Figure(f"{name}: false alarms, rule and month", number * score.per_month, "alarms", at_most=1)
+    yield Figure(f"{name}: false alarms seen in {score.days:g} days of series", score.false, "alarms")
+    if any(score.planted.values()):
+        yield from _found(name, score)
 
 
 def _count(scores: dict[str, Score], series: Series, minutes: Whole, alarms: Alarms) -> None:

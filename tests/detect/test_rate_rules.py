@@ -69,3 +69,13 @@ def test_a_surge_that_one_rule_told_is_none_for_a_stricter_one_not_even_after_a_
     [again] = started.surges("warn", warn, counts, NOW + 20, 0)
     assert again.since_ns == warned[-1].since_ns
     assert not started.surges("page", page, counts, NOW + 20, 0)
+
+
+@pytest.mark.parametrize("names", [0, 500])
+def test_names_that_were_seen_once_or_are_yet_to_come_hide_no_surge(names):
+    begins = [NOW - week * WEEK for week in range(5)]
+    usual = {at: 4 + at % 3 for begin in begins for at in range(begin - 200, begin + 40) if at < NOW}
+    counts = {"b2c": usual | dict.fromkeys(range(NOW, NOW + 15), 15)}
+    counts |= {f"A-{name}": {NOW - 3: 1, NOW + 20: 50} for name in range(names)}
+    [found] = RateRules().surges("many", Surge(SeriesKind.CANCELLED), counts, NOW + 14, 0)
+    assert found.labels == {"path": "b2c"}

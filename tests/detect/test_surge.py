@@ -21,6 +21,7 @@ from clew.detect.surge import (
     judge,
     looked_at,
     shared,
+    sharing,
     tail,
 )
 
@@ -244,6 +245,24 @@ def test_each_of_many_series_of_a_rule_needs_more_to_surge(rate, added, surges):
     counts = last(steady(rate), *added)
     few, many = (judge(counts, NOW, params=shared(SurgeParams(), series)) for series in (2, 20))
     assert (few is not None, many is not None) == surges
+
+
+@pytest.mark.parametrize(
+    ("counts", "shares"),
+    [
+        pytest.param(dict.fromkeys(range(NOW - 150, NOW, 30), 1), True, id="rare, and known"),
+        pytest.param(dict.fromkeys(range(NOW - 120, NOW, 30), 1), False, id="too few to surge"),
+        pytest.param({NOW - BEFORE: 100, NOW + 1: 100}, False, id="long ago, or yet to come"),
+        pytest.param({NOW - BEFORE + 1: 3, NOW: 2}, True, id="within the last hours"),
+    ],
+)
+def test_series_that_counted_enough_for_a_surge_in_the_last_hours_share(counts, shares):
+    assert sharing([counts, {}, steady(1.0)], NOW, SurgeParams()) == 1 + shares
+
+
+def test_what_is_known_for_less_than_an_hour_surges_at_ten_times_as_many_however_many_series_there_are():
+    counts = last(steady(1.0), *(20,) * 5)
+    assert judge(counts, NOW, known_since=NOW - 50, params=shared(SurgeParams(), 20)) is not None
 
 
 @given(st.integers(0, 60), st.lists(st.integers(0, 30), min_size=5, max_size=5))

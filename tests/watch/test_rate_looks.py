@@ -116,35 +116,49 @@ def test_a_service_that_falls_silent_is_told_but_not_when_clew_was_away(store, f
 
 
 def test_the_past_and_a_written_case_tell_what_watching_told(store, flagged):
-    """A service with a past outage falls silent again, while another one fails by the hundred."""
+    """A service with a past outage falls silent again; another one fails in one minute, and later by the hundred, while
+    a third one is new; a lax and a strict rule look at what fails."""
     begin, day = NOW - 34 * HOUR, 24 * HOUR
     outage = range(begin + day + HOUR, begin + day + 3 * HOUR)
     heard = [each for each in range(begin, NOW - 20) if each not in outage]
-    failing = sorted([*range(begin, NOW, 5), *(NOW - 10 + n % 5 for n in range(200))])
+    failing = {
+        "mes": heard[::2],
+        "shop-api": sorted([*range(begin, NOW, 2), *[NOW - 40] * 32, *(NOW - 10 + n % 5 for n in range(200))]),
+        "crm": list(range(NOW - 12, NOW)),
+    }
+    fine = {"mes": heard, "shop-api": list(range(begin, NOW))}
     ingest(
-        store, NOW * MINUTE_NS, spans_of("mes", 1, heard), spans_of("shop-api", 5_000, range(begin, NOW)),
-        spans_of("shop-api", 10_000, failing, status="error"),
+        store, NOW * MINUTE_NS,
+        *(spans_of(each, 5_000 * number, minutes) for number, (each, minutes) in enumerate(fine.items(), 1)),
+        *(spans_of(each, 5_000 * number, minutes, status="error") for number, (each, minutes) in enumerate(failing.items(), 3)),
     )  # fmt: skip
     roll_up(store, begin * MINUTE_NS, (begin + 1) * MINUTE_NS)
     told = [
-        *(SpanTold("mes", "work", "server", minute * MINUTE_NS) for minute in heard),
-        *(SpanTold("shop-api", "work", "server", minute * MINUTE_NS) for minute in range(begin, NOW)),
-        *(SpanTold("shop-api", "work", "server", minute * MINUTE_NS, error="E") for minute in failing),
+        SpanTold(each, "work", "server", minute * MINUTE_NS, error=error)
+        for error, by_service in (("", fine), ("E", failing))
+        for each, minutes in by_service.items()
+        for minute in minutes
     ]
-    silent, errors = Rule("silent", Silence()), Rule("errors", Surge(SeriesKind.SPANS, spans=FAILING))
-    for rule, every, first in ((silent, SILENCE_EVERY, outage.start), (errors, 1, NOW - 30)):
-        minutes = range(first, NOW, every)
-        live = looks_of(store, flagged)
-        watched = [
-            [(each.subject, each.since_ns // MINUTE_NS) for each in live.look(rule, at(minute))] for minute in minutes
-        ]
-        replayed = found_silent if rule is silent else found_surging
-        past = replayed(store, rule, rule.shape, first * MINUTE_NS, NOW * MINUTE_NS, {})
-        assert [[(each.subject, each.since_ns // MINUTE_NS) for each in found] for _, found in past] == watched
+    silent, spans = Rule("silent", Silence()), SpanCondition(errors_only=True)
+    errors = [Rule(f"x{times}", Surge(SeriesKind.SPANS, spans=spans, times=times)) for times in (2.0, 10.0)]
+    for rules, every, first in (([silent], SILENCE_EVERY, outage.start), (errors, 1, NOW - 45)):
+        live, minutes = looks_of(store, flagged), range(first, NOW, every)
+        watched = [[said(live.look(rule, at(minute))) for rule in rules] for minute in minutes]
+        replayed = found_silent if rules == [silent] else found_surging
+        past = [replayed(store, rule, rule.shape, first * MINUTE_NS, NOW * MINUTE_NS, {}) for rule in rules]
+        assert [[said(found) for _, found in each] for each in zip(*past, strict=True)] == watched
         world = World((Told(each, each.end_ns) for each in told), default_flow(), every * MINUTE_NS)
         for minute, expected in zip(minutes, watched, strict=True):
             world.move((minute + 1) * MINUTE_NS)
-            assert [each.subject for each in world.findings(rule)] == [subject for subject, _ in expected], minute
-        assert [bool(found) for found in watched].count(True) > 3
-        # The outage that was told makes nobody patient: the next silence is found as soon as the first.
-        assert watched[-1]
+            found = [[each.subject for each in world.findings(rule)] for rule in rules]
+            assert found == [[subject for subject, _ in each] for each in expected], minute
+        for each in zip(*watched, strict=True):
+            assert [bool(found) for found in each].count(True) > 3
+            # The outage that was told makes nobody patient: the next silence is found as soon as the first.
+            assert each[-1]
+    # What failed in one minute is told by the lax rule alone, and however many services are new later.
+    assert [bool(found) for found in watched[NOW - 40 - first]] == [True, False]
+
+
+def said(findings):
+    return [(each.subject, each.since_ns // MINUTE_NS) for each in findings]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from clew.detect.rates import series_name, silence_findings, surge_finding
 from clew.detect.silence import EVERYBODY, Activity, SilenceParams, judge_senders, judge_services
-from clew.detect.surge import SurgeParams, judge, shared
+from clew.detect.surge import SurgeParams, judge, shared, sharing
 from clew.model.alert import Finding
 from clew.model.rule import Silence, SourceKind, Surge
 
@@ -45,7 +45,8 @@ class RateRules:
         self, rule: str, shape: Surge, series: Mapping[str, Mapping[int, int]], minute: int, known_since: int
     ) -> list[Finding]:
         """What surges of the counts minute by minute, of which everything is known from a minute on."""
-        params = shared(SurgeParams(at_least=shape.at_least, times=shape.times), len(series))
+        alone = SurgeParams(at_least=shape.at_least, times=shape.times)
+        params = shared(alone, sharing(series.values(), minute, alone))
         found, told = [], {}
         for name, counts in sorted(series.items()):
             known = f"{rule}/{series_name(shape, name)}"

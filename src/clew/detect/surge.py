@@ -47,7 +47,7 @@ _ALONE = 2
 _SURELY_COUNT = 4
 # How much stricter it is while less than a week is known.
 _COLD_CHANCE, _COLD_TIMES = 0.1, 1.5
-_COLDEST_NEEDS = 30
+_COLDEST_NEEDS, _COLDEST_TIMES = 30, 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,8 @@ def judge(
 
 
 def shared(params: SurgeParams, series: int) -> SurgeParams:
-    """The same for each of so many series, so that all of them alarm falsely no more often than one rule may.
+    """The same for each of so many series that are `sharing`, so that all of them alarm falsely no more often than one
+    rule may: measured up to 20.
 
     By Bonferroni's inequality what is allowed is divided among them; squared, as counts have heavier tails than their
     model: with half the chance they alarm three quarters as often. `_ALONE` series need no share.
@@ -151,6 +152,17 @@ def shared(params: SurgeParams, series: int) -> SurgeParams:
         chance_without_peak=params.chance_without_peak * share * share,
         blip_times=params.blip_times / share,
     )
+
+
+def sharing(series: Iterable[Mapping[int, int]], minute: int, params: SurgeParams) -> int:
+    """How many series share what a rule may alarm falsely: those that counted ``at_least`` in the last hours.
+
+    Names come with telemetry, so there may be any number of them. Those that were seen a few times can't surge, and
+    take nothing from others. It isn't the windows that are judged that tell: rare series would share only while chance
+    brings many of their events, which is just when they alarm falsely.
+    """
+    span = range(minute - BEFORE + 1, minute + 1)
+    return sum(sum(map(counts.get, span, (0,) * BEFORE)) >= params.at_least for counts in series)
 
 
 def looked_at(minute: int, ahead: int = 0, known_since: int = 0) -> list[tuple[int, int]]:
@@ -366,12 +378,13 @@ def _of_last_hours(counts: Mapping[int, int], minute: int, flagged: Flagged, kno
 
 
 def _colder(params: SurgeParams, known: int) -> SurgeParams:
-    """Stricter, as hours of a day differ; with less than an hour to compare with, only a multiple of ten counts."""
+    """Stricter, as hours of a day differ; with less than an hour to compare with, ten times as many are asked for,
+    however many series a rule has."""
     coldest = known < _LEVEL_NEEDS + _LEVEL_ENDS
     return replace(
         params,
         at_least=params.at_least * (_SURELY_COUNT if coldest else 1),
-        times=max(params.times, params.blip_times) if coldest else params.times * _COLD_TIMES,
+        times=max(params.times, _COLDEST_TIMES) if coldest else params.times * _COLD_TIMES,
         chance=params.chance * _COLD_CHANCE,
         chance_without_peak=params.chance_without_peak * _COLD_CHANCE,
         windows=params.windows[:1] if coldest else params.windows,
