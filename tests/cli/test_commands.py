@@ -596,3 +596,21 @@ def test_a_server_that_can_not_tell_its_rules_now_is_not_said_to_be_away(clew, m
 
     monkeypatch.setattr(Client, "get", fails)
     assert clew("rules", "show", code=1) == "clew: PostgreSQL is away\nmend: try again\n"
+
+
+@pytest.mark.parametrize(
+    ("unseen", "lines"),
+    [
+        ([], ["no incident waits for anybody; --all shows resolved ones too"]),
+        (
+            ["rules wait until what services held back has come"],
+            [
+                "look: rules wait until what services held back has come",
+                "no incident that is known waits for anybody; --all shows resolved ones too",
+            ],
+        ),
+    ],
+)
+def test_no_incident_reassures_nobody_while_not_all_is_looked_at(clew, monkeypatch, unseen, lines):
+    monkeypatch.setattr(Client, "get", lambda *_: {"items": [], "next": None, "unseen": unseen})
+    assert clew("incidents").splitlines() == lines

@@ -8,7 +8,7 @@ from clew.model.incident import Incident, IncidentState, PlannedSilence, Policy,
 from clew.model.journey import VerdictKind
 from clew.model.rule import Judged, Rule, Severity
 from clew.notify.escalation import Policies
-from clew.watch.health import WatchHealth, rules_standing
+from clew.watch.health import WatchHealth, rules_standing, unseen
 
 NOON = 1_795_348_800 * 10**9
 STUCK = Rule(
@@ -72,3 +72,21 @@ def test_a_rule_stands_with_when_it_looked_why_it_cannot_and_its_own_incidents()
     (standing,) = rules_standing([STUCK], Policies(), incidents, [], health, NOON)
     assert [each.id for each in standing.incidents] == [incidents[0].id]
     assert (standing.looked_ns, standing.trouble, standing.finds) == (NOON, "the disk is full", "orders that are stuck")
+
+
+@pytest.mark.parametrize(
+    ("health", "waits", "told"),
+    [
+        (WatchHealth(), None, []),
+        (WatchHealth(), "rules wait", ["rules wait"]),
+        (
+            WatchHealth(unwatched="rules don't watch: no room"),
+            "rules wait",
+            ["rules don't watch: no room", "rules wait"],
+        ),
+        (WatchHealth(failing={"stuck": "no room"}), None, ["rule stuck can't look: no room"]),
+        (WatchHealth(failing={"b": "x", "a": "y", "c": "z"}), None, ["rule a can't look: y; 2 more can't either"]),
+    ],
+)
+def test_what_is_not_looked_at_is_told_with_why(health, waits, told):
+    assert unseen(health, waits) == told

@@ -14,12 +14,17 @@ from clew.api import ApiDeps, create_api
 from clew.api.deps import Watched
 from clew.control.reactions import RunQuery
 from clew.model.incident import IncidentState
+from clew.notify.figures import Figure
 from clew.store.embedded import open_store
 from clew.web import create_web, site
 from clew.web.pages.incidents.asked import read_act, read_silence
+from clew.web.pages.incidents.list_context import Read, incidents_page
 from tests.serving import serving
 from tests.story import tell
 from tests.watching import with_incidents
+from tests.web.pages import rendered
+
+NOON = 1_795_348_800 * 10**9
 
 
 @pytest.fixture(scope="module")
@@ -321,3 +326,17 @@ def test_a_silence_by_schedule_is_listed_with_its_hours(viewer, told):
     made = next(each for each in told.desk.incidents.silences(told.now_ns()) if each.reason == "closed at night")
     assert made.hours is not None
     assert made.hours.zone == "Europe/Berlin"
+
+
+@pytest.mark.parametrize(
+    ("unseen", "lead"), [((), "Nothing is wrong that 2 rules"), (("rules wait",), "not all is looked")]
+)
+def test_no_incident_reassures_nobody_while_not_all_is_looked_at(unseen, lead):
+    none = Figure(0, None, None)
+    read = Read(
+        incidents=[], unresolved=[], detect=none, acknowledge=none, resolve=none, silences=[], channels=1, rules=2,
+        any=False, name="", unseen=unseen, now_ns=NOON,
+    )  # fmt: skip
+    html = rendered("incidents/list.html", incidents_page("unresolved", "", False, read), NOON)
+    assert lead in html
+    assert ("Rules wait." in html) == bool(unseen)

@@ -58,10 +58,14 @@ class FigureModel(BaseModel):
 
 
 class IncidentPageModel(BaseModel):
-    """Incidents, newest first. ``next`` goes into ``after`` for the next page and is null at the end."""
+    """Incidents, newest first. ``next`` goes into ``after`` for the next page and is null at the end.
+
+    ``unseen`` says what isn't looked at now, and why: that it has no incident tells nothing (none: all is looked at).
+    """
 
     items: list[IncidentModel]
     next: int | None
+    unseen: list[str] = []
 
 
 class IncidentFiguresModel(BaseModel):

@@ -35,6 +35,7 @@ from clew.flow.nodes import did_you_mean
 from clew.model.incident import IncidentState
 from clew.model.week import WeekHours
 from clew.watch.desk import Desk, Refused, Unknown
+from clew.watch.health import unseen
 
 _Id = Annotated[int, Path(ge=1, le=2**62, description="the incident's number")]
 _FIGURES_OVER_NS = 30 * 86_400 * SECOND_NS
@@ -74,6 +75,7 @@ def _reading(routes: APIRouter, deps: ApiDeps) -> None:
         return IncidentPageModel(
             items=[incident_model(each, deps.now_ns()) for each in shown],
             next=shown[-1].id if len(found) > limit else None,
+            unseen=unseen(deps.watched().health(), desk.waits()),
         )
 
     @routes.get("/incidents/figures", summary="How fast incidents are found, taken and resolved")

@@ -97,9 +97,11 @@ def _act(client: Client, incident_id: int, *, acknowledge: bool, resolve: bool, 
 
 
 def _list(page: dict[str, Any], width: int) -> RenderableType:
+    drawn: list[RenderableType] = [text(f"look: {each}", "yellow") for each in page.get("unseen", [])]
     if not page["items"]:
-        return Text("no incident waits for anybody; --all shows resolved ones too")
-    drawn: list[RenderableType] = [_table(page["items"])] if width >= ROOMY else list(map(_two_lines, page["items"]))
+        known = " that is known" if drawn else ""
+        return Group(*drawn, Text(f"no incident{known} waits for anybody; --all shows resolved ones too"))
+    drawn += [_table(page["items"])] if width >= ROOMY else map(_two_lines, page["items"])
     if page["next"]:
         drawn.append(Text(f"more: add --after {page['next']}", style="dim"))
     return Group(*drawn)

@@ -47,6 +47,17 @@ class RuleStanding:
         return max(whole, default=None)
 
 
+def unseen(health: WatchHealth, waits: str | None) -> list[str]:
+    """What isn't looked at now, and why: that it has no incident tells nothing (none: all is looked at).
+
+    ``waits`` is why some rules don't judge yet.
+    """
+    blind = sorted(health.failing)
+    first = f"rule {blind[0]} can't look: {health.failing[blind[0]]}" if blind else ""
+    others = f"; {len(blind) - 1} more can't either" if len(blind) > 1 else ""
+    return [each for each in (health.unwatched, first + others, waits) if each]
+
+
 def rules_standing(
     rules: Sequence[Rule],
     policies: Policies,

@@ -95,7 +95,7 @@ class IncidentsPage:
     none). ``times`` are how fast incidents of the last 30 days were found, taken and resolved. ``silences`` hold now or
     later. ``channels`` counts the places where people are told: none means that nobody is. ``rules`` counts the rules
     that watch, ``any`` is whether there ever was an incident. ``name`` is what the viewer called himself last, ``sent``
-    a form of the page that couldn't be done.
+    a form of the page that couldn't be done. ``unseen`` says what isn't looked at now, and why (none: all is).
     """
 
     open: int
@@ -112,13 +112,15 @@ class IncidentsPage:
     rules: int
     any: bool
     name: str
+    unseen: tuple[str, ...] = ()
     sent: Sent = NOTHING_SENT
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
     """What was read for the list: ``incidents`` as asked for, all ``unresolved`` ones, how long things took
-    (``detect``, ``acknowledge``, ``resolve``), the ``silences``, and how many ``channels`` and ``rules`` there are."""
+    (``detect``, ``acknowledge``, ``resolve``), the ``silences``, how many ``channels`` and ``rules`` there are, and
+    what isn't looked at (``unseen``)."""
 
     incidents: Sequence[Incident]
     unresolved: Sequence[Incident]
@@ -130,6 +132,7 @@ class Read:
     rules: int
     any: bool
     name: str
+    unseen: Sequence[str]
     now_ns: int
 
 
@@ -157,6 +160,7 @@ def incidents_page(shown: str, rule: str, more: bool, read: Read) -> IncidentsPa
         rules=read.rules,
         any=read.any,
         name=read.name,
+        unseen=tuple(read.unseen),
     )
 
 

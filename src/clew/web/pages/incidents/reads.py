@@ -13,7 +13,7 @@ from clew.control.contract import IncidentQuery
 from clew.control.reactions import RunQuery
 from clew.model.incident import Incident
 from clew.store.minutes import Counts, Window, Work, read_counts
-from clew.watch.desk import Desk
+from clew.watch.health import unseen
 from clew.web.frame import viewer_zone
 from clew.web.pages.incidents.list_context import SHOWN, IncidentsPage, Read, incidents_page
 from clew.web.pages.incidents.one_context import IncidentPage, Whole, incident_page, window_around
@@ -35,8 +35,9 @@ def remember_name(answer: Response, name: str) -> None:
     answer.set_cookie(_NAME_COOKIE, quote(name), max_age=_YEAR_S, samesite="lax", httponly=True)
 
 
-def list_page(desk: Desk, show: str, rule: str, after: int | None, name: str, now_ns: int) -> IncidentsPage:
+def list_page(deps: ApiDeps, show: str, rule: str, after: int | None, name: str, now_ns: int) -> IncidentsPage:
     """The page of a part of the list."""
+    desk = desk_of(deps)
     found = desk.incidents.find(IncidentQuery(SHOWN[show], rule=rule, after=after, limit=_ROWS + 1))
     figures = desk.figures(now_ns - _FIGURES_OVER_NS, now_ns + 1)
     unresolved = desk.incidents.unresolved()
@@ -51,6 +52,7 @@ def list_page(desk: Desk, show: str, rule: str, after: int | None, name: str, no
         rules=len(desk.rules),
         any=bool(found or unresolved or desk.incidents.find(IncidentQuery(limit=1))),
         name=name,
+        unseen=unseen(deps.watched().health(), desk.waits()),
         now_ns=now_ns,
     )
     return incidents_page(show, rule, len(found) > _ROWS, read)

@@ -74,7 +74,7 @@ def _list_routes(routes: APIRouter, deps: ApiDeps, pages: Pages) -> None:
         desk, now_ns = desk_of(deps), deps.now_ns()
         if rule and not desk.knows_rule(rule):
             raise not_found(f"no rule is called {rule}", did_you_mean(rule, [each.name for each in desk.rules]))
-        page = list_page(desk, show, rule, after, viewer_name(request), now_ns)
+        page = list_page(deps, show, rule, after, viewer_name(request), now_ns)
         return pages.answer(request, "incidents/list.html", page, "Incidents", now_ns=now_ns)
 
     @routes.post("/incidents", include_in_schema=False)
@@ -89,7 +89,7 @@ def _list_routes(routes: APIRouter, deps: ApiDeps, pages: Pages) -> None:
             return _back("/incidents", wanted.by)
         now_ns = deps.now_ns()
         sent = Sent("silence", values, mistakes, covers=covers.told if wanted.labels else "", warnings=covers.warnings)
-        page = replace(list_page(desk, "unresolved", "", None, "", now_ns), sent=sent)
+        page = replace(list_page(deps, "unresolved", "", None, "", now_ns), sent=sent)
         status = 200 if form.what == "try" and not mistakes else 422
         return pages.answer(request, "incidents/list.html", page, "Not silenced yet", now_ns=now_ns, status=status)
 
