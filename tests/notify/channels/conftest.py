@@ -4,6 +4,8 @@ import subprocess
 
 import pytest
 
+from tests.notify.channels.house import House
+
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory):
@@ -15,3 +17,11 @@ def certificate(tmp_path_factory):
         check=True, capture_output=True,
     )  # fmt: skip
     return folder / "cert.pem", folder / "key.pem"
+
+
+@pytest.fixture
+def house(tmp_path):
+    made = House(tmp_path)
+    yield made
+    made.end()
+    made.database.close()

@@ -1,7 +1,5 @@
 """What waits in the outbox is told at least once and in order, whatever vendors, networks and processes do."""
 
-import dataclasses
-import itertools
 import threading
 from collections import defaultdict
 
@@ -9,98 +7,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clew.control.contract import Change, Telling
-from clew.control.database import open_database
-from clew.control.incidents import SqlIncidents
-from clew.control.outbox import SqlOutbox
 from clew.model.errors import ChannelBusy, ChannelRefused
-from clew.model.incident import IncidentState, NoticeKind, Policy, PolicyStep
-from clew.model.rule import Severity
-from clew.notify.channels.contract import PAGING, SPOKEN, Channel
-from clew.notify.outbox import LONGEST_WAIT_S, Courier, back_off_s
-from clew.notify.storm import share, summary
+from clew.notify.channels.contract import PAGING
+from clew.notify.outbox import LONGEST_WAIT_S, back_off_s
 from tests.fakes.pagerduty import FakePagerDuty
 from tests.fakes.server import BROKEN, BUSY, GONE, Reply, running
-from tests.fakes.slack import FakeSlack
-from tests.fakes.webhook import FakeReceiver
-from tests.notify.channels.notices import AT, INCIDENT, MINUTE, open_channel
-
-SECOND = 10**9
-OPENED, UPDATED, RESOLVED = NoticeKind.OPENED, NoticeKind.UPDATED, NoticeKind.RESOLVED
-POLICIES = {"default": Policy("default", (PolicyStep(0, ("slack",)), PolicyStep(0, ("duty", "mail"))))}
-
-
-class Killed(BaseException):
-    """The process ends here."""
-
-
-class Script:
-    """A sender that does what it is told to, one outcome a notice, then goes well."""
-
-    def __init__(self, *outcomes):
-        self.outcomes = list(outcomes)
-        self.got = []
-
-    def send(self, notice, now_ns):
-        outcome = self.outcomes.pop(0) if self.outcomes else None
-        if isinstance(outcome, Killed | None.__class__):
-            self.got.append(notice)
-        if outcome is not None:
-            raise outcome
-        return {"seen": str(len(self.got))}
-
-    @property
-    def keys(self):
-        return [notice.key for notice in self.got]
-
-
-class House:
-    """A control database, channels by script, a clock that is moved, and deliveries that may be killed."""
-
-    def __init__(self, folder):
-        self.database = open_database(folder)
-        self.incidents, self.outbox = SqlIncidents(self.database), SqlOutbox(self.database)
-        self.now_ns, self._keys = AT, itertools.count()
-        self.courier = None
-
-    def begin(self, per_minute=0, limited=SPOKEN, policies=POLICIES, **senders):
-        self.end()
-        channels = {name: Channel(name, "script", name, sender, limited) for name, sender in senders.items()}
-        self.courier = Courier(self.outbox, channels, policies, per_minute, lambda: self.now_ns, lambda: 0.0)
-
-    def end(self):
-        if self.courier is not None:
-            self.courier.close()
-            self.courier = None
-
-    def tell(self, *kinds, channels=("slack",), **changes):
-        """A new incident of which these channels are told these kinds, in their order."""
-        fresh = dataclasses.replace(INCIDENT, id=0, key=f"k{next(self._keys)}", policy="default", **changes)
-        tellings = tuple(Telling(channel, kind) for kind in kinds for channel in channels)
-        written = self.incidents.apply(Change(fresh, (), tellings))
-        assert written is not None
-        return written
-
-    def step(self, seconds=0.0):
-        self.now_ns += int(seconds * SECOND)
-        rest = self.courier.step(self.now_ns)
-        self.courier.wait(60)
-        return rest
-
-    def run(self, seconds=4_000, every=20.0):
-        """Let time pass until nothing waits."""
-        for _ in range(int(seconds / every)):
-            self.step(every)
-            if not self.outbox.counts()["waiting"]:
-                break
-
-
-@pytest.fixture
-def house(tmp_path):
-    made = House(tmp_path)
-    yield made
-    made.end()
-    made.database.close()
+from tests.notify.channels.house import OPENED, RESOLVED, UPDATED, Killed, Script, die
+from tests.notify.channels.notices import MINUTE, open_channel
 
 
 def test_notices_of_an_incident_are_told_in_order_with_what_was_answered(house):
@@ -249,9 +162,9 @@ def test_a_notice_survives_a_kill_and_keeps_its_key(house, moment, monkeypatch):
     house.tell(OPENED, RESOLVED)
     with monkeypatch.context() as patch:
         if moment == "after":
-            patch.setattr(house.outbox, "sent", _die)
+            patch.setattr(house.outbox, "sent", die)
         else:
-            patch.setattr(slack, "send", _die)
+            patch.setattr(slack, "send", die)
         house.step()
     sent_before = list(slack.keys)
     house.begin(slack=slack)
@@ -261,10 +174,6 @@ def test_a_notice_survives_a_kill_and_keeps_its_key(house, moment, monkeypatch):
     assert sent_before == keys[: moment == "after"]
 
 
-def _die(*_):
-    raise Killed
-
-
 def test_pagerduty_has_one_incident_whatever_the_network_and_the_process_do(house, monkeypatch):
     with running(FakePagerDuty) as fake:
         line = f"{{kind: pagerduty, api: '{fake.url}', routing_key: env:K, allow_private: [127.0.0.1]}}"
@@ -272,7 +181,7 @@ def test_pagerduty_has_one_incident_whatever_the_network_and_the_process_do(hous
         fake.faults = [BROKEN, BUSY, GONE, Reply(503)]
         house.tell(OPENED, UPDATED, RESOLVED, channels=("duty",))
         with monkeypatch.context() as patch:
-            patch.setattr(house.outbox, "sent", _die)
+            patch.setattr(house.outbox, "sent", die)
             for _ in range(5):
                 house.begin(duty=channel.sender)
                 house.step(60)
@@ -282,108 +191,6 @@ def test_pagerduty_has_one_incident_whatever_the_network_and_the_process_do(hous
             house.run(seconds=100)
         assert (len(fake.opened), fake.wrong) == (1, [])
         assert [alert["state"] for alert in fake.alerts.values()] == ["resolved"]
-
-
-def test_a_storm_is_summed_up_the_worst_told_one_by_one(house):
-    slack = Script()
-    house.begin(per_minute=5, slack=slack)
-    for number in range(60):
-        house.tell(OPENED, severity=Severity.CRITICAL if number == 50 else Severity.WARNING)
-    house.step()
-    *single, last = slack.got
-    assert (len(single), last.kind) == (4, NoticeKind.SUMMARY)
-    assert Severity.CRITICAL in {notice.incident.severity for notice in single}
-    assert last.incident.title == "56 notices of 56 incidents"
-    assert len(last.reasons) == 56
-    assert house.outbox.counts() == {"waiting": 0, "sent": 4, "given_up": 0, "summed": 56}
-    house.tell(OPENED)
-    house.step(30)
-    assert len(slack.got) == 5
-    house.step(31)
-    assert len(slack.got) == 6
-
-
-def test_no_minute_has_more_notices_than_allowed(house):
-    slack, times = Script(), []
-    house.begin(per_minute=3, slack=slack)
-    for _ in range(30):
-        house.tell(OPENED)
-        house.tell(OPENED)
-        before = len(slack.got)
-        house.step(5)
-        times += [house.now_ns] * (len(slack.got) - before)
-    for first in times:
-        assert sum(first <= each < first + MINUTE for each in times) <= 3
-    house.run()
-    assert house.outbox.counts()["waiting"] == 0
-
-
-def test_what_calls_nobody_passes_in_a_storm(house):
-    duty = Script()
-    house.begin(per_minute=1, limited=PAGING, duty=duty)
-    for _ in range(3):
-        house.tell(RESOLVED, channels=("duty",))
-    for _ in range(3):
-        house.tell(OPENED, channels=("duty",))
-    house.step()
-    assert [notice.kind for notice in duty.got] == [RESOLVED] * 3 + [NoticeKind.SUMMARY]
-
-
-def _storm_of_ends(house, line, secrets):
-    """Thirty incidents are told one by one, then end at once, more than a minute later."""
-    channel = open_channel(line, secrets)
-    senders = {"limited": channel.limited, "duty": channel.sender}
-    house.begin(**senders)
-    opened = [house.tell(OPENED, channels=("duty",)) for _ in range(30)]
-    house.step()
-    house.begin(per_minute=5, **senders)
-    for each in opened:
-        over = dataclasses.replace(each, state=IncidentState.RESOLVED, resolved_ns=house.now_ns, resolved_by="clew")
-        assert house.incidents.apply(Change(over, (), (Telling("duty", RESOLVED),))) is not None
-    house.step(120)
-    assert house.outbox.counts() == {"waiting": 0, "sent": 60, "given_up": 0, "summed": 0}
-
-
-def test_each_message_at_slack_hears_the_end_in_a_storm(house):
-    with running(FakeSlack) as fake:
-        line = (
-            f"{{kind: slack, api: '{fake.api}', token: env:T, signing_secret: env:S, channel: {fake.channel}, "
-            "allow_private: [127.0.0.1]}"
-        )
-        _storm_of_ends(house, line, {"T": fake.token, "S": fake.signing_secret})
-        assert (len(fake.messages), fake.wrong) == (30, [])
-        assert [each for each in fake.messages.values() if "clew_acknowledge" in str(each)] == []
-        assert sum(len(replies) for replies in fake.replies.values()) == 5
-
-
-def test_each_end_reaches_a_webhook_in_a_storm(house):
-    with running(FakeReceiver) as fake:
-        fake.now_s = lambda: house.now_ns / SECOND
-        line = f"{{kind: webhook, url: '{fake.url}', secret: env:S, allow_private: [127.0.0.1]}}"
-        _storm_of_ends(house, line, {"S": fake.secret})
-        ended = [each["incident"]["id"] for each in fake.documents.values() if each["kind"] == "resolved"]
-        assert sorted(ended) == list(range(1, 31))
-
-
-def test_each_incident_at_pagerduty_ends_in_a_storm(house):
-    with running(FakePagerDuty) as fake:
-        line = f"{{kind: pagerduty, api: '{fake.url}', routing_key: env:K, allow_private: [127.0.0.1]}}"
-        _storm_of_ends(house, line, {"K": fake.routing_key})
-        assert [alert["state"] for alert in fake.alerts.values()] == ["resolved"] * 30
-
-
-def test_a_summary_that_is_repeated_after_a_kill_has_one_key(house, monkeypatch):
-    slack = Script()
-    for _ in range(9):
-        house.tell(OPENED)
-    with monkeypatch.context() as patch:
-        patch.setattr(house.outbox, "sum_up", _die)
-        house.begin(per_minute=1, slack=slack)
-        house.step()
-    house.begin(per_minute=1, slack=slack)
-    house.step()
-    assert [notice.kind for notice in slack.got] == [NoticeKind.SUMMARY] * 2
-    assert len(set(slack.keys)) == 1
 
 
 def test_vendors_that_forget_are_reminded_of_what_lasts(house):
@@ -451,7 +258,7 @@ def test_nothing_is_lost_and_nothing_overtakes(house, outcomes, lives, per_minut
         house.begin(per_minute=per_minute, slack=slack)
         if outcome == "lost mark":
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(house.outbox, "sent", _die)
+                patch.setattr(house.outbox, "sent", die)
                 house.step(7)
         house.step(700)
     house.begin(per_minute=per_minute, slack=slack)
@@ -467,29 +274,6 @@ def test_nothing_is_lost_and_nothing_overtakes(house, outcomes, lives, per_minut
         assert first_times == sorted(first_times)
         assert set(alone) <= set(first_times)
         assert len(states) == life
-
-
-@pytest.mark.parametrize(
-    ("recent", "per_minute", "single", "together", "held"),
-    [(0, 10, 6, 0, False), (0, 6, 6, 0, False), (0, 5, 4, 2, False), (4, 5, 0, 6, False), (5, 5, 0, 0, True),
-     (9, 5, 0, 0, True), (99, 0, 6, 0, False), (0, 1, 0, 6, False)],
-)  # fmt: skip
-def test_how_notices_are_shared_out(house, recent, per_minute, single, together, held):
-    for _ in range(6):
-        house.tell(OPENED)
-    plan = share(house.outbox.due(AT), SPOKEN, recent, per_minute)
-    assert (len(plan.single), len(plan.together), plan.held) == (single, together, held)
-
-
-def test_a_summary_tells_each_notice_in_a_line(house):
-    house.tell(OPENED)
-    house.tell(RESOLVED, severity=Severity.CRITICAL)
-    told = summary(house.outbox.due(AT), 10, AT)
-    assert told.reasons == (
-        "opened: [error] Orders are stuck in SUBMITTED (incident 1)",
-        "resolved: [critical] Orders are stuck in SUBMITTED (incident 2)",
-    )
-    assert told.key == "clew-0-1"
 
 
 @pytest.mark.parametrize(
