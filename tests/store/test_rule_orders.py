@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from random import Random
 
@@ -144,6 +145,37 @@ def test_an_end_that_is_told_late_is_found_for_as_long_as_one_that_is_told_at_on
         write_encoded(store, [encode_order(OrderRow(journey, journey_to_json(journey), 1, (), at(told)))], [])
     assert [each.order_id for each in candidate_orders(store, asked, NOW, at(280))] == ["T-0"]
     write_encoded(store, [], read_stored_orders(store, ["T-0", "T-1", "T-2"]))
+
+
+def test_of_the_weeks_in_which_orders_ended_only_those_that_ended_since_are_read(store, monkeypatch):
+    asked = {"open": candidates_of(rule(OnHold(longer_than_ns=HOUR)), [FLOW])}
+    asked["ended"] = candidates_of(rule(Deviates()), [FLOW])
+    statements, read = [], store.columns
+    monkeypatch.setattr(store, "columns", lambda *given: statements.append(given) or read(*given))
+    candidates_of_each(store, asked, NOW + 3 * DAY, NOW + 2 * DAY)
+    (_, of_open), (ended, bind) = statements
+    assert "buckets" not in of_open, "rules about open orders read those alone"
+    plan = "".join(each["explain"] for each in store.rows(f"EXPLAIN indexes = 1 {ended}", bind))
+    assert re.search(r"PrimaryKey.*?Granules: 0/[1-9]", plan), plan
+
+
+def test_an_order_that_ends_while_orders_are_read_is_found_once(store, monkeypatch):
+    asked = {"left": replace(candidates_of(rule(Deviates()), [FLOW]), paths=("ends",))}
+    events = [event(stage, minutes, path="ends") for minutes, stage in enumerate([STAGES[0], *STAGES[2:]])]
+    rows = [rebuild("E-1", events[:most], FLOW) for most in (3, len(events))]
+    rows = [encode_order(OrderRow(each, journey_to_json(each), each.facts, (), NOW)) for each in rows]
+    write_encoded(store, rows[:1], [])
+    open_row, read = read_stored_orders(store, ["E-1"]), store.columns
+
+    def reads(*given):
+        found = read(*given)
+        write_encoded(store, rows[1:], open_row)
+        return found
+
+    monkeypatch.setattr(store, "columns", reads)
+    (found,) = candidates_of_each(store, asked, NOW, at(-10))["left"]
+    assert (found.order_id, found.bucket) == ("E-1", rows[1].bucket)
+    write_encoded(store, [], read_stored_orders(store, ["E-1"]))
 
 
 def test_where_no_stage_has_a_limit_no_share_of_one_is_used(store):
