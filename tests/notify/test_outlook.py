@@ -30,10 +30,10 @@ SKIPPED = Policy("p", (*AT_NIGHT.steps, PolicyStep(10 * MINUTE, ("night",))))
         (HEALED, MINUTE, "No alert has fired for 1 min; it resolves itself in 1 min. Before: 3 orders are stuck"),
         (replace(HEALED, state=ACKNOWLEDGED), 5 * MINUTE,
          "No alert has fired for 5 min; it resolves itself with the next look. Before: 3 orders are stuck"),
-        (replace(HEALED, state=RESOLVED, resolved_ns=MONDAY), HOUR, "Before: 3 orders are stuck"),
-        (replace(FIRING, state=RESOLVED, firing=0), HOUR, "Before: 3 orders are stuck"),
+        (replace(HEALED, state=RESOLVED, resolved_ns=MONDAY), HOUR,
+         "It was resolved 1 h ago. Before: 3 orders are stuck"),
         (replace(FIRING, state=RESOLVED), HOUR, "3 orders are stuck"),
-        (replace(HEALED, reason="", state=RESOLVED), HOUR, ""),
+        (replace(HEALED, reason="", state=RESOLVED, resolved_ns=MONDAY), MINUTE, "It was resolved 1 min ago."),
     ],
 )  # fmt: skip
 def test_what_is_over_is_told_as_what_was_since_when_and_what_comes(incident, after_ns, said):

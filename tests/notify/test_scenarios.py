@@ -13,7 +13,10 @@ def test_three_hundred_orders_behind_one_worker_are_one_incident(database):
     world.find(*stuck(*range(300), value=10_800.0, bound=1_800.0, verdict="stuck", service="crm-api"))
     world.look()
     one = only(world)
-    assert one.reason == "300 orders stuck in SUBMITTED waiting for crm-api, oldest for 3 h, limit 30 min"
+    assert (
+        one.reason
+        == "300 orders stuck in SUBMITTED waiting for crm-api, the first since 2026-01-05 00:00:00 UTC, limit 30 min"
+    )
     assert (one.title, one.alerts, one.firing) == ("orders stuck in SUBMITTED", 300, 300)
     assert world.told() == [(0, "slack", "opened")]
     world.check()

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 from clew.model.alert import Alert, Finding
 from clew.model.journey import VerdictKind
-from clew.model.lengths import largest_unit
+from clew.model.lengths import how_long
 from clew.model.rule import Deviates, InStage, Judged, NotReached, OnHold, ProjectedLate, Rule, TooEarly
+from clew.notify.channels.texts import moment
 
 LONGEST_KEY = 255
 LONGEST_TITLE = 200
@@ -58,18 +59,19 @@ def title_of(rule: Rule, alerts: Sequence[Alert]) -> str:
     return title if len(title) <= LONGEST_TITLE else title[: LONGEST_TITLE - 1].rstrip() + "…"
 
 
-def reason_of(rule: Rule, alerts: Sequence[Alert], now_ns: int) -> str:
+def reason_of(rule: Rule, alerts: Sequence[Alert]) -> str:
     """Why there is an incident, as one sentence.
 
-    ``312 orders stuck in SUBMITTED waiting for crm-api, oldest for 3 h, limit 30 min``; of a single alert what its
-    finding says. Lengths of time are rounded down to one unit, so that the sentence seldom changes.
+    ``312 orders stuck in SUBMITTED waiting for crm-api, the first since 2026-01-05 09:30:00 UTC, limit 30 min``; of a
+    single alert what its finding says. It says since when, not for how long, so that it is right whenever it is read.
     """
     if len(alerts) == 1:
         return alerts[0].finding.reason
     if not alerts:
         return ""
     if all(alert.finding.order_id for alert in alerts):
-        return f"{len(alerts)} orders {_of_orders(rule, alerts)}, oldest for {_oldest(alerts, now_ns)}{_limit(alerts)}"
+        first = moment(min(alert.finding.since_ns for alert in alerts))
+        return f"{len(alerts)} orders {_of_orders(rule, alerts)}, the first since {first}{_limit(alerts)}"
     oldest = min(alerts, key=lambda alert: (alert.finding.since_ns, alert.subject))
     others = [name_of(alert) for alert in alerts if alert is not oldest]
     return f"{oldest.finding.reason}; and {listed(others)}"
@@ -140,17 +142,10 @@ def _of_orders(rule: Rule, alerts: Sequence[Alert]) -> str:
     return f"concerned{place}"
 
 
-def _oldest(alerts: Sequence[Alert], now_ns: int) -> str:
-    """By what was measured where that is a dwell, else by how long it has held."""
-    if all(_is_dwell(alert.finding) for alert in alerts):
-        return largest_unit(int(max(alert.finding.value or 0.0 for alert in alerts)) * 10**9)
-    return largest_unit(now_ns - min(alert.finding.since_ns for alert in alerts))
-
-
 def _limit(alerts: Sequence[Alert]) -> str:
     bounds = {alert.finding.bound if _is_dwell(alert.finding) else None for alert in alerts}
     bound = bounds.pop() if len(bounds) == 1 else None
-    return f", limit {largest_unit(int(bound) * 10**9)}" if bound else ""
+    return f", limit {how_long(int(bound * 10**9))}" if bound else ""
 
 
 def _is_dwell(finding: Finding) -> bool:

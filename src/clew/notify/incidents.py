@@ -74,7 +74,7 @@ def opened(rule: Rule, group: Group, around: Around, why: str = "") -> Change:
         opened_ns=now_ns,
         owner=owner_of(rule, alerts),
         runbook=rule.runbook,
-        reason=reason_of(rule, alerts, now_ns),
+        reason=reason_of(rule, alerts),
         alerts=len(alerts),
         firing=len(alerts),
         explained_by=group.root.id if group.root else None,
@@ -216,7 +216,7 @@ def _count(draft: Draft, rule: Rule, group: Group) -> None:
         draft.record(TransitionKind.LEFT, f"{told}; {_fire(firing)} now")
     if firing:
         since_ns = min(before.since_ns, *(alert.finding.since_ns for alert in group.alerts))
-        draft.set(since_ns=since_ns, reason=reason_of(rule, group.alerts, draft.now_ns), quiet_ns=None)
+        draft.set(since_ns=since_ns, reason=reason_of(rule, group.alerts), quiet_ns=None)
         draft.set(owner=owner_of(rule, group.alerts))
     elif before.quiet_ns is None:
         draft.set(quiet_ns=draft.now_ns)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from clew.control.contract import Told
 from clew.model.incident import Incident, IncidentState, Policy
-from clew.model.lengths import how_long
+from clew.model.lengths import ago, how_long
 
 SETTLE_NS = 2 * 60 * 10**9
 """An incident is resolved when none of its alerts has fired for so long: what flaps stays one incident."""
@@ -37,11 +37,12 @@ def stands(incident: Incident, now_ns: int) -> str:
     if not is_over(incident):
         return incident.reason
     before = f"Before: {incident.reason}" if incident.reason else ""
-    if incident.state is IncidentState.RESOLVED or incident.quiet_ns is None:
-        return before
-    left_ns = incident.quiet_ns + SETTLE_NS - now_ns
+    if incident.resolved_ns is not None:
+        return f"It was resolved {ago(incident.resolved_ns, now_ns)}. {before}".strip()
+    quiet_ns = now_ns if incident.quiet_ns is None else incident.quiet_ns
+    left_ns = quiet_ns + SETTLE_NS - now_ns
     when = f"in {how_long(left_ns)}" if left_ns > 0 else "with the next look"
-    quiet = f"No alert has fired for {how_long(now_ns - incident.quiet_ns)}; it resolves itself {when}."
+    quiet = f"No alert has fired for {how_long(now_ns - quiet_ns)}; it resolves itself {when}."
     return f"{quiet} {before}".strip()
 
 
