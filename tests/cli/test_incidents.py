@@ -51,6 +51,8 @@ def test_incidents_of_an_idle_directory_are_listed_and_handled(directory):
         (["incidents", "--figures", "--rule", "stuck"], "--figures counts all incidents"),
         (["incidents", "--figures", "--watch"], "leave the other option out"),
         (["incident", "1", "--acknowledge", "--resolve"], "one of them"),
+        (["incident", "1", "--note", ""], "write what others should know"),
+        (["incident", "1", "--resolve", "--note", " "], "write what others should know"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(arguments, words):

@@ -71,18 +71,21 @@ def incidents(
 @click.argument("incident_id", metavar="N", type=click.IntRange(1))
 @click.option("--acknowledge", is_flag=True, help="I take it: nobody else is told.")
 @click.option("--resolve", is_flag=True, help="It is over.")
-@click.option("--note", default="", metavar="TEXT", help="Add to its record.")
+@click.option("--note", metavar="TEXT", help="Add to its record.")
 @click.option("--by", default="", metavar="NAME", help="Who does it.  [default: who runs this command]")
 @asks
 def incident(
-    incident_id: int, acknowledge: bool, resolve: bool, note: str, by: str, url: str, data: Path | None, as_json: bool
-) -> None:
+    incident_id: int, acknowledge: bool, resolve: bool, note: str | None, by: str, url: str, data: Path | None,
+    as_json: bool,
+) -> None:  # fmt: skip
     """One incident: what it is about, its orders, who was told, and what happened."""
     if acknowledge and resolve:
         raise click.UsageError("--acknowledge and --resolve: one of them")
+    if note is not None and not note.strip():
+        raise click.UsageError("--note is empty: write what others should know")
     actor = who(by) if acknowledge or resolve or note else ""
     with open_client(url, data) as client:
-        _act(client, incident_id, acknowledge=acknowledge, resolve=resolve, note=note, by=actor)
+        _act(client, incident_id, acknowledge=acknowledge, resolve=resolve, note=note or "", by=actor)
         whole = client.get(f"incidents/{incident_id}")
     print_json(whole) if as_json else show(_whole(whole))
 
