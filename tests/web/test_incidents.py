@@ -14,11 +14,13 @@ from clew.api import ApiDeps, create_api
 from clew.api.deps import Watched
 from clew.control.reactions import RunQuery
 from clew.model.incident import IncidentState
+from clew.model.reaction import ReactionRun, RunState
 from clew.notify.figures import Figure
 from clew.store.embedded import open_store
 from clew.web import create_web, site
 from clew.web.pages.incidents.asked import read_act, read_silence
 from clew.web.pages.incidents.list_context import Read, incidents_page
+from clew.web.pages.incidents.one_context import run_lines
 from tests.serving import serving
 from tests.story import tell
 from tests.watching import with_incidents
@@ -340,3 +342,12 @@ def test_no_incident_reassures_nobody_while_not_all_is_looked_at(unseen, lead):
     html = rendered("incidents/list.html", incidents_page("unresolved", "", False, read), NOON)
     assert lead in html
     assert ("Rules wait." in html) == bool(unseen)
+
+
+def test_automated_actions_are_told_the_latest_first():
+    runs = [
+        ReactionRun(1, "asked", 1, "pod", RunState.WAITING_APPROVAL, 10),
+        ReactionRun(2, "ended", 1, "pod", RunState.HELPED, 11, began_ns=12, ended_ns=40),
+        ReactionRun(3, "begun", 1, "pod", RunState.RUNNING, 13, began_ns=20),
+    ]
+    assert [each.reaction for each in run_lines(runs)] == ["ended", "begun", "asked"]

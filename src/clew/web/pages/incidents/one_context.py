@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 from zoneinfo import ZoneInfo
@@ -100,7 +100,8 @@ class IncidentPage:
     resolved, acknowledged. ``orders`` are some of its orders, ``more_orders`` counts the others; ``others`` are alerts
     about no order. ``traces`` are the best evidence. ``root`` is the incident that explains it (None: none),
     ``explains`` are those that it explains.
-    ``record`` is what happened, newest first, ``notices`` what channels were told, ``runs`` automated actions.
+    ``record`` is what happened, newest first, ``notices`` what channels were told, ``runs`` automated actions,
+    the latest first.
     ``firing`` counts alerts over the time around it, ``requests`` what the ``service`` was asked for then (None: no
     service, or nothing); ``service_href`` is its page. ``name`` is what the viewer called himself last,
     ``silence_labels`` what a silence from here would cover, in words. ``sent`` is a form of the page that couldn't be
@@ -177,7 +178,7 @@ def incident_page(whole: Whole) -> IncidentPage:
         explains=tuple(line_of(each, now_ns) for each in whole.explains),
         record=tuple(entry_of(each) for each in reversed(whole.record)),
         notices=tuple(notice_line(each) for each in whole.told),
-        runs=tuple(run_line(each) for each in whole.runs),
+        runs=run_lines(whole.runs),
         firing=_firing(whole),
         service=service,
         service_href=service_href(service) if service else "",
@@ -242,6 +243,11 @@ _RUN_SIGNS = {
     RunState.DONE: "closed",
     RunState.RUNNING: "on_time",
 }
+
+
+def run_lines(runs: Iterable[ReactionRun]) -> tuple[RunLine, ...]:
+    """Automated actions in lines, the latest first."""
+    return tuple(sorted(map(run_line, runs), key=lambda each: each.at_ns, reverse=True))
 
 
 def run_line(run: ReactionRun) -> RunLine:
