@@ -291,10 +291,23 @@ def test_who_acts_on_what_somebody_else_resolved_meanwhile_is_told_and_loses_not
     assert "the CRM was down" in page.locator("#record").inner_text()
 
 
-@pytest.mark.parametrize("path", ["/incidents/999", "/incidents?show=none", "/incidents?rule=stuk"])
+@pytest.mark.parametrize("path", ["/incidents/999", "/incidents?rule=stuk"])
 def test_what_is_not_there_is_said_and_leads_on(viewer, path):
     page = viewer.open(path, status=404)
     assert re.search("there is no|no rule .*did you mean 'stuck'", page.locator("main").inner_text().lower(), re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    ("path", "mend"),
+    [
+        ("/incidents?show=none", "choose one of show=unresolved, show=resolved, show=all"),
+        ("/incidents?state=open", "choose one of show=unresolved"),
+        ("/rules?severity=nope", "choose one of critical, error, warning, info"),
+    ],
+)
+def test_a_filter_that_there_is_not_is_refused_with_those_that_there_are(url, path, mend):
+    answer = httpx.get(f"{url}{path}")
+    assert (answer.status_code, mend in answer.text.lower()) == (422, True)
 
 
 def test_hostile_words_in_an_incident_are_shown_as_text(viewer, told):

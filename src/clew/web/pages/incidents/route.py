@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import RedirectResponse, Response
 
 from clew.api.deps import ApiDeps
-from clew.api.errors import not_found
+from clew.api.errors import invalid, not_found
 from clew.api.incidents import desk_of, refusals
 from clew.flow.nodes import did_you_mean
 from clew.notify.coverage import Coverage
@@ -66,11 +66,13 @@ def _list_routes(routes: APIRouter, deps: ApiDeps, pages: Pages) -> None:
     def show_incidents(
         request: Request,
         show: str = "unresolved",
+        state: str = "",  # as the API calls it: not let be, as all states would be shown
         rule: str = "",
         after: Annotated[int | None, Query(ge=1, le=2**62)] = None,
     ) -> Response:
-        if show not in SHOWN:
-            raise not_found(f"there is no part {show} of the list", f"choose one of {', '.join(SHOWN)}")
+        if state or show not in SHOWN:
+            what = f"state {state}" if state else f"part {show}"
+            raise invalid(f"there is no {what} of the list", f"choose one of show={', show='.join(SHOWN)}")
         desk, now_ns = desk_of(deps), deps.now_ns()
         if rule and not desk.knows_rule(rule):
             raise not_found(f"no rule is called {rule}", did_you_mean(rule, [each.name for each in desk.rules]))

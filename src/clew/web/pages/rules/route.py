@@ -6,8 +6,10 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
 from clew.api.deps import ApiDeps
+from clew.api.errors import invalid
 from clew.api.incidents import desk_of
 from clew.api.rules import standing_of
+from clew.model.rule import Severity
 from clew.web.pages.rules.context import Asked, rules_page
 from clew.web.rendering import Pages
 from clew.web.tidy import TidyRoute
@@ -19,6 +21,8 @@ def rules_page_routes(deps: ApiDeps, pages: Pages) -> APIRouter:
 
     @routes.get("/rules", include_in_schema=False)
     def show_rules(request: Request, severity: str = "", owner: str = "", word: str = "") -> HTMLResponse:
+        if severity and severity not in list(Severity):
+            raise invalid(f"there is no severity {severity}", f"choose one of {', '.join(Severity)}")
         desk, now_ns = desk_of(deps), deps.now_ns()
         page = rules_page(standing_of(deps), Asked(severity, owner, word), desk.rules_file, desk.waits() or "")
         return pages.answer(request, "rules/rules.html", page, "Rules", now_ns=now_ns)
