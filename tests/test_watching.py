@@ -180,7 +180,7 @@ def test_what_is_read_again_before_the_start_watches_after_it_and_nothing_does_a
 
 def test_a_stage_that_no_flow_has_is_refused_by_a_reload_and_told_when_a_flow_loses_it(kept):
     kept.declare("late: {in_stage: {stages: [SUBMITED], longer_than: 30m}}")
-    with pytest.raises(DeclaredError, match="SUBMITED.*did you mean.*SUBMITTED"):
+    with pytest.raises(DeclaredError, match=r"SUBMITED.*did you mean.*SUBMITTED"):
         kept.watching.reload()
     kept.declare("late: {in_stage: {stages: [SUBMITTED], longer_than: 30m}}")
     kept.watching.reload()
