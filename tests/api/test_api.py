@@ -367,6 +367,32 @@ def test_a_wrong_value_is_told_in_plain_words(api, path, told):
     assert told in api.get(path).json()["error"]["message"]
 
 
+SILENCE = {"by": "anna", "reason": "works", "labels": {"rule": "stuck"}, "for_s": 60}
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ({**SILENCE, "labels": {}}, "labels: give at least 1"),
+        ({**SILENCE, "labels": []}, 'labels: [] has no names with values, as {"by": "anna"} has'),
+        ({**SILENCE, "labels": {"rule": 1}}, "labels.rule: 1 is no text"),
+        ({**SILENCE, "x": 1}, "x: there is nothing of that name"),
+        ({**SILENCE, "by": ""}, "by: this is needed"),
+        ({**SILENCE, "by": "a" * 101}, "by: shorten it to 100 characters"),
+        ({**SILENCE, "for_s": []}, "for_s: [] is no number"),
+        ({**SILENCE, "hours": 3}, "hours: 3 has no names with values"),
+        ("late", "'late' has no names with values"),
+    ],
+)
+def test_a_wrong_body_is_told_in_plain_words(api, body, told):
+    assert api.post("/silences", json=body).json()["error"]["message"].startswith(told)
+
+
+def test_a_body_that_is_no_json_is_told_so(api):
+    answer = api.post("/silences", content='{"by": anna}', headers={"Content-Type": "application/json"})
+    assert answer.json()["error"]["message"] == "the body is no JSON at character 8: Expecting value"
+
+
 def assert_one_form(answer, code):
     assert set(answer.json()) == {"error"}
     error = answer.json()["error"]

@@ -64,6 +64,18 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 
 _HEX_DIGITS = {"{32}": "a trace id has 32 hex digits", "{16}": "a span id has 16 hex digits"}
 
+_NO = {
+    **dict.fromkeys(("float_parsing", "float_type", "finite_number"), "{} is no number"),
+    **dict.fromkeys(("int_parsing", "int_type", "int_from_float"), "{} is no whole number"),
+    **dict.fromkeys(("bool_parsing", "bool_type"), "{} is neither true nor false"),
+    **dict.fromkeys(
+        ("dict_type", "model_type", "model_attributes_type"), '{} has no names with values, as {{"by": "anna"}} has'
+    ),
+    "string_type": "{} is no text",
+    "list_type": "{} is no list",
+}
+"""What a value isn't, by the kind of mistake."""
+
 _OF_STATUS = {
     400: ("bad_request", _CONTRACT),
     404: ("not_found", _CONTRACT),
@@ -132,6 +144,8 @@ def mistakes_of(error: RequestValidationError) -> str:
 
 
 def _mistake(error: Mapping[str, Any]) -> str:
+    if error["type"] == "json_invalid":
+        return f"the body is no JSON at character {error['loc'][-1] + 1}: {error['ctx']['error']}"
     place = ".".join(str(part) for part in error["loc"] if part not in ("query", "path", "body"))
     told = _in_plain_words(error)
     return f"{place}: {told}" if place else told
@@ -140,6 +154,8 @@ def _mistake(error: Mapping[str, Any]) -> str:
 def _in_plain_words(error: Mapping[str, Any]) -> str:
     """What is wrong with a value, for people who never heard of patterns and enumerations."""
     limits = error.get("ctx", {})
+    if (length := _of_length(error["type"], limits)) is not None:
+        return length
     match error["type"]:
         case "string_pattern_mismatch":
             return _HEX_DIGITS.get(limits["pattern"].rstrip("$")[-4:], "this can't be understood")
@@ -151,17 +167,29 @@ def _in_plain_words(error: Mapping[str, Any]) -> str:
             return f"give more than {limits['gt']}"
         case "less_than":
             return f"give less than {limits['lt']}"
-        case "float_parsing" | "finite_number":
-            return f"{error['input']!r} is no number"
         case "value_error":
             return ": ".join(map(str, limits["error"].args))
         case "missing":
             return "this is needed"
-        case "enum":
+        case "extra_forbidden":
+            return "there is nothing of that name"
+        case "enum" | "literal_error":
             return f"{error['input']!r} is not {limits['expected']}"
-        case "int_parsing":
-            return f"{error['input']!r} is no whole number"
-        case "bool_parsing":
-            return f"{error['input']!r} is neither true nor false"
+        case kind if kind in _NO:
+            return _NO[kind].format(f"{error['input']!r:.100}")
         case _:
             return str(error["msg"])
+
+
+def _of_length(kind: str, limits: Mapping[str, Any]) -> str | None:
+    """What is wrong with how long a value is; None: nothing."""
+    match kind:
+        case "too_short":
+            return f"give at least {limits['min_length']}"
+        case "too_long":
+            return f"give at most {limits['max_length']}"
+        case "string_too_short":
+            return "this is needed" if limits["min_length"] == 1 else f"give at least {limits['min_length']} characters"
+        case "string_too_long":
+            return f"shorten it to {limits['max_length']:,} characters"
+    return None
