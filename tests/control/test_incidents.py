@@ -116,12 +116,14 @@ def test_alerts_are_pending_then_join_then_end(incidents):
     assert incidents.alerts_of(first.id) == [alert(phase=ENDED)]
 
 
-def test_a_subject_that_ended_may_fire_again(incidents):
-    first = opened(incidents, alert())
+def test_a_subject_that_ended_may_fire_again_and_is_counted_and_listed_once(incidents):
+    other = alert("order:2", since_ns=9)
+    first = opened(incidents, alert(), alerts=1)
     first = incidents.apply(Change(first, alerts=(alert(phase=ENDED),)))
-    first = incidents.apply(Change(first, alerts=(alert(since_ns=8),)))
-    assert incidents.alerts_of(first.id) == [alert(since_ns=8), alert(phase=ENDED)]
-    assert len(incidents.active_alerts()) == 1
+    first = incidents.apply(Change(replace(first, alerts=3), alerts=(alert(since_ns=8), other)))
+    assert (first.alerts, incidents.incident(first.id)) == (2, first)
+    assert incidents.alerts_of(first.id) == [alert(since_ns=8), other]
+    assert len(incidents.active_alerts()) == 2
 
 
 def test_alerts_written_again_stay_with_their_incident(incidents):

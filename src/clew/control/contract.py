@@ -142,7 +142,7 @@ class Incidents(Protocol):
         ...
 
     def alerts_of(self, incident_id: int, limit: int = 1_000) -> list[Alert]:
-        """Alerts of an incident, firing ones first, then by how long they have held."""
+        """Alerts of an incident, of each subject the last: firing ones first, then by how long they have held."""
         ...
 
     def silences(self, now_ns: int) -> list[PlannedSilence]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import (
@@ -70,7 +71,7 @@ class SqlIncidents:
             )
             if incident is None:
                 return None
-            self._upsert(connection, change.alerts, incident.id)
+            incident = self._join(connection, incident, change.alerts)
             if change.transitions:
                 rows = [{"incident_id": incident.id, **to_json(each)} for each in change.transitions]
                 connection.execute(tables.transitions.insert(), rows)
@@ -136,9 +137,10 @@ class SqlIncidents:
             ]
 
     def alerts_of(self, incident_id: int, limit: int = 1_000) -> list[Alert]:
-        """Alerts of an incident, firing ones first, then those that have held for longest."""
+        """Alerts of an incident, of each subject the last: firing ones first, then those that have held for longest."""
         column = tables.alerts.c
-        wanted = select(tables.alerts).where(column.incident_id == incident_id)
+        last = select(func.max(column.id)).where(column.incident_id == incident_id).group_by(column.subject)
+        wanted = select(tables.alerts).where(column.id.in_(last))
         wanted = wanted.order_by(case((column.phase == _FIRING, 0), else_=1), column.since_ns, column.id).limit(limit)
         with self._database.reading() as connection:
             return [_alert(row) for row in connection.execute(wanted)]
@@ -206,6 +208,16 @@ class SqlIncidents:
         number = connection.scalar(wanted.returning(tables.incidents.c.id))
         return None if number is None else from_json(Incident, row | {"id": number})
 
+    def _join(self, connection: Connection, incident: Incident, alerts: Sequence[Alert]) -> Incident:
+        """Write its alerts; a subject that was among its alerts before isn't counted anew."""
+        before = _repeats(connection, incident.id) if alerts and incident.version > 1 else 0
+        self._upsert(connection, alerts, incident.id)
+        again = _repeats(connection, incident.id) - before if alerts and incident.version > 1 else 0
+        if again:
+            counted = update(tables.incidents).where(tables.incidents.c.id == incident.id)
+            connection.execute(counted.values(alerts=incident.alerts - again))
+        return replace(incident, alerts=incident.alerts - again)
+
     def _upsert(self, connection: Connection, alerts: Sequence[Alert], incident_id: int | None) -> None:
         """Write alerts by rule and subject. All in the same order, so that two writers can't wait for each other.
 
@@ -237,6 +249,13 @@ def indexed(found_by: str) -> str:
     if len(found_by) <= LONGEST_INDEXED:
         return found_by
     return f"{found_by[:100]}…{hashlib.sha256(found_by.encode(errors='surrogatepass')).hexdigest()}"
+
+
+def _repeats(connection: Connection, incident_id: int) -> int:
+    """How many alerts of an incident are of a subject that another one is of."""
+    column = tables.alerts.c
+    wanted = select(func.count() - func.count(column.subject.distinct())).where(column.incident_id == incident_id)
+    return int(connection.scalar(wanted) or 0)
 
 
 def _compare_and_set(connection: Connection, change: Change) -> Incident | None:

@@ -53,8 +53,8 @@ class Incident:
 
     ``key`` is the dedup key: the same rule and labels give the same key; at most one incident of a key isn't resolved.
     ``since_ns`` is when the oldest of its findings began to hold, ``fired_ns`` when its first alert fired.
-    ``alerts`` counts those that ever joined, ``firing`` those that fire now. ``explained_by`` is the number of the
-    incident that is its root (None: none), ``silenced`` whether a silence covers it: both notify nobody.
+    ``alerts`` counts the subjects that ever joined, ``firing`` those that fire now. ``explained_by`` is the number of
+    the incident that is its root (None: none), ``silenced`` whether a silence covers it: both notify nobody.
     ``policy`` with ``step`` (the next one, from 0), ``round`` and ``step_at_ns`` (when it is due; None: nothing is) is
     where escalation stands; the policy is taken when the incident opens. While it is acknowledged, ``step_at_ns`` is
     when that goes stale. ``acknowledged_ns`` is of the first acknowledgement, ``acknowledged_by`` of the last one.
