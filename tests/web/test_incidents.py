@@ -12,7 +12,9 @@ import pytest
 
 from clew.api import ApiDeps, create_api
 from clew.api.deps import Watched
+from clew.control.incidents import SqlIncidents
 from clew.control.reactions import RunQuery
+from clew.model.errors import ControlError
 from clew.model.incident import IncidentState
 from clew.model.reaction import ReactionRun, RunState
 from clew.notify.figures import Figure
@@ -146,6 +148,17 @@ def test_the_api_tells_how_each_rule_stands(url, told):
     assert (stuck["incidents"], stuck["told_by"], stuck["trouble"], stuck["looked_at"]) == (1, ["default"], "", None)
     assert (stuck["silenced_until"], bool(lost["silenced_until"])) == (None, True)
     assert rules["approved-too-fast"]["told_by"] == []
+
+
+def test_the_api_tells_rules_also_while_the_control_database_is_away(url, monkeypatch):
+    def away(*_):
+        raise ControlError("PostgreSQL is away")
+
+    monkeypatch.setattr(SqlIncidents, "unresolved", away)
+    found = httpx.get(f"{url}/api/v1/rules").json()
+    assert (len(found["rules"]), found["unread"]) == (25, "PostgreSQL is away")
+    assert {each["incidents"] for each in found["rules"]} == {None}
+    assert httpx.get(f"{url}/rules").status_code == 200
 
 
 @pytest.mark.parametrize(("button", "state"), [("Allow restart-crm", "approved"), ("Refuse restart-crm", "refused")])

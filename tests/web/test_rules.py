@@ -113,6 +113,15 @@ def test_how_a_rule_stands_is_told(given, words):
     assert words in told(stands(**given))
 
 
+def test_rules_are_shown_also_while_their_incidents_can_not_be_read():
+    shown = rules_page([replace(stands(), incidents=None)], Asked(), "", "", "PostgreSQL is away")
+    html = rendered("rules/rules.html", shown, NOON)
+    assert [each.name for each in shown.lines] == ["stuck"]
+    assert "be read:</strong> PostgreSQL is away." in html
+    assert ">not known</span>" in html
+    assert "none finds anything" not in html
+
+
 def test_rules_that_cannot_look_are_named_first():
     shown = page(stands(), stands(rule("lost"), trouble="no"), severity="info")
     assert (shown.failing, shown.lines) == (("lost",), ())

@@ -14,6 +14,7 @@ from clew.api.flows import YAML_BODY, FlowText
 from clew.api.times import moment, moment_or_none, parse_moment, seconds
 from clew.detect.rate_rules import KNOWN_NS, in_minutes
 from clew.flow.nodes import did_you_mean
+from clew.model.errors import ControlError
 from clew.model.rule import Rule, RuleSet
 from clew.notify.escalation import Policies
 from clew.rehearse.replay import PastAlert, RuleReplay, replay_rules
@@ -61,20 +62,23 @@ class RuleModel(BaseModel):
 class StandingRuleModel(RuleModel):
     """A rule and how it stands now: the escalation policies by which its incidents may be told (`told_by`; none: nobody
     is), when it `looked_at` last (null: not yet) and why it can't (`trouble`, empty: it can), how many unresolved
-    `incidents` it has, and until when all of it is silenced (`silenced_until`; null: it isn't)."""
+    `incidents` it has (null: they can't be read), and until when all of it is silenced (`silenced_until`;
+    null: it isn't)."""
 
     told_by: list[str]
     looked_at: str | None
     trouble: str
-    incidents: int
+    incidents: int | None
     silenced_until: str | None
 
 
 class RulesModel(BaseModel):
-    """The rules that watch, in the order of their `file`; empty: they ship with Clew."""
+    """The rules that watch, in the order of their `file`; empty: they ship with Clew. `unread` says why their incidents
+    and silences can't be read (empty: they can)."""
 
     file: str
     rules: list[StandingRuleModel]
+    unread: str = ""
 
 
 class PastAlertModel(BaseModel):
@@ -118,7 +122,8 @@ def rule_routes(deps: ApiDeps) -> APIRouter:
     @routes.get("", summary="The rules that watch, and the file that they come from")
     def list_rules() -> RulesModel:
         file = deps.desk.rules_file if deps.desk else ""
-        return RulesModel(file=file, rules=[_standing_model(each) for each in standing_of(deps)])
+        rules, unread = standing_of(deps)
+        return RulesModel(file=file, rules=[_standing_model(each) for each in rules], unread=unread)
 
     summary = "What rules would have alerted over the past; nobody is told"
 
@@ -147,13 +152,20 @@ def rule_routes(deps: ApiDeps) -> APIRouter:
     return routes
 
 
-def standing_of(deps: ApiDeps) -> list[RuleStanding]:
-    """How each rule stands that watches; where nobody watches, the shipped ones, of which nothing is known."""
+def standing_of(deps: ApiDeps) -> tuple[list[RuleStanding], str]:
+    """How each rule stands that watches, and why their incidents and silences can't be read (empty: they can).
+
+    Where nobody watches they are the shipped ones, of which nothing is known.
+    """
     rules, desk, now_ns = _in_force(deps).rules, deps.desk, deps.now_ns()
     if desk is None:
-        return rules_standing(rules, Policies(), (), (), WatchHealth(), now_ns)
-    unresolved, silences = desk.incidents.unresolved(), desk.incidents.silences(now_ns)
-    return rules_standing(rules, desk.policies, unresolved, silences, deps.watched().health(), now_ns)
+        return rules_standing(rules, Policies(), (), (), WatchHealth(), now_ns), ""
+    health = deps.watched().health()
+    try:
+        unresolved, silences = desk.incidents.unresolved(), desk.incidents.silences(now_ns)
+    except ControlError as error:
+        return rules_standing(rules, desk.policies, None, (), health, now_ns), str(error)
+    return rules_standing(rules, desk.policies, unresolved, silences, health, now_ns), ""
 
 
 def _standing_model(standing: RuleStanding) -> StandingRuleModel:
@@ -162,7 +174,7 @@ def _standing_model(standing: RuleStanding) -> StandingRuleModel:
         told_by=[each.name for each in standing.policies],
         looked_at=moment_or_none(standing.looked_ns),
         trouble=standing.trouble,
-        incidents=len(standing.incidents),
+        incidents=None if standing.incidents is None else len(standing.incidents),
         silenced_until=moment_or_none(standing.silenced_until_ns),
     )
 

@@ -29,14 +29,15 @@ class WatchHealth:
 class RuleStanding:
     """A ``rule`` that watches and what it ``finds`` in words; the ``policies`` by which its incidents may be told
     (none: nobody is), when it last looked (``looked_ns``, Unix ns; None: not yet) and why it can't (``trouble``, empty:
-    it can); its unresolved ``incidents``, and the ``silences`` that hold now and cover all of it or some."""
+    it can); its unresolved ``incidents`` (None: they can't be read), and the ``silences`` that hold now and cover all
+    of it or some."""
 
     rule: Rule
     finds: str
     policies: tuple[Policy, ...]
     looked_ns: int | None
     trouble: str
-    incidents: tuple[Incident, ...]
+    incidents: tuple[Incident, ...] | None
     silences: tuple[PlannedSilence, ...]
 
     @property
@@ -61,12 +62,12 @@ def unseen(health: WatchHealth, waits: str | None) -> list[str]:
 def rules_standing(
     rules: Sequence[Rule],
     policies: Policies,
-    unresolved: Sequence[Incident],
+    unresolved: Sequence[Incident] | None,
     silences: Sequence[PlannedSilence],
     health: WatchHealth,
     now_ns: int,
 ) -> list[RuleStanding]:
-    """How each rule stands at a moment, in the order of their file."""
+    """How each rule stands at a moment, in the order of their file; ``unresolved`` None: incidents can't be read."""
     held = [each for each in silences if holds(each, now_ns)]
     return [
         RuleStanding(
@@ -75,7 +76,7 @@ def rules_standing(
             policies=policies.possible(rule) if rule.notifies else (),
             looked_ns=health.looked_ns.get(rule.name),
             trouble=health.failing.get(rule.name, ""),
-            incidents=tuple(each for each in unresolved if each.rule == rule.name),
+            incidents=None if unresolved is None else tuple(each for each in unresolved if each.rule == rule.name),
             silences=tuple(each for each in held if _is_about(each, rule)),
         )
         for rule in rules

@@ -44,8 +44,8 @@ class RuleLine:
     ``runbook`` is what to do, ``runbook_href`` the same where it can be followed. ``explained_by`` are rules whose
     incidents are told instead. ``policies`` are the names of those by which people may be told (none: nobody is),
     ``tried`` whether that is so because it is only tried. ``looked_ns`` is when it last looked (Unix ns; None: not
-    yet), ``trouble`` why it can't (empty: it can). ``incidents`` aren't resolved, ``waiting`` of them nobody has;
-    ``href`` leads to all. ``silences`` hold now."""
+    yet), ``trouble`` why it can't (empty: it can). ``incidents`` (None: they can't be read) aren't
+    resolved, ``waiting`` of them nobody has; ``href`` leads to all. ``silences`` hold now."""
 
     name: str
     title: str
@@ -60,7 +60,7 @@ class RuleLine:
     tried: bool
     looked_ns: int | None
     trouble: str
-    incidents: int
+    incidents: int | None
     waiting: int
     href: str
     silences: tuple[SilenceWords, ...]
@@ -82,7 +82,8 @@ class RulesPage:
     ``file`` is the name of that file (empty: they ship with Clew). ``severities`` (with their words) and ``owners`` can
     be chosen from, ``severity``, ``owner`` and ``word`` are. ``failing`` are the names of all rules that can't look;
     ``finding`` counts the rules that find something now. ``untold``: nobody is told of any incident. ``waits`` says
-    which rules wait for what was held back while Clew was down (empty: none does).
+    which rules wait for what was held back while Clew was down, or why none watches (empty: all do). ``unread`` is why
+    incidents and silences can't be read (empty: they can).
     """
 
     lines: tuple[RuleLine, ...]
@@ -98,10 +99,13 @@ class RulesPage:
     finding: int
     untold: bool
     waits: str
+    unread: str
 
 
-def rules_page(standing: Sequence[RuleStanding], asked: Asked, file: str, waits: str = "") -> RulesPage:
-    """The page of how rules stand; ``waits`` is why some don't look now."""
+def rules_page(
+    standing: Sequence[RuleStanding], asked: Asked, file: str, waits: str = "", unread: str = ""
+) -> RulesPage:
+    """The page of how rules stand; ``waits`` is why some don't look now, ``unread`` why incidents can't be read."""
     lines = [(each, rule_line(each)) for each in standing]
     shown = [(each, line) for each, line in lines if _is_asked(each, line, asked)]
     policies = {policy.name: policy for each, _ in shown for policy in each.policies}
@@ -121,6 +125,7 @@ def rules_page(standing: Sequence[RuleStanding], asked: Asked, file: str, waits:
         finding=sum(bool(each.incidents) for each in standing),
         untold=not any(each.policies for each in standing),
         waits=waits,
+        unread=unread,
     )
 
 
@@ -141,8 +146,8 @@ def rule_line(standing: RuleStanding) -> RuleLine:
         tried=not rule.notifies,
         looked_ns=standing.looked_ns,
         trouble=standing.trouble,
-        incidents=len(standing.incidents),
-        waiting=sum(each.state is IncidentState.OPEN for each in standing.incidents),
+        incidents=None if standing.incidents is None else len(standing.incidents),
+        waiting=sum(each.state is IncidentState.OPEN for each in standing.incidents or ()),
         href="/incidents?" + urlencode({"rule": rule.name}),
         silences=tuple(_silence(each, rule) for each in standing.silences),
     )

@@ -24,7 +24,9 @@ def rules_page_routes(deps: ApiDeps, pages: Pages) -> APIRouter:
         if severity and severity not in list(Severity):
             raise invalid(f"there is no severity {severity}", f"choose one of {', '.join(Severity)}")
         desk, now_ns = desk_of(deps), deps.now_ns()
-        page = rules_page(standing_of(deps), Asked(severity, owner, word), desk.rules_file, desk.waits() or "")
+        rules, unread = standing_of(deps)
+        waits = deps.watched().health().unwatched or desk.waits() or ""
+        page = rules_page(rules, Asked(severity, owner, word), desk.rules_file, waits, unread)
         return pages.answer(request, "rules/rules.html", page, "Rules", now_ns=now_ns)
 
     return routes
