@@ -71,5 +71,10 @@ def test_a_label_that_nobody_knows_is_told_with_the_one_that_may_be_meant(labels
     assert list(coverage(labels, (STUCK, LOST), NOW, known).warnings) == warnings
 
 
-def test_without_rules_no_rule_is_known():
-    assert coverage({"rule": "a"}, (), (), {}).warnings == ("no rule is called 'a': no rule watches",)
+@pytest.mark.parametrize("labels", [{"rule": "waits"}, {"service": "mes"}])
+def test_where_the_rules_are_not_known_nothing_is_warned_of(labels):
+    assert coverage(labels, (), (), {}).warnings == ()
+
+
+def test_where_the_rules_are_not_known_incidents_are_covered_by_what_they_say_themselves():
+    assert coverage({"rule": "lost"}, (), NOW, {}).incidents == (NOW[2][0],)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from clew.flow.nodes import close_match, did_you_mean
 from clew.model.alert import Alert
 from clew.model.incident import Incident, PlannedSilence
-from clew.model.rule import Rule
+from clew.model.rule import Judged, Rule
 from clew.notify.silences import covering, matches
 
 _SHOWN = 3
@@ -44,6 +44,7 @@ def coverage(
 ) -> Coverage:
     """What a silence of these labels would cover of incidents with their firing alerts, if it held now.
 
+    Without ``rules`` nobody knows which there are, as over a directory that nobody watches: there are no warnings then.
     ``known`` are the names of all labels, each with the values that were seen (none: nothing is known of them).
     """
     silence = PlannedSilence(0, labels, 0, 1, "", "")
@@ -52,7 +53,7 @@ def coverage(
     others: list[Incident] = []
     firing = 0
     for incident, alerts in unresolved:
-        rule = declared.get(incident.rule)
+        rule = declared.get(incident.rule) if rules else Rule(incident.rule, Judged(()))
         if rule is None:
             continue
         if covering((silence,), rule, incident.labels, alerts, 0):
@@ -60,7 +61,8 @@ def coverage(
             firing += len(alerts)
         elif any(matches(silence, rule.name, {**rule.labels, **alert.finding.labels}) for alert in alerts):
             others.append(incident)
-    return Coverage(tuple(covered), firing, tuple(others), tuple(_warnings(labels, [*declared], known)))
+    warnings = tuple(_warnings(labels, [*declared], known)) if rules else ()
+    return Coverage(tuple(covered), firing, tuple(others), warnings)
 
 
 def known_labels(
@@ -82,7 +84,7 @@ def _warnings(labels: Mapping[str, str], rules: Sequence[str], known: Mapping[st
     for name, value in labels.items():
         if name == "rule":
             if value not in rules:
-                yield f"no rule is called {value!r}: {did_you_mean(value, rules) or 'no rule watches'}"
+                yield f"no rule is called {value!r}: {did_you_mean(value, rules)}"
         elif name not in known:
             yield f"no alert has a label {name!r}: {did_you_mean(name, sorted({'rule', *known}))}"
         elif value not in known[name] and (near := close_match(value, known[name])):
