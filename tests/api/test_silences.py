@@ -133,6 +133,11 @@ def test_a_command_declares_hours_and_lists_them(told, url):
     [
         (["--for", "1d", "--label", "a=b", "--why", "n", "--hours", "at night"], "is no time of the week"),
         (["--for", "1d", "--label", "a=b", "--why", "n", "--hours", "mon 22-06"], "'22' is no time of day"),
+        (
+            ["--for", "1d", "--label", "a=b", "--why", "n", "--hours", "mon 22-06"],
+            'write --hours "mon-fri 22:00-06:00 ',
+        ),
+        (["--end", "99"], "`clew silence` lists those that do"),
         (["--hours", "22:00-06:00"], "add --for and --label"),
         (["--try"], "give at least one --label"),
     ],

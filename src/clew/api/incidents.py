@@ -160,7 +160,7 @@ def _silences(routes: APIRouter, deps: ApiDeps) -> None:
     def end(silence_id: _Id) -> SilencesModel:
         desk = desk_of(deps)
         if not desk.incidents.end_silence(silence_id, deps.now_ns()):
-            raise not_found(f"no silence {silence_id} holds", "GET /api/v1/silences lists those that do")
+            raise not_found(f"no silence {silence_id} holds", "`clew silence` lists those that do")
         return SilencesModel(items=[silence_model(each) for each in desk.incidents.silences(deps.now_ns())])
 
 

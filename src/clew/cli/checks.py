@@ -206,7 +206,10 @@ def check_telemetry(status: Mapping[str, Any], flow_services: set[str], now_ns: 
     """What services sent in the last 24 hours, and whether Clew can follow orders by it."""
     seen: Mapping[str, Any] = status["services"]
     if not seen:
-        mend = "send OTLP: OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 for HTTP; docs/ says how for each language"
+        mend = (
+            "send OTLP to the address that `clew serve` prints, by OTEL_EXPORTER_OTLP_ENDPOINT "
+            "(http://127.0.0.1:4318 unless otlp.http says otherwise); docs/ says how for each language"
+        )
         yield warn("telemetry", "nothing came in the last 24 h", mend)
     for service, told in sorted(seen.items()):
         yield _check_service(service, told, now_ns)

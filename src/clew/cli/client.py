@@ -155,6 +155,8 @@ def _of_options(message: str, mend: str) -> tuple[str, str]:
         message = told
     elif colon and name.replace("_", "").isalpha():
         message = f"--{name.replace('_', '-')}: {told}"
+    if name == "hours":
+        return message, 'write --hours "mon-fri 22:00-06:00 Europe/Berlin"'
     if "/openapi.json" in mend:
         return message, "see the command's --help"
     return message, mend.replace("attribute=", "--attribute ").replace("`after`", "--after")
