@@ -13,9 +13,10 @@ import pytest
 from clew.control.contract import Change
 from clew.control.database import open_database
 from clew.control.incidents import SqlIncidents
+from clew.control.outbox import SqlOutbox
 from clew.declared import Declared, DeclaredError, changes, declared_by
 from clew.flow import default_flow_text
-from clew.model.errors import ClewError, StoreError
+from clew.model.errors import ClewError, ControlError, StoreError
 from clew.model.incident import Incident, IncidentState
 from clew.model.rule import RuleSet, Severity
 from clew.notify.load import Notify
@@ -164,6 +165,18 @@ def test_a_rule_that_is_blind_is_trouble_of_clew(kept, monkeypatch):
     (found,) = wait_for(kept.incidents.unresolved)
     assert found.rule == "trouble"
     assert "rule held-up: no room" in found.reason
+
+
+def test_a_control_database_that_is_away_is_why_no_rule_looks_and_nobody_is_told(kept, monkeypatch):
+    def away(*_):
+        raise ControlError("PostgreSQL is away")
+
+    monkeypatch.setattr(SqlIncidents, "active_alerts", away)
+    monkeypatch.setattr(SqlOutbox, "due", away)
+    kept.watching.start()
+    health = kept.watching.watched.health
+    assert wait_for(lambda: health().unwatched) == "rules don't watch: PostgreSQL is away"
+    assert wait_for(lambda: health().untold) == "nobody is told: PostgreSQL is away"
 
 
 def test_what_is_read_again_before_the_start_watches_after_it_and_nothing_does_after_the_end(kept):
