@@ -24,6 +24,7 @@ from clew.react.actions.perform import perform
 from clew.react.decide import (
     Confirmed,
     Decision,
+    Outcome,
     Step,
     confirm,
     decide,
@@ -240,9 +241,17 @@ class Runner:
             reaction = reactions.named(run.reaction)
             if reaction is None or not may_be_judged(reaction, run) or run.incident_id is None:
                 continue
-            outcome = judge_outcome(reaction, run, self._world.incidents.incident(run.incident_id), now_ns)
+            outcome = self._outcome(reaction, run, run.incident_id, now_ns)
             if outcome is not None:
                 runs.judge(run, outcome.state, outcome.result)
+
+    def _outcome(self, reaction: Reaction, run: ReactionRun, incident_id: int, now_ns: int) -> Outcome | None:
+        """What a run was good for as of the last look of its rule: what was written before that may be over by now."""
+        incident = self._world.incidents.incident(incident_id)
+        if incident is not None:
+            now_ns = min(now_ns, self._looked_ns(incident.rule))
+            incident = self._world.incidents.incident(incident_id)  # as that look left it
+        return judge_outcome(reaction, run, incident, now_ns)
 
     def _tell(self, now_ns: int) -> None:
         """Have the records of incidents, and people, told of what became of runs; what was told is seen there."""
