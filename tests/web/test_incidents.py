@@ -289,7 +289,7 @@ def test_a_silence_says_what_it_would_cover_and_asks_again_when_nobody_knows_wha
     assert "did you mean 'stuck'?" in page.get_by_role("alert").first.inner_text()
     assert "works" not in [each.reason for each in told.desk.incidents.silences(told.now_ns())]
     form.get_by_role("button", name="Silence all the same").click()
-    assert page.locator("tr", has_text="rule stuk").count() == 1
+    page.locator("tr", has_text="rule stuk").wait_for()
 
 
 def test_who_acts_on_what_somebody_else_resolved_meanwhile_is_told_and_loses_nothing(viewer, told):
