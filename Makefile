@@ -19,9 +19,9 @@ help:  ## say what can be made
 demo: $(READY)  ## start Clew and the demo shop; Ctrl-C stops all of it
 	@exec $(BIN)/clew demo
 
-# Two workers: tests wait for servers and processes about as long as they compute (docs/decisions/0005-two-test-workers.md).
+# Three workers for two cores: tests also wait for servers and processes (docs/decisions/0005-test-workers.md).
 test: $(READY)  ## run all tests; ARGS="tests/flow -x" for some of them, ARGS="-n 0" in one process
-	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
 
 bench: $(READY)  ## measure throughput, latency and memory
 	@$(BIN)/python -m bench $(ARGS)
